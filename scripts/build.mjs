@@ -1,0 +1,76 @@
+// Builds dist/: the engines (asc, only when their sources changed), the host bundle (esbuild), the types (tsc).
+// `node scripts/build.mjs [--debug] [--only=machine,block,host]`
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const args = process.argv.slice(2);
+const only = args.find((a) => a.startsWith("--only="))?.slice("--only=".length).split(",");
+const wants = (part) => !only || only.includes(part);
+process.chdir(root);
+mkdirSync("dist/debug", { recursive: true });
+
+function run(command, argv) {
+  return new Promise((done, fail) => {
+    const child = spawn(process.execPath, [command, ...argv], { stdio: "inherit" });
+    child.on("exit", (code) => (code === 0 ? done() : fail(new Error(`${argv.join(" ")} exited with ${code}`))));
+  });
+}
+
+/** Every file that an entry reaches by relative imports: what its build depends on. */
+function closure(entry, seen = new Set()) {
+  if (seen.has(entry)) return seen;
+  seen.add(entry);
+  const text = readFileSync(entry, "utf8");
+  for (const [, specifier] of text.matchAll(/(?:from|import)\s+"(\.[^"]+)"/g)) {
+    const target = resolve(dirname(entry), specifier);
+    for (const candidate of [target, `${target}.ts`, join(target, "index.ts")])
+      if (existsSync(candidate) && candidate.endsWith(".ts")) closure(candidate, seen);
+  }
+  return seen;
+}
+
+async function engine(name, entry, target) {
+  const out = JSON.parse(readFileSync("asconfig.json", "utf8")).targets[target].outFile;
+  const hash = createHash("sha256").update(readFileSync("asconfig.json"));
+  for (const file of [...closure(resolve(entry))].sort()) hash.update(file).update(readFileSync(file));
+  const stamp = `${out}.stamp`;
+  const digest = hash.digest("hex");
+  if (existsSync(out) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+  mkdirSync(dirname(out), { recursive: true });
+  await run("node_modules/assemblyscript/bin/asc.js", [entry, "--target", target]);
+  writeFileSync(stamp, digest);
+}
+
+const jobs = [];
+for (const name of ["machine", "block"]) {
+  const entry = `assembly/${name}/index.ts`;
+  if (!wants(name) || !existsSync(entry)) continue;
+  jobs.push(engine(name, entry, name));
+  if (args.includes("--debug")) jobs.push(engine(name, entry, `${name}-debug`));
+}
+if (wants("host") && existsSync("host/cli/main.ts")) {
+  const entries = { cli: "host/cli/main.ts", index: "host/index.ts" };
+  jobs.push(
+    build({
+      entryPoints: entries,
+      outdir: "dist",
+      bundle: true,
+      splitting: true,
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      chunkNames: "chunks/[name]-[hash]",
+      logLevel: "warning",
+    }),
+  );
+}
+await Promise.all(jobs);
+if (args.includes("--types") || !only) {
+  if (existsSync("host/index.ts") && readdirSync("host").length > 0)
+    await run("node_modules/typescript/bin/tsc", ["-p", "host/types.tsconfig.json"]);
+}
