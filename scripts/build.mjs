@@ -64,7 +64,7 @@ if (wants("host") && existsSync("host/cli/main.ts")) {
       format: "esm",
       platform: "node",
       target: "node20",
-      chunkNames: "chunks/[name]-[hash]",
+      chunkNames: "[name]-[hash]",
       logLevel: "warning",
     }),
   );
