@@ -1,0 +1,46 @@
+// Linear-memory map of the machine engine: every address is the one before plus its size, guest RAM last.
+// Pure constant expressions, so that a view at an address folds to constants (no start function).
+//
+//   0          static data (opcode tables, written by the compiler)
+//   CPU_AT     the running vCPU: registers, x87, vectors, then its TLB: one block, copied whole on a vCPU switch
+//   CHIPS_AT   the chips, each an unmanaged struct in its socket
+//   RINGS_AT   what crosses to the host: serial bytes, disk requests
+//   CODE_AT    decoded instructions, keyed by physical page
+//   RAM_AT     guest physical memory, address 0 first
+//
+// CPU_AT up to CODE_AT is the machine's state: a snapshot is one copy of it, plus RAM.
+
+export const PAGE_SIZE: usize = 4096;
+
+export const CPU_AT: usize = 0x40000;
+export const CPU_SIZE: usize = 0x800; // registers and control state, cpu/state.ts
+export const X87_AT: usize = CPU_AT + CPU_SIZE;
+export const X87_SIZE: usize = 0x100; // eight registers of 16 bytes, then the control words, cpu/x87-state.ts
+export const VECTORS_AT: usize = X87_AT + X87_SIZE;
+export const VECTORS_SIZE: usize = 16 * 32; // YMM0-15, 32 bytes each, the XMM half first
+export const TLB_AT: usize = VECTORS_AT + VECTORS_SIZE;
+export const TLB_SET_SIZE: usize = 512 * 32; // 512 entries of 32 bytes, memory/tlb.ts
+export const TLB_SIZE: usize = TLB_SET_SIZE * 2; // supervisor, then user
+export const CPU_END: usize = TLB_AT + TLB_SIZE;
+
+export const VCPUS_MAX: u32 = 8;
+/** Where the vCPUs that are not running keep their block. */
+export const PARKED_AT: usize = CPU_END;
+export const PARKED_SIZE: usize = (CPU_END - CPU_AT) * <usize>VCPUS_MAX;
+
+export const CHIPS_AT: usize = (PARKED_AT + PARKED_SIZE + 63) & ~63;
+export const CHIPS_SIZE: usize = 0x10000; // the sockets inside: machine/board.ts
+
+export const RINGS_AT: usize = CHIPS_AT + CHIPS_SIZE;
+export const RINGS_SIZE: usize = 0x40000; // the rings inside: rings/
+
+export const CODE_AT: usize = RINGS_AT + RINGS_SIZE;
+export const CODE_HASH_AT: usize = CODE_AT; // u32 block address by hash of (physical address, mode)
+export const CODE_HASH_ENTRIES: u32 = 0x10000;
+export const CODE_PAGES_AT: usize = CODE_HASH_AT + <usize>CODE_HASH_ENTRIES * 4; // u32 by physical page: its first block
+export const CODE_PAGES_SIZE: usize = 0x100000 * 4;
+export const CODE_BLOCKS_AT: usize = CODE_PAGES_AT + CODE_PAGES_SIZE;
+export const CODE_BLOCKS_SIZE: usize = 0x2000000;
+
+/** Guest physical address 0. */
+export const RAM_AT: usize = (CODE_BLOCKS_AT + CODE_BLOCKS_SIZE + 0xffff) & ~0xffff;
