@@ -7,8 +7,8 @@
 //   +0    RAX RCX RDX RBX RSP RBP RSI RDI R8 … R15    (AH is at RAX + 1, and so on)
 //   +128  zero
 //   +136  ripBase   RIP at the entry of the running block; RIP = ripBase + insn.offset
-//   +144  segment bases ES CS SS DS FS GS LDTR TR, then a slot that is always 0
-import { CPU_AT, CPU_SIZE, TLB_AT, TLB_SET_SIZE } from "../machine/layout";
+//   +144  segment bases ES CS SS DS FS GS LDTR TR, then two that are always 0
+import { CPU_AT, TLB_AT, TLB_SET_SIZE } from "../machine/layout";
 
 export const REG_ZERO: u32 = 128;
 export const REG_RIP_BASE: u32 = 136;
@@ -22,8 +22,9 @@ export const FS: u32 = 4;
 export const GS: u32 = 5;
 export const LDTR: u32 = 6;
 export const TR: u32 = 7;
-/** A segment whose base is always 0: long mode's ES, CS, SS, DS. */
+/** Segments whose base is always 0: long mode's ES, CS, DS, and its SS (which faults with #SS). */
 export const FLAT: u32 = 8;
+export const FLAT_STACK: u32 = 9;
 
 /** EFLAGS (SDM 1 §3.4.3). */
 export const CF: u32 = 1 << 0;
@@ -135,6 +136,7 @@ export class CpuState {
   ldtrBase: u64;
   trBase: u64;
   flatBase: u64;
+  flatStackBase: u64;
 
   esLimit: u32;
   csLimit: u32;

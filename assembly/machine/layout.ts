@@ -28,7 +28,10 @@ export const VCPUS_MAX: u32 = 8;
 export const PARKED_AT: usize = CPU_END;
 export const PARKED_SIZE: usize = (CPU_END - CPU_AT) * <usize>VCPUS_MAX;
 
-export const CHIPS_AT: usize = (PARKED_AT + PARKED_SIZE + 63) & ~63;
+/** The board's own facts: RAM size, write-protected ranges (memory/physical.ts), virtual time (machine/clock.ts). */
+export const BOARD_AT: usize = PARKED_AT + PARKED_SIZE;
+export const BOARD_SIZE: usize = 0x200;
+export const CHIPS_AT: usize = (BOARD_AT + BOARD_SIZE + 63) & ~63;
 export const CHIPS_SIZE: usize = 0x10000; // the sockets inside: machine/board.ts
 
 export const RINGS_AT: usize = CHIPS_AT + CHIPS_SIZE;

@@ -1,0 +1,113 @@
+// Guest memory as instructions see it: linear addresses, little-endian, any alignment. T: u8 … u64, v128.
+// The fast path is one tag compare: a tag names the page of the access' last byte, the index that of its first,
+// so an access that crosses a page misses and takes the slow path.
+import { cpu } from "../cpu/state";
+import { TLB_AT } from "../machine/layout";
+import { FETCH, READ, WRITE, translate } from "./paging";
+import { readPhysical, writePhysical } from "./physical";
+import { tlbEntry } from "./tlb";
+
+function lastPage<T>(linear: u64): u64 {
+  return (linear + (sizeof<T>() - 1)) & ~0xfff;
+}
+
+/** Reads with the current privilege. */
+export function read<T>(linear: u64): T {
+  const entry = tlbEntry(cpu.tlb, linear);
+  if (entry.readTag == lastPage<T>(linear)) return load<T>(entry.delta + <u32>linear);
+  return readSlow<T>(linear, cpu.cpl == 3);
+}
+
+/** Writes with the current privilege. */
+export function write<T>(linear: u64, value: T): void {
+  const entry = tlbEntry(cpu.tlb, linear);
+  if (entry.writeTag == lastPage<T>(linear)) store<T>(entry.delta + <u32>linear, value);
+  else writeSlow<T>(linear, value, cpu.cpl == 3);
+}
+
+/** Reads what will be written back: raises now what the write would raise, so that the commit cannot fault. */
+export function readForWrite<T>(linear: u64): T {
+  const entry = tlbEntry(cpu.tlb, linear);
+  if (entry.writeTag == lastPage<T>(linear)) return load<T>(entry.delta + <u32>linear);
+  probeWrite(linear, sizeof<T>());
+  return readSlow<T>(linear, cpu.cpl == 3);
+}
+
+/** Reads as the processor itself does for descriptor tables and task states: as supervisor. */
+export function readSystem<T>(linear: u64): T {
+  const entry = tlbEntry(TLB_AT, linear);
+  if (entry.readTag == lastPage<T>(linear)) return load<T>(entry.delta + <u32>linear);
+  return readSlow<T>(linear, false);
+}
+
+export function writeSystem<T>(linear: u64, value: T): void {
+  const entry = tlbEntry(TLB_AT, linear);
+  if (entry.writeTag == lastPage<T>(linear)) store<T>(entry.delta + <u32>linear, value);
+  else writeSlow<T>(linear, value, false);
+}
+
+/** Raises what a write of `size` bytes at `linear` would raise; writes nothing. */
+export function probeWrite(linear: u64, size: u32): void {
+  const user = cpu.cpl == 3;
+  translate(linear, WRITE, user);
+  if (((<u32>linear) & 0xfff) + size > 0x1000) translate(wrap(linear + size - 1), WRITE, user);
+}
+
+/** Raises what a read of `size` bytes at `linear` would raise. */
+export function probeRead(linear: u64, size: u32): void {
+  const user = cpu.cpl == 3;
+  translate(linear, READ, user);
+  if (((<u32>linear) & 0xfff) + size > 0x1000) translate(wrap(linear + size - 1), READ, user);
+}
+
+/** Linear addresses outside 64-bit code are 32 bits wide. */
+export function wrap(linear: u64): u64 {
+  return cpu.efer & 0x400 ? linear : linear & 0xffff_ffff;
+}
+
+/** Physical address of the instruction byte at `rip` + CS base, to be fetched with the current privilege. */
+export function translateFetch(linear: u64): u32 {
+  const entry = tlbEntry(cpu.tlb, linear);
+  if (entry.execTag == (linear & ~0xfff)) return (entry.physical & 0xffff_f000) | ((<u32>linear) & 0xfff);
+  return translate(linear, FETCH, cpu.cpl == 3);
+}
+
+function readSlow<T>(linear: u64, user: bool): T {
+  if (sizeof<T>() == 16) {
+    const low = readSlow<u64>(linear, user);
+    const high = readSlow<u64>(wrap(linear + 8), user);
+    return changetype<T>(i64x2.replace_lane(i64x2.splat(low), 1, high));
+  }
+  const first = translate(linear, READ, user);
+  const inPage = 0x1000 - ((<u32>linear) & 0xfff);
+  if (inPage >= <u32>sizeof<T>()) return readPhysical<T>(first);
+  const second = translate(wrap(linear + inPage), READ, user);
+  let value: u64 = 0;
+  for (let i: u32 = 0; i < <u32>sizeof<T>(); i++) {
+    const address = i < inPage ? first + i : second + i - inPage;
+    value |= (<u64>readPhysical<u8>(address)) << (i << 3);
+  }
+  return <T>value;
+}
+
+function writeSlow<T>(linear: u64, value: T, user: bool): void {
+  if (sizeof<T>() == 16) {
+    // Both halves must be writable before the first is written.
+    const high = wrap(linear + 8);
+    translate(wrap(linear + 15), WRITE, user);
+    writeSlow<u64>(linear, i64x2.extract_lane(changetype<v128>(value), 0), user);
+    writeSlow<u64>(high, i64x2.extract_lane(changetype<v128>(value), 1), user);
+    return;
+  }
+  const first = translate(linear, WRITE, user);
+  const inPage = 0x1000 - ((<u32>linear) & 0xfff);
+  if (inPage >= <u32>sizeof<T>()) {
+    writePhysical<T>(first, value);
+    return;
+  }
+  const second = translate(wrap(linear + inPage), WRITE, user);
+  for (let i: u32 = 0; i < <u32>sizeof<T>(); i++) {
+    const address = i < inPage ? first + i : second + i - inPage;
+    writePhysical<u8>(address, <u8>((<u64>value) >> (i << 3)));
+  }
+}

@@ -1,0 +1,89 @@
+// Cached translations: two sets (supervisor, user) of 512 entries, direct-mapped by linear page.
+//
+//  0            8             16           24       28         32
+//  ├ readTag ───┼ writeTag ───┼ execTag ───┼ delta ─┼ physical ┤
+//
+// A tag is the linear page address, or NO_PAGE where the access must take the slow path: not allowed, not yet
+// dirty, device memory, or (writeTag) a page that holds decoded code. `delta` added to the low half of a linear
+// address gives its place in linear memory. `physical` is the page's guest address, with bit 0 = global.
+import {
+  CPU_AT,
+  CPU_END,
+  PARKED_AT,
+  RAM_AT,
+  TLB_AT,
+  TLB_SET_SIZE,
+  TLB_SIZE,
+  VCPUS_MAX,
+} from "../machine/layout";
+
+export const TLB_ENTRIES: u32 = 512;
+export const TLB_ENTRY_SIZE: usize = 32;
+/** Equals no page-aligned address. */
+export const NO_PAGE: u64 = 0xffff_ffff_ffff_ffff;
+export const GLOBAL_PAGE: u32 = 1;
+
+@final
+@unmanaged
+export class TlbEntry {
+  readTag: u64;
+  writeTag: u64;
+  execTag: u64;
+  delta: u32;
+  physical: u32;
+}
+
+/** The entry that `linear` maps to in the set at `set` (TLB_AT, or TLB_AT + TLB_SET_SIZE for user mode). */
+export function tlbEntry(set: usize, linear: u64): TlbEntry {
+  return changetype<TlbEntry>(set + (((<usize>(linear >> 12)) & (TLB_ENTRIES - 1)) << 5));
+}
+
+function forget(entry: TlbEntry): void {
+  entry.readTag = NO_PAGE;
+  entry.writeTag = NO_PAGE;
+  entry.execTag = NO_PAGE;
+}
+
+/** Drops every translation of the running vCPU (MOV CR0/CR4, global pages too). */
+export function flushTlb(): void {
+  memory.fill(TLB_AT, 0xff, TLB_SIZE);
+}
+
+/** Drops what a MOV to CR3 drops: all but global pages (SDM 3A §4.10.4.1). */
+export function flushTlbNonGlobal(): void {
+  for (let at = TLB_AT; at < TLB_AT + TLB_SIZE; at += TLB_ENTRY_SIZE) {
+    const entry = changetype<TlbEntry>(at);
+    if ((entry.physical & GLOBAL_PAGE) == 0) forget(entry);
+  }
+}
+
+/** Drops the translations of one page (INVLPG). */
+export function flushTlbPage(linear: u64): void {
+  forget(tlbEntry(TLB_AT, linear));
+  forget(tlbEntry(TLB_AT + TLB_SET_SIZE, linear));
+}
+
+/** Sends writes to a physical page down the slow path, on every vCPU: the page now holds decoded code. */
+export function writeProtectPhysicalPage(page: u32): void {
+  protectSets(TLB_AT, page);
+  for (let vcpu: u32 = 0; vcpu < VCPUS_MAX; vcpu++)
+    protectSets(PARKED_AT + <usize>vcpu * (CPU_END - CPU_AT) + (TLB_AT - CPU_AT), page);
+}
+
+function protectSets(sets: usize, page: u32): void {
+  for (let at = sets; at < sets + TLB_SIZE; at += TLB_ENTRY_SIZE) {
+    const entry = changetype<TlbEntry>(at);
+    if ((entry.physical & 0xffff_f000) == page) entry.writeTag = NO_PAGE;
+  }
+}
+
+/** Fills the entry of `linear` for a page of RAM. */
+export function fillTlb(set: usize, linear: u64, page: u32, global: bool, write: bool, exec: bool): void {
+  const entry = tlbEntry(set, linear);
+  const tag = linear & ~0xfff;
+  entry.readTag = tag;
+  entry.writeTag = write ? tag : NO_PAGE;
+  entry.execTag = exec ? tag : NO_PAGE;
+  entry.delta = <u32>RAM_AT + page - <u32>tag;
+  entry.physical = page | (global ? GLOBAL_PAGE : 0);
+}
