@@ -1,0 +1,273 @@
+// The command line of the PC: one row per flag. Parser, help text and "did you mean" all read these rows.
+import { parseDrive, plainDrive } from "./drives.ts";
+import { parseInteger, parseList, parseSize, parseSwitch, UsageError } from "./option-list.ts";
+import type { PcOptions, SerialTarget } from "./pc-options.ts";
+
+export interface Flag {
+  /** Without its dash. */
+  name: string;
+  /** How the help writes its argument; undefined: it takes none. */
+  argument?: string;
+  /** What the help says; undefined: accepted for QEMU's sake, not advertised. */
+  help?: string;
+  /** Puts into `options` what the flag asks for; `typed` is the flag as the user wrote it. */
+  apply(options: PcOptions, argument: string, typed: string): void;
+}
+
+const MIB = 2 ** 20;
+/** One wasm memory of 4 GiB holds the engine and guest RAM; a PC's device memory starts at 3 GiB. */
+const MEMORY_LIMIT = 3072 * MIB;
+const NO_EFFECT = (): void => {};
+
+/** Rows for the four `-hda` … `-hdd`. */
+function hardDisk(letter: string, index: number): Flag {
+  return {
+    name: `hd${letter}`,
+    argument: "FILE",
+    help: ["first", "second", "third", "fourth"][index] + " IDE disk",
+    apply: (options, file, typed) => void options.drives.push(plainDrive(`${typed} ${file}`, file, index)),
+  };
+}
+
+export const FLAGS: readonly Flag[] = [
+  {
+    name: "m",
+    argument: "[size=]MEGS",
+    help: "guest memory, with suffix M or G; default 128M",
+    apply: setMemory,
+  },
+  { name: "smp", argument: "[cpus=]N", help: "number of CPUs: 1 for now", apply: setCpus },
+  {
+    name: "cpu",
+    argument: "MODEL",
+    help: "qemu64 (default) or max: both name the one CPU there is",
+    apply: setCpu,
+  },
+  { name: "machine", argument: "[type=]pc", help: "the machine: pc (i440FX and PIIX3)", apply: setMachine },
+  { name: "M", argument: "[type=]pc", apply: setMachine },
+  {
+    name: "accel",
+    argument: "tcg",
+    apply: (options, text) => setAccelerators(options, parseList(text)[0]!.key),
+  },
+  { name: "enable-kvm", apply: (options) => setAccelerators(options, "kvm") },
+  {
+    name: "rtc",
+    argument: "base=WHEN",
+    help: "guest's clock at power on: utc, localtime or a date",
+    apply: setRtc,
+  },
+  {
+    name: "icount",
+    argument: "shift=N",
+    help: "each instruction takes 2^N ns: the same run every time",
+    apply: setInstructionClock,
+  },
+  { name: "name", argument: "NAME", apply: NO_EFFECT },
+
+  hardDisk("a", 0),
+  hardDisk("b", 1),
+  hardDisk("c", 2),
+  hardDisk("d", 3),
+  {
+    name: "drive",
+    argument: "file=FILE[,format=F][,index=N][,snapshot=on]",
+    help: "an IDE disk, in full",
+    apply: (options, text) => void options.drives.push(parseDrive(text)),
+  },
+  {
+    name: "snapshot",
+    help: "forget all disk changes at the end",
+    apply: (options) => void (options.snapshot = true),
+  },
+
+  {
+    name: "kernel",
+    argument: "FILE",
+    help: "Linux kernel (bzImage) to start",
+    apply: (o, file) => void (o.kernel = file),
+  },
+  {
+    name: "initrd",
+    argument: "FILE",
+    help: "its initial RAM disk",
+    apply: (o, file) => void (o.initrd = file),
+  },
+  {
+    name: "append",
+    argument: "WORDS",
+    help: "its command line",
+    apply: (o, words) => void (o.append = words),
+  },
+
+  {
+    name: "nographic",
+    help: "no screen: the serial port is this terminal, Ctrl-A h for its keys",
+    apply: (options) => void (options.nographic = true),
+  },
+  {
+    name: "serial",
+    argument: "stdio|mon:stdio|file:FILE|null",
+    help: "where the serial port leads",
+    apply: setSerial,
+  },
+  { name: "display", argument: "none", help: "no screen (the only display so far)", apply: setDisplay },
+  {
+    name: "no-reboot",
+    help: "end when the guest resets",
+    apply: (options) => void (options.noReboot = true),
+  },
+  {
+    name: "no-shutdown",
+    help: "stay when the guest powers off",
+    apply: (options) => void (options.noShutdown = true),
+  },
+
+  // What these ask for is so already.
+  { name: "nodefaults", apply: (options) => void (options.quietConsole = true) },
+  { name: "no-hpet", apply: NO_EFFECT },
+  { name: "no-fd-bootchk", apply: NO_EFFECT },
+  { name: "vga", argument: "none", apply: onlyNone },
+  { name: "nic", argument: "none", apply: onlyNone },
+  { name: "net", argument: "none", apply: onlyNone },
+  { name: "monitor", argument: "none", apply: onlyNone },
+  { name: "parallel", argument: "none", apply: onlyNone },
+];
+
+/** QEMU's flags that are understood but not built: they get a sentence of their own. */
+export const NOT_YET: ReadonlySet<string> = new Set(
+  `acpitable action add-fd append-fw audio audiodev bios blockdev boot cdrom chardev chroot compat D d daemonize debugcon
+  device dfilter echr fda fdb fsdev full-screen fw_cfg gdb global hvf incoming k L loadvm mem-path mem-prealloc mon
+  msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig
+  prom-env qmp qmp-pretty readconfig run-with runas S s sandbox sd seed set singlestep smbios spice trace usb usbdevice
+  uuid virtfs vnc watchdog-action win2k-hack`.split(/\s+/),
+);
+
+function setMemory(options: PcOptions, text: string): void {
+  for (const { key, value } of parseList(text, "size")) {
+    if (key !== "size") throw new UsageError(`Invalid parameter '${key}'`);
+    options.memory = parseSize(key, value ?? "", MIB) || options.memory;
+  }
+  if (options.memory > MEMORY_LIMIT)
+    throw new UsageError(`guest memory is limited to ${MEMORY_LIMIT / MIB} MiB: ask for less`);
+}
+
+const TOPOLOGY: readonly string[] = ["cpus", "maxcpus", "sockets", "dies", "cores", "threads"];
+
+function setCpus(options: PcOptions, text: string): void {
+  let product = 1;
+  for (const { key, value } of parseList(text, "cpus")) {
+    if (!TOPOLOGY.includes(key)) throw new UsageError(`Parameter 'smp.${key}' is unexpected`);
+    const count = parseInteger(`smp.${key}`, value ?? "");
+    product = Math.max(product, count);
+  }
+  if (product > 1) throw new UsageError("this version has one CPU: use -smp 1 or leave it out");
+  options.cpus = product;
+}
+
+function setCpu(_: PcOptions, text: string): void {
+  const [model, ...features] = parseList(text);
+  switch (model?.key) {
+    case "qemu64":
+    case "max":
+    case "base":
+      break;
+    case "host":
+      throw new UsageError("CPU model 'host' requires KVM or HVF: use -cpu max");
+    default:
+      throw new UsageError(`unable to find CPU model '${model?.key ?? ""}': use qemu64 or max`);
+  }
+  if (features.length > 0) throw new UsageError("CPU features cannot be switched yet: give the model alone");
+}
+
+function setMachine(options: PcOptions, text: string): void {
+  for (const { key, value } of parseList(text, "type")) {
+    if (key === "type") {
+      if (value !== "pc" && !/^pc-i440fx-\d+\.\d+$/.test(value ?? ""))
+        throw new UsageError(`unsupported machine type '${value}': only pc is built so far`);
+    } else if (key === "accel") {
+      setAccelerators(options, value ?? "");
+    } else {
+      throw new UsageError(`Property 'pc-machine.${key}' not found`);
+    }
+  }
+}
+
+/** `tcg`, or a list to try in order such as `kvm:tcg`. */
+function setAccelerators(options: PcOptions, names: string): void {
+  for (const name of names.split(":")) {
+    if (name === "tcg") return;
+    if (!["kvm", "xen", "hax", "hvf", "whpx", "nvmm"].includes(name))
+      throw new UsageError(`invalid accelerator ${name}`);
+    const warning = `warning: ${name} is not used: the guest runs in WebAssembly`;
+    if (!options.warnings.includes(warning)) options.warnings.push(warning);
+  }
+}
+
+function setRtc(options: PcOptions, text: string): void {
+  for (const { key, value } of parseList(text)) {
+    if (key === "base") options.rtcBase = rtcBase(value ?? "");
+    else if (!(key === "clock" && value === "host") && !(key === "driftfix" && value === "none"))
+      throw new UsageError(`-rtc ${key}=${value} is not supported yet: only base= is`);
+  }
+}
+
+function rtcBase(text: string): number | undefined {
+  if (text === "utc") return undefined;
+  if (text === "localtime") return Date.now() - new Date().getTimezoneOffset() * 60_000;
+  const date = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$/.test(text)
+    ? Date.parse(text.slice(0, 10) + (text.slice(10) || "T00:00:00") + "Z")
+    : NaN;
+  if (Number.isNaN(date))
+    throw new UsageError("invalid datetime format\nvalid formats: '2006-06-17T16:01:21' or '2006-06-17'");
+  return date;
+}
+
+function setInstructionClock(options: PcOptions, text: string): void {
+  for (const { key, value } of parseList(text, "shift")) {
+    if (key === "shift") {
+      if (!/^(\d|10)$/.test(value ?? "")) throw new UsageError("icount: Invalid shift value, use 0 to 10");
+      options.icountShift = Number(value);
+    } else if (!((key === "align" || key === "sleep") && !parseSwitch(key, value))) {
+      throw new UsageError(`-icount ${key}=${value} is not supported yet`);
+    }
+  }
+}
+
+function setSerial(options: PcOptions, text: string): void {
+  if (options.serial) throw new UsageError("this version has one serial port: give -serial once");
+  options.serial = serialTarget(text);
+}
+
+const OTHER_TARGETS = [
+  "tcp",
+  "telnet",
+  "websocket",
+  "unix",
+  "udp",
+  "pipe",
+  "pty",
+  "vc",
+  "chardev",
+  "mon",
+  "stdio",
+];
+
+function serialTarget(text: string): SerialTarget {
+  if (text === "none" || text === "null") return { kind: "none" };
+  if (text === "stdio") return { kind: "stdio", multiplexed: false };
+  if (text === "mon:stdio") return { kind: "stdio", multiplexed: true };
+  if (text.startsWith("file:")) return { kind: "file", path: text.slice("file:".length) };
+  if (OTHER_TARGETS.includes(text.split(":")[0]!))
+    throw new UsageError("not supported yet: use stdio, mon:stdio, file:FILE or null");
+  throw new UsageError(`'${text}' is not a valid char driver: use stdio, mon:stdio, file:FILE or null`);
+}
+
+function setDisplay(options: PcOptions, text: string): void {
+  if (text !== "none") throw new UsageError("there is no such display yet: use -display none or -nographic");
+  options.quietConsole = true;
+}
+
+function onlyNone(_: PcOptions, text: string): void {
+  if (text !== "none" && text !== "null") throw new UsageError("not supported yet: only none is");
+}

@@ -1,0 +1,51 @@
+// What a command line asks for: the record that host/cli/flags.ts fills and host/cli/run.ts carries out.
+import type { Drive } from "./drives.ts";
+
+/** Where the first serial port leads. */
+export type SerialTarget =
+  | { kind: "none" } // nothing listens
+  | { kind: "stdio"; multiplexed: boolean } // multiplexed: Ctrl-A keys, and Ctrl-C belongs to the guest
+  | { kind: "file"; path: string };
+
+export interface PcOptions {
+  /** Guest RAM in bytes. */
+  memory: number;
+  cpus: number;
+  kernel?: string;
+  initrd?: string;
+  append?: string;
+  drives: Drive[];
+  /** Every writable drive keeps its changes apart and forgets them at the end. */
+  snapshot: boolean;
+  serial?: SerialTarget;
+  nographic: boolean;
+  /** `-display none`, `-nodefaults`: nothing is shown where nothing was asked for. */
+  quietConsole: boolean;
+  /** A guest's reset ends the machine. */
+  noReboot: boolean;
+  /** A guest's power off stops the machine without ending the process. */
+  noShutdown: boolean;
+  /** Virtual time counts instructions: 2^shift ns each. */
+  icountShift?: number;
+  /** Time zero of the guest's clock, in ms since 1970. */
+  rtcBase?: number;
+  warnings: string[];
+}
+
+const MIB = 2 ** 20;
+/** As QEMU's machine `pc`. */
+const DEFAULT_MEMORY = 128 * MIB;
+
+export function defaultOptions(): PcOptions {
+  return {
+    memory: DEFAULT_MEMORY,
+    cpus: 1,
+    drives: [],
+    snapshot: false,
+    nographic: false,
+    quietConsole: false,
+    noReboot: false,
+    noShutdown: false,
+    warnings: [],
+  };
+}

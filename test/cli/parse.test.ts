@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { placeDrives } from "../../host/cli/drives.ts";
+import { FLAGS } from "../../host/cli/flags.ts";
+import { HELP } from "../../host/cli/help.ts";
+import { parseArguments } from "../../host/cli/parse.ts";
+import type { PcOptions } from "../../host/cli/pc-options.ts";
+
+const MIB = 2 ** 20;
+
+function options(...argv: string[]): PcOptions {
+  const invocation = parseArguments(argv);
+  if (invocation.kind !== "run") throw new Error(`printed ${invocation.text}`);
+  return invocation.options;
+}
+
+function complaint(...argv: string[]): string {
+  try {
+    parseArguments(argv);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error(`${argv.join(" ")} was accepted`);
+}
+
+describe("the PC's command line", () => {
+  it("reads a QEMU user's line", () => {
+    const line = "-kernel vmlinuz -initrd initrd.gz -append console=ttyS0 -m 512 -hda disk.qcow2 -nographic";
+    expect(options(...line.split(" "))).toMatchObject({
+      kernel: "vmlinuz",
+      initrd: "initrd.gz",
+      append: "console=ttyS0",
+      memory: 512 * MIB,
+      drives: [{ file: "disk.qcow2", index: 0, snapshot: false }],
+      nographic: true,
+      warnings: [],
+    });
+  });
+
+  it.each([
+    [[], 128],
+    [["-m", "64"], 64],
+    [["-m", "1G"], 1024],
+    [["-m", "1.5G"], 1536],
+    [["-m", "size=256M"], 256],
+    [["--m", "0"], 128],
+    [["-m", "64", "-m", "96"], 96],
+  ])("%j asks for %d MiB", (argv, megabytes) => {
+    expect(options(...argv).memory).toBe(megabytes * MIB);
+  });
+
+  it.each([
+    [["-m", "abc"], /^-m abc: Parameter 'size' expects a non-negative number below 2\^64\n/],
+    [["-m", "0.5"], /^-m 0\.5: Parameter 'size' expects/],
+    [["-m", "64MB"], /^-m 64MB: Parameter 'size' expects/],
+    [["-m", "64,foo=1"], /^-m 64,foo=1: Invalid parameter 'foo'$/],
+    [["-m", "4G"], /^-m 4G: guest memory is limited to 3072 MiB/],
+    [["-m"], /^-m: requires an argument$/],
+    [["-smp", "2"], /^-smp 2: this version has one CPU/],
+    [["-smp", "cores=2"], /^-smp cores=2: this version has one CPU/],
+    [["-smp", "abc"], /^-smp abc: Parameter 'smp.cpus' expects integer$/],
+    [["-smp", "foo=2"], /'smp.foo' is unexpected$/],
+    [["-cpu", "host"], /CPU model 'host' requires KVM or HVF/],
+    [["-cpu", "nosuch"], /^-cpu nosuch: unable to find CPU model 'nosuch'/],
+    [["-machine", "q35"], /^-machine q35: unsupported machine type 'q35'/],
+    [["-accel", "foo"], /^-accel foo: invalid accelerator foo$/],
+    [["-nografic"], /^-nografic: invalid option; did you mean -nographic\?$/],
+    [["-xyzzy"], /^-xyzzy: invalid option \(wasmqemu -h/],
+    [["-version", "-nosuch"], /^-nosuch: invalid option/],
+    [["-cdrom", "x.iso"], /^-cdrom: not supported yet/],
+    [["-initrd", "x"], /^-initrd only allowed with -kernel option$/],
+    [["-append", "x"], /^-append only allowed with -kernel option$/],
+    [["-hda", ""], /^-hda : Device needs media, but drive is empty$/],
+    [["-drive", "if=ide"], /: Device needs media, but drive is empty$/],
+    [["-drive", "foo"], /^-drive foo: Must specify either driver or file$/],
+    [["-drive", "file=a,if=bogus"], /: unsupported bus type 'bogus'$/],
+    [["-drive", "file=a,if=virtio"], /: if=virtio is not supported yet/],
+    [["-drive", "file=a,media=bogus"], /: 'bogus' invalid media$/],
+    [["-drive", "file=a,cache=bogus"], /: invalid cache option$/],
+    [["-drive", "file=a,readonly=maybe"], /: Parameter 'read-only' expects 'on' or 'off'$/],
+    [["-drive", "file=a,readonly=on"], /: Block node is read-only$/],
+    [["-drive", "file=a,unit=2"], /: unit 2 too big \(max is 1\)$/],
+    [["-drive", "file=a,bus=1,index=1"], /: index cannot be used with bus and unit$/],
+    [["-drive", "file=a,nosuchopt=1"], /does not support the option 'nosuchopt'/],
+    [["-serial", "bogus"], /^-serial bogus: 'bogus' is not a valid char driver/],
+    [["-serial", "tcp::1"], /^-serial tcp::1: not supported yet/],
+    [["-icount", "foo"], /^-icount foo: icount: Invalid shift value/],
+    [["-rtc", "base=yesterday"], /: invalid datetime format\n/],
+  ])("%j is refused in one sentence", (argv, sentence) => {
+    expect(complaint(...argv)).toMatch(sentence);
+  });
+
+  it("undoubles commas in -drive and leaves them alone in -hda", () => {
+    expect(options("-drive", "file=a,,b.img,format=raw").drives[0]).toMatchObject({
+      file: "a,b.img",
+      format: "raw",
+    });
+    expect(options("-hda", "a,,b.img").drives[0]).toMatchObject({ file: "a,,b.img" });
+  });
+
+  it("takes a bare word as the first disk", () => {
+    expect(options("disk.img").drives).toMatchObject([{ file: "disk.img", index: 0 }]);
+  });
+
+  it("warns once about an accelerator", () => {
+    expect(options("-enable-kvm", "-machine", "pc,accel=kvm:tcg").warnings).toEqual([
+      "warning: kvm is not used: the guest runs in WebAssembly",
+    ]);
+  });
+
+  it("prints -version and -h where they stand, before a later flag is acted on", () => {
+    expect(parseArguments(["-version", "-m", "abc"])).toMatchObject({ kind: "print" });
+    expect(parseArguments(["--help"])).toEqual({ kind: "print", text: HELP });
+  });
+
+  it("helps with every flag that it advertises, and with nothing else", () => {
+    for (const { name, help } of FLAGS)
+      expect(new RegExp(`^  -${name}\\b`, "m").test(HELP)).toBe(Boolean(help));
+  });
+});
+
+describe("places on the IDE controller", () => {
+  const places = (...argv: string[]): (string | undefined)[] =>
+    placeDrives(options(...argv).drives).map((drive) => drive?.file);
+
+  it("fills the first free place", () => {
+    expect(places("-hdb", "b", "-drive", "file=x", "-drive", "file=y")).toEqual(["x", "b", "y", undefined]);
+  });
+
+  it("reads bus and unit", () => {
+    expect(places("-drive", "file=x,bus=1,unit=1")).toEqual([undefined, undefined, undefined, "x"]);
+  });
+
+  it("refuses a taken place and one that is not there", () => {
+    expect(() => places("-hda", "a", "b")).toThrow("b: drive with bus=0, unit=0 (index=0) exists");
+    expect(() => places("-drive", "file=a,index=9")).toThrow("does not support if=ide,bus=4,unit=1");
+  });
+});
