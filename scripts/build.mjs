@@ -1,5 +1,5 @@
 // Builds dist/: the engines (asc, only when their sources changed), the host bundle (esbuild), the types (tsc).
-// `node scripts/build.mjs [--debug] [--only=machine,block,host]`
+// `node scripts/build.mjs [--debug] [--only=machine,block,host,testing]`; testing: small engines that tests drive.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -9,7 +9,10 @@ import { build } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const args = process.argv.slice(2);
-const only = args.find((a) => a.startsWith("--only="))?.slice("--only=".length).split(",");
+const only = args
+  .find((a) => a.startsWith("--only="))
+  ?.slice("--only=".length)
+  .split(",");
 const wants = (part) => !only || only.includes(part);
 process.chdir(root);
 mkdirSync("dist/debug", { recursive: true });
@@ -17,7 +20,9 @@ mkdirSync("dist/debug", { recursive: true });
 function run(command, argv) {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [command, ...argv], { stdio: "inherit" });
-    child.on("exit", (code) => (code === 0 ? done() : fail(new Error(`${argv.join(" ")} exited with ${code}`))));
+    child.on("exit", (code) =>
+      code === 0 ? done() : fail(new Error(`${argv.join(" ")} exited with ${code}`)),
+    );
   });
 }
 
@@ -34,15 +39,18 @@ function closure(entry, seen = new Set()) {
   return seen;
 }
 
-async function engine(name, entry, target) {
-  const out = JSON.parse(readFileSync("asconfig.json", "utf8")).targets[target].outFile;
+async function engine(
+  entry,
+  target,
+  out = JSON.parse(readFileSync("asconfig.json", "utf8")).targets[target].outFile,
+) {
   const hash = createHash("sha256").update(readFileSync("asconfig.json"));
   for (const file of [...closure(resolve(entry))].sort()) hash.update(file).update(readFileSync(file));
   const stamp = `${out}.stamp`;
   const digest = hash.digest("hex");
   if (existsSync(out) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
   mkdirSync(dirname(out), { recursive: true });
-  await run("node_modules/assemblyscript/bin/asc.js", [entry, "--target", target]);
+  await run("node_modules/assemblyscript/bin/asc.js", [entry, "--target", target, "--outFile", out]);
   writeFileSync(stamp, digest);
 }
 
@@ -50,9 +58,14 @@ const jobs = [];
 for (const name of ["machine", "block"]) {
   const entry = `assembly/${name}/index.ts`;
   if (!wants(name) || !existsSync(entry)) continue;
-  jobs.push(engine(name, entry, name));
-  if (args.includes("--debug")) jobs.push(engine(name, entry, `${name}-debug`));
+  jobs.push(engine(entry, name));
+  if (args.includes("--debug")) jobs.push(engine(entry, `${name}-debug`));
 }
+if (wants("testing") && existsSync("assembly/testing"))
+  for (const file of readdirSync("assembly/testing"))
+    jobs.push(
+      engine(`assembly/testing/${file}`, "machine", `dist/testing/${file.replace(/\.ts$/, ".wasm")}`),
+    );
 if (wants("host") && existsSync("host/cli/main.ts")) {
   const entries = { cli: "host/cli/main.ts", index: "host/index.ts" };
   jobs.push(
