@@ -79,7 +79,7 @@ function readSlow<T>(linear: u64, user: bool): T {
     return changetype<T>(i64x2.replace_lane(i64x2.splat(low), 1, high));
   }
   const first = translate(linear, READ, user);
-  const inPage = 0x1000 - ((<u32>linear) & 0xfff);
+  const inPage: u32 = 0x1000 - ((<u32>linear) & 0xfff);
   if (inPage >= <u32>sizeof<T>()) return readPhysical<T>(first);
   const second = translate(wrap(linear + inPage), READ, user);
   let value: u64 = 0;
@@ -100,7 +100,7 @@ function writeSlow<T>(linear: u64, value: T, user: bool): void {
     return;
   }
   const first = translate(linear, WRITE, user);
-  const inPage = 0x1000 - ((<u32>linear) & 0xfff);
+  const inPage: u32 = 0x1000 - ((<u32>linear) & 0xfff);
   if (inPage >= <u32>sizeof<T>()) {
     writePhysical<T>(first, value);
     return;

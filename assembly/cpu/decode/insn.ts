@@ -48,7 +48,10 @@ export class Insn {
   /** Condition code, segment number, control register, x87 opcode … as the operation says. */
   extra: u16;
   displacement: i64;
-  /** Sign-extended as the operand size demands. A relative branch holds its target, from the block's start. */
+  /**
+   * Sign-extended as the operand size demands. A relative branch holds its target, from the block's start; an x87
+   * instruction its ModRM byte, for FOP.
+   */
   immediate: u64;
 }
 
