@@ -1,0 +1,74 @@
+// A file of the runtime as a BlockSource.
+import { UserError } from "../core/errors.ts";
+import type { OpenMode, Runtime, RuntimeFile } from "../runtimes/runtime.ts";
+import type { BlockSource, WritableSource } from "./source.ts";
+
+export interface FileOptions {
+  /** Flushes return at once: for a target that is worthless until complete, as in convert. */
+  unsafe?: boolean;
+}
+
+export class FileSource implements BlockSource {
+  private constructor(
+    private readonly file: RuntimeFile,
+    private length: number,
+    private readonly unsafe: boolean,
+  ) {}
+
+  static async open(
+    runtime: Runtime,
+    path: string,
+    mode: OpenMode,
+    options: FileOptions = {},
+  ): Promise<FileSource> {
+    const file = await runtime.openFile(path, mode);
+    return new FileSource(file, await file.size(), options.unsafe ?? false);
+  }
+
+  get size(): number {
+    return this.length;
+  }
+
+  allocated(): Promise<number | undefined> {
+    return this.file.allocated();
+  }
+
+  async read(into: Uint8Array, offset: number): Promise<void> {
+    const count = offset < this.length ? await this.file.read(into, offset) : 0;
+    if (count < into.length) into.fill(0, count);
+  }
+
+  async write(from: Uint8Array, offset: number): Promise<void> {
+    await this.file.write(from, offset);
+    this.length = Math.max(this.length, offset + from.length);
+  }
+
+  async flush(): Promise<void> {
+    if (!this.unsafe) await this.file.sync();
+  }
+
+  async resize(size: number): Promise<void> {
+    await this.file.truncate(size);
+    this.length = size;
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+}
+
+/** Runs `use` on the file at `path` and closes it whatever happens. */
+export async function withFile<T>(
+  runtime: Runtime,
+  path: string,
+  mode: OpenMode,
+  use: (file: FileSource & WritableSource) => Promise<T>,
+): Promise<T> {
+  if (path === "") throw new UserError("The 'file' block driver requires a file name");
+  const file = await FileSource.open(runtime, path, mode);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,24 @@
+// Bytes at offsets: what an image is stored on, and what an image itself is to a machine or to a copy.
+
+export interface BlockSource {
+  /** Length in bytes. An image's is a multiple of 512; a file's need not be. */
+  readonly size: number;
+  /** Fills `into` from `offset` on; what lies past the end reads as zeros. Calls may overlap in time. */
+  read(into: Uint8Array, offset: number): Promise<void>;
+  /** Absent on a source that cannot be written. `from` must not change until the promise settles. */
+  write?(from: Uint8Array, offset: number): Promise<void>;
+  /** Makes `length` bytes read as zeros, giving space back where it can. */
+  discard?(offset: number, length: number): Promise<void>;
+  /** Returns once every write that was complete before the call is on stable storage. */
+  flush?(): Promise<void>;
+  /** A new length; what is added reads as zeros. */
+  resize?(size: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A source that can be written, all verbs present. */
+export type WritableSource = BlockSource & Required<Pick<BlockSource, "write" | "flush" | "resize">>;
+
+export function isWritable(source: BlockSource): source is WritableSource {
+  return source.write !== undefined && source.flush !== undefined && source.resize !== undefined;
+}

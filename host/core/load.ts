@@ -1,0 +1,47 @@
+// The one place where an engine becomes callable: bytes → compiled module (once) → instance with typed exports.
+import { instantiate } from "@assemblyscript/loader";
+import type { Runtime } from "../runtimes/runtime.ts";
+
+/** What every engine exports besides its own verbs; addresses are globals (`exports.STATE_AT.value`). */
+export interface EngineExports {
+  readonly memory: WebAssembly.Memory;
+  readonly table: WebAssembly.Table;
+}
+
+/** What an engine may import: `assembly/host.ts`, function by function. */
+export interface EngineImports {
+  unwind?(): never;
+  log?(at: number, length: number): void;
+  entropy?(at: number, length: number): void;
+}
+
+const modules = new Map<string, Promise<WebAssembly.Module>>();
+
+/** Compiles `name` (such as "block.wasm") once a process; instances of it are cheap. */
+export function compileEngine(runtime: Runtime, name: string): Promise<WebAssembly.Module> {
+  let module = modules.get(name);
+  if (!module) {
+    module = runtime.readAsset(name).then((bytes) => WebAssembly.compile(bytes));
+    modules.set(name, module);
+  }
+  return module;
+}
+
+/** One more instance of the engine `name`, with a memory of its own. */
+export async function loadEngine<Exports extends EngineExports>(
+  runtime: Runtime,
+  name: string,
+  imports: EngineImports = {},
+): Promise<Exports> {
+  const module = await compileEngine(runtime, name);
+  const env = { abort: abortOf(name) };
+  const { exports } = await instantiate<Record<string, unknown>>(module, { host: { ...imports }, env });
+  return exports as unknown as Exports;
+}
+
+/** Asserts exist in debug engines only; a trap in a release engine is our bug as well, and says so the same way. */
+function abortOf(name: string): (message: number, file: number, line: number, column: number) => never {
+  return (_message, _file, line, column) => {
+    throw new Error(`${name}: assertion failed at ${line}:${column}`);
+  };
+}

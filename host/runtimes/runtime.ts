@@ -1,0 +1,36 @@
+// What we ask of a runtime. Node is in node.ts; Deno and browsers are equal siblings with the same shape.
+
+/** A file open for positional access. Every method may have several calls in flight. */
+export interface RuntimeFile {
+  /** Length in bytes now. */
+  size(): Promise<number>;
+  /** Bytes that the file takes on its disk; undefined where the runtime cannot tell. */
+  allocated(): Promise<number | undefined>;
+  /** Fills `into` from `position` on; returns how many bytes there were, fewer only at the end of the file. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Writes all of `from`; the file grows where needed. */
+  write(from: Uint8Array, position: number): Promise<void>;
+  truncate(size: number): Promise<void>;
+  /** Returns once everything written before the call is on stable storage. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type OpenMode =
+  /** Must exist; writes fail. */
+  | "read"
+  /** Must exist. */
+  | "write"
+  /** Made if absent, emptied if not. */
+  | "create";
+
+export interface Runtime {
+  openFile(path: string, mode: OpenMode): Promise<RuntimeFile>;
+  removeFile(path: string): Promise<void>;
+  /** Something by which two names of one file can be told to be the same; undefined: no such file. */
+  identity(path: string): Promise<string | undefined>;
+  /** A file of ours from dist/, such as "block.wasm". */
+  readAsset(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Milliseconds that never go back. */
+  now(): number;
+}
