@@ -1,8 +1,8 @@
 // Addition and subtraction.
-import { Float80, SIGN } from "./float80";
+import { Float80, INTEGER_BIT, SIGN } from "./float80";
 import { answersNaNOfTwo, invalid, noteDenormals } from "./float80-nan";
 import { round } from "./float80-round";
-import { high, leadingZeros, low, shiftLeft, shiftRightSticky, subtract as subtractWide } from "./wide";
+import { high, leadingZeros, low, shiftLeft } from "./wide";
 import { ROUND_DOWN, x87 } from "./x87-state";
 
 export function add(a: Float80, b: Float80, to: Float80): void {
@@ -39,30 +39,47 @@ function addSigned(a: Float80, b: Float80, bSign: u32, to: Float80): void {
   else addOrdered(bSign, b.scale, b.mantissa, a.sign, a.scale, a.mantissa, to);
 }
 
-/** Adds two numbers, the one with the greater exponent first. */
+/** Adds two numbers, the one with the greater exponent first. Local words, not wide.ts: this is the hottest sum. */
 function addOrdered(aSign: u32, aScale: i32, a: u64, bSign: u32, bScale: i32, b: u64, to: Float80): void {
-  shiftRightSticky(b, 0, aScale - bScale);
+  const distance = aScale - bScale;
+  let aligned = b;
+  let below: u64 = 0; // what of b lies behind the last place of a; its last bit is sticky
+  if (distance != 0) {
+    aligned = distance < 64 ? b >> distance : 0;
+    below = distance < 64 ? b << (64 - distance) : shiftOutSticky(b, distance - 64);
+  }
   if (aSign == bSign) {
-    const sum = a + high;
-    if (sum < a)
+    const sum = a + aligned;
+    if (sum >= a) normalizeAndRound(aSign, aScale, sum, below, to);
+    else
       round(
         aSign,
         aScale + 1,
-        (sum >> 1) | (1 << 63),
-        (sum << 63) | (low >> 1) | (low & 1),
+        (sum >> 1) | INTEGER_BIT,
+        (sum << 63) | (below >> 1) | (below & 1),
         x87.lostBits,
         to,
       );
-    else normalizeAndRound(aSign, aScale, sum, low, to);
     return;
   }
-  subtractWide(a, 0, high, low);
-  if (aScale == bScale && a < b) normalizeAndRound(bSign, aScale, 0 - high, 0, to);
-  else if ((high | low) == 0) to.setZero(x87.rounding == ROUND_DOWN ? SIGN : 0);
-  else normalizeAndRound(aSign, aScale, high, low, to);
+  const difference = a - aligned - <u64>(below != 0);
+  if (distance == 0 && a < b) normalizeAndRound(bSign, aScale, b - a, 0, to);
+  else if ((difference | below) == 0) to.setZero(x87.rounding == ROUND_DOWN ? SIGN : 0);
+  else normalizeAndRound(aSign, aScale, difference, 0 - below, to);
+}
+
+/** What is left of a word that lies wholly behind the last place, with everything behind it in its last bit. */
+function shiftOutSticky(word: u64, count: i32): u64 {
+  if (count == 0) return word;
+  if (count >= 64) return <u64>(word != 0);
+  return (word >> count) | (<u64>(word << (64 - count) != 0));
 }
 
 function normalizeAndRound(sign: u32, exponent: i32, significand: u64, below: u64, to: Float80): void {
+  if (significand >= INTEGER_BIT) {
+    round(sign, exponent, significand, below, x87.lostBits, to);
+    return;
+  }
   const zeros = leadingZeros(significand, below);
   shiftLeft(significand, below, zeros);
   round(sign, exponent - zeros, high, low, x87.lostBits, to);

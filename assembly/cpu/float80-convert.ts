@@ -7,7 +7,7 @@ import { C1, DENORMAL, INVALID, OVERFLOW, PRECISION, UNDERFLOW, x87 } from "./x8
 const ONE: u64 = 1;
 
 /** The integer that stands for "cannot be represented" in a signed field of `bits` (SDM 1 §4.8.3.7 and §8.5.1.2). */
-export function integerIndefinite(bits: u32): u64 {
+function integerIndefinite(bits: u32): u64 {
   return ~(<u64>0) << (bits - 1);
 }
 
@@ -43,18 +43,19 @@ export function toFloat<T>(value: Float80): T {
   const signShift: u64 = sizeof<T>() * 8 - 1;
   const signBit: u64 = sign ? ONE << signShift : 0;
   const infinity = signBit | ((<u64>exponentMax) << fractionBits);
-  const quiet = ONE << (fractionBits - 1);
-
-  if (value.isUnsupported) {
-    x87.raised |= INVALID;
-    return <T>((ONE << signShift) | ((<u64>exponentMax) << fractionBits) | quiet);
+  if (!value.isNormal) {
+    const quiet = ONE << (fractionBits - 1);
+    if (value.isUnsupported) {
+      x87.raised |= INVALID;
+      return <T>((ONE << signShift) | infinity | quiet);
+    }
+    if (value.isNaN) {
+      if (value.isSignalling) x87.raised |= INVALID;
+      return <T>(infinity | quiet | ((value.mantissa << 1) >> (64 - fractionBits)));
+    }
+    if (value.isInfinity) return <T>infinity;
+    if (value.isZero) return <T>signBit;
   }
-  if (value.isNaN) {
-    if (value.isSignalling) x87.raised |= INVALID;
-    return <T>(infinity | quiet | ((value.mantissa << 1) >> (64 - fractionBits)));
-  }
-  if (value.isInfinity) return <T>infinity;
-  if (value.isZero) return <T>signBit;
 
   const zeros = clz(value.mantissa);
   const significand = value.mantissa << zeros;

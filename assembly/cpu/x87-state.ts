@@ -126,10 +126,16 @@ export function push(value: Float80): void {
   markValid(0);
 }
 
-/** #NM when the unit is not this task's, #MF when an unmasked exception of an earlier instruction waits. */
+/** #NM when the unit is not this task's (SDM 3A §2.5). */
 export function checkAvailable(): void {
   if (cpu.cr0 & (CR0_EM | CR0_TS)) raise(NM);
-  // CR0.NE = 0 would report through FERR# and IRQ 13 instead; #MF is what we have for both.
+}
+
+/**
+ * #MF when an unmasked exception of an earlier instruction waits. CR0.NE = 0 would report it through FERR# and
+ * IRQ 13 instead (SDM 1 §8.7.2): #MF is what we have for both.
+ */
+export function checkPending(): void {
   if (x87.status & SUMMARY) raise(MF);
 }
 
@@ -188,10 +194,15 @@ export function resetX87(): void {
   x87.opcode = 0;
 }
 
-/** Before every MMX instruction but EMMS: the checks, then the tag word as it leaves it (SDM 1 §9.5.1). */
-export function enterMmx(): void {
+/** What an MMX instruction raises before anything else (SDM 1 §9.5.1). */
+export function checkMmx(): void {
   if (cpu.cr0 & CR0_EM) raise(UD);
   checkAvailable();
+  checkPending();
+}
+
+/** What every MMX instruction but EMMS does to the stack, once its operands are read and cannot fault. */
+export function enterMmx(): void {
   x87.top = 0;
   x87.valid = 0xff;
 }
@@ -206,7 +217,6 @@ export function setMmx(number: u32, value: u64): void {
 }
 
 export function emms(): void {
-  if (cpu.cr0 & CR0_EM) raise(UD);
-  checkAvailable();
+  checkMmx();
   x87.valid = 0;
 }

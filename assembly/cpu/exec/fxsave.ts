@@ -8,9 +8,9 @@
 import { VECTORS_AT } from "../../machine/layout";
 import { probeRead, probeWrite, read, wrap, write } from "../../memory/access";
 import { Insn, PREFIX_REX_W } from "../decode/insn";
-import { GP, NM, raise, raiseWithError } from "../exceptions";
-import { CR0_EM, CR0_TS, MODE_CODE64, cpu } from "../state";
-import { st, x87 } from "../x87-state";
+import { GP, raiseWithError } from "../exceptions";
+import { MODE_CODE64, cpu } from "../state";
+import { checkAvailable, st, x87 } from "../x87-state";
 import { linearAddress, linearAddressForWrite } from "./operand";
 
 const IMAGE_SIZE: u32 = 512;
@@ -23,7 +23,7 @@ const VECTOR_STRIDE: usize = 32;
 export const MXCSR_BITS: u32 = 0xffff;
 
 export function fxsave(i: Insn): void {
-  if (cpu.cr0 & (CR0_EM | CR0_TS)) raise(NM);
+  checkAvailable();
   const linear = linearAddressForWrite(i, IMAGE_SIZE);
   checkAlignment(linear, 16);
   probeWrite(linear, IMAGE_SIZE);
@@ -33,7 +33,7 @@ export function fxsave(i: Insn): void {
 }
 
 export function fxrstor(i: Insn): void {
-  if (cpu.cr0 & (CR0_EM | CR0_TS)) raise(NM);
+  checkAvailable();
   const linear = linearAddress(i, IMAGE_SIZE);
   checkAlignment(linear, 16);
   probeRead(linear, IMAGE_SIZE);

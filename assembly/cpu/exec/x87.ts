@@ -4,9 +4,9 @@
 // registers. So a case in octal reads as the opcode map is drawn: 0o35 is DB /5.
 // A control instruction returns early, because it leaves the instruction and data pointers alone.
 import { DST_MEMORY, Insn } from "../decode/insn";
-import { MF, NM, UD, raise } from "../exceptions";
-import { CR0_EM, CR0_MP, CR0_TS, CS, GS, SEG_SELECTOR_AT, cpu } from "../state";
-import { SUMMARY, resetX87, x87 } from "../x87-state";
+import { NM, UD, raise } from "../exceptions";
+import { CR0_MP, CR0_TS, CS, GS, SEG_SELECTOR_AT, cpu } from "../state";
+import { SUMMARY, checkAvailable, checkPending, resetX87, x87 } from "../x87-state";
 import { effectiveAddress } from "./operand";
 import { arithmeticMemory, arithmeticRegister } from "./x87-arith";
 import { compareFlags, compareRegister, comparePopTwo } from "./x87-compare";
@@ -41,9 +41,8 @@ import {
 } from "./x87-transfer";
 
 export function executeX87(i: Insn): void {
-  if (cpu.cr0 & (CR0_EM | CR0_TS)) raise(NM);
-  // CR0.NE = 0 would report through FERR# and IRQ 13 instead; #MF is what we have for both.
-  if (x87.status & SUMMARY && waits(i)) raise(MF);
+  checkAvailable();
+  if (x87.status & SUMMARY && waits(i)) checkPending();
   x87.raised = 0;
   if (i.form & DST_MEMORY) executeMemory(i);
   else executeRegister(i);
@@ -53,7 +52,7 @@ export function executeX87(i: Insn): void {
 export function fwait(_i: Insn): void {
   const waiting = CR0_MP | CR0_TS;
   if ((cpu.cr0 & waiting) == waiting) raise(NM);
-  if (x87.status & SUMMARY) raise(MF);
+  checkPending();
 }
 
 const REGISTER_FORMS: u32 = 64;
