@@ -1,20 +1,9 @@
 // FPATAN: the angle of the point (x, y).
-import { BIAS, Float80 } from "./float80";
+import { Float80 } from "./float80";
 import { normalMantissa, normalScale } from "./float80-multiply";
 import { answersNaNOfTwo, noteDenormals } from "./float80-nan";
-import { round } from "./float80-round";
-import { arctangent, normalize } from "./float80-series";
-import {
-  add,
-  divideFraction,
-  high,
-  leadingZeros,
-  low,
-  shiftLeft,
-  shiftRight,
-  shiftRightSticky,
-  subtract,
-} from "./wide";
+import { arctangent, normalize, ratio, roundInexact } from "./float80-series";
+import { add, high, low, shiftLeft, shiftRight, shiftRightSticky, subtract } from "./wide";
 
 /** atan(k/8) at (k - 1) × 16, a fixed-point fraction. */
 // prettier-ignore
@@ -33,11 +22,6 @@ const ARCTANGENTS: usize = memory.data<u64>([
 const PI_HIGH: u64 = 0xc90f_daa2_2168_c234;
 const PI_LOW: u64 = 0xc4c6_628b_80dc_1cd1;
 
-/** to = ±(0.high:low × 2^exponent), which is never exact. */
-function deliver(sign: u32, exponent: i32, to: Float80): void {
-  round(sign, exponent - 1 + BIAS, high, low | 1, 0, to);
-}
-
 /** to = ±eighths × π/8 */
 function deliverEighths(sign: u32, eighths: u32, to: Float80): void {
   shiftRight(PI_HIGH, PI_LOW, eighths == 8 ? 0 : eighths == 4 ? 1 : 2);
@@ -48,7 +32,7 @@ function deliverEighths(sign: u32, eighths: u32, to: Float80): void {
     add(high, low, quarterHigh, quarterLow);
   }
   const shift = normalize();
-  deliver(sign, 2 + shift, to);
+  roundInexact(sign, 2 + shift, to);
 }
 
 /** FPATAN: arctan(y / x) in the quadrant of the point (SDM 2A table 3-30) */
@@ -76,7 +60,7 @@ function arctangentOfNumbers(y: Float80, x: Float80, to: Float80): void {
   const steep = distance > 0 || (distance == 0 && yMantissa > xMantissa);
   const exponent = steep ? angle(xMantissa, yMantissa, -distance) : angle(yMantissa, xMantissa, distance);
   if (!steep && !x.sign) {
-    deliver(y.sign, exponent, to);
+    roundInexact(y.sign, exponent, to);
     return;
   }
   // π/2 ± angle, or π - angle, in fixed point with two bits before the point
@@ -87,7 +71,7 @@ function arctangentOfNumbers(y: Float80, x: Float80, to: Float80): void {
   if (steep && x.sign) add(high, low, angleHigh, angleLow);
   else subtract(high, low, angleHigh, angleLow);
   const shift = normalize();
-  deliver(y.sign, 2 + shift, to);
+  roundInexact(y.sign, 2 + shift, to);
 }
 
 /**
@@ -129,8 +113,8 @@ function angle(small: u64, large: u64, distance: i32): i32 {
 /** The k for which k/8 is nearest to the ratio, near enough. */
 function eighths(small: u64, large: u64, distance: i32): u32 {
   if (distance < -5) return 0;
-  const ratio = <f64>small / <f64>large / <f64>(1 << -distance);
-  return <u32>(ratio * 8.0 + 0.5);
+  const quotient = <f64>small / <f64>large / <f64>(1 << -distance);
+  return <u32>(quotient * 8.0 + 0.5);
 }
 
 /** high:low = value × factor << shift, for a factor of up to 8 and a shift of up to 5. */
@@ -148,14 +132,6 @@ function arctangentOfFraction(
   divisorLow: u64,
   exponent: i32,
 ): i32 {
-  const numeratorZeros = leadingZeros(numeratorHigh, numeratorLow);
-  const divisorZeros = leadingZeros(divisorHigh, divisorLow);
-  shiftLeft(numeratorHigh, numeratorLow, numeratorZeros);
-  shiftRight(high, low, 1); // below the divisor
-  const aHigh = high;
-  const aLow = low;
-  shiftLeft(divisorHigh, divisorLow, divisorZeros);
-  divideFraction(aHigh, aLow, high, low);
-  const shift = normalize();
-  return arctangent(high, low, exponent + 1 + divisorZeros - numeratorZeros + shift);
+  const shifted = ratio(numeratorHigh, numeratorLow, divisorHigh, divisorLow, exponent);
+  return arctangent(high, low, shifted);
 }

@@ -3,20 +3,8 @@ import { BIAS, Float80, INTEGER_BIT, SIGN } from "./float80";
 import { normalMantissa, normalScale } from "./float80-multiply";
 import { answersNaN, answersNaNOfTwo, invalid, noteDenormals } from "./float80-nan";
 import { round } from "./float80-round";
-import { areaTangent, exponential, normalize } from "./float80-series";
-import {
-  add,
-  assign,
-  divideFraction,
-  high,
-  leadingZeros,
-  low,
-  multiplyFraction,
-  shiftLeft,
-  shiftRight,
-  shiftRightSticky,
-  subtract,
-} from "./wide";
+import { areaTangent, exponential, normalize, ratio, roundInexact } from "./float80-series";
+import { add, assign, high, low, multiplyFraction, shiftRight, shiftRightSticky, subtract } from "./wide";
 import { DENORMAL, PRECISION, ZERO_DIVIDE, x87 } from "./x87-state";
 
 /** ln 2 and log2 e, the point in front: ln 2 × 2^0, log2 e × 2^-1. */
@@ -50,7 +38,7 @@ export function powerMinusOne(a: Float80, to: Float80): void {
   multiplyFraction(LN_2_HIGH, LN_2_LOW, normalMantissa(a), 0);
   const shift = normalize();
   const exponent = exponential(high, low, normalScale(a) - BIAS + 1 + shift, a.sign != 0);
-  round(a.sign, exponent - 1 + BIAS, high, low | 1, 0, to);
+  roundInexact(a.sign, exponent, to);
 }
 
 // log2 of a number as sign and 0.high:low × 2^logExponent
@@ -67,16 +55,8 @@ function logarithmOfRatio(
   divisorLow: u64,
   exponent: i32,
 ): void {
-  const numeratorZeros = leadingZeros(numeratorHigh, numeratorLow);
-  shiftLeft(numeratorHigh, numeratorLow, numeratorZeros);
-  shiftRight(high, low, 1); // below the divisor
-  const aHigh = high;
-  const aLow = low;
-  const divisorZeros = leadingZeros(divisorHigh, divisorLow);
-  shiftLeft(divisorHigh, divisorLow, divisorZeros);
-  divideFraction(aHigh, aLow, high, low);
-  const shift = normalize();
-  const tangent = areaTangent(high, low, exponent + 1 + divisorZeros - numeratorZeros + shift);
+  const s = ratio(numeratorHigh, numeratorLow, divisorHigh, divisorLow, exponent);
+  const tangent = areaTangent(high, low, s);
   multiplyFraction(high, low, LOG2_E_HIGH, LOG2_E_LOW);
   logExponent = tangent + 2 + normalize(); // 2 artanh s × log2 e
 }

@@ -5,9 +5,12 @@
 // and two tables of coefficients serve them: sine, cosine and exponential take reciprocal factorials, arctangent
 // and logarithm take reciprocals of odd numbers. Their error stays near 2^-120 of the result, so that rounding to
 // 64 bits gives the nearest number in all but one case out of some 2^50. (The manuals ask for 1 ulp: SDM 1 §8.3.10.)
+import { BIAS, Float80 } from "./float80";
+import { round } from "./float80-round";
 import {
   add,
   assign,
+  divideFraction,
   high,
   leadingZeros,
   low,
@@ -125,6 +128,32 @@ function stick(): void {
   assign(high, low | 1);
 }
 
+/** to = ±(0.high:low × 2^exponent), rounded as a number that is not exact. */
+export function roundInexact(sign: u32, exponent: i32, to: Float80): void {
+  round(sign, exponent - 1 + BIAS, high, low | 1, 0, to);
+}
+
+/**
+ * high:low = numerator / divisor × 2^exponent, of nonzero 128-bit numbers, as 0.high:low × 2^the answer.
+ */
+export function ratio(
+  numeratorHigh: u64,
+  numeratorLow: u64,
+  divisorHigh: u64,
+  divisorLow: u64,
+  exponent: i32,
+): i32 {
+  const numeratorZeros = leadingZeros(numeratorHigh, numeratorLow);
+  shiftLeft(numeratorHigh, numeratorLow, numeratorZeros);
+  shiftRight(high, low, 1); // below the divisor
+  const aHigh = high;
+  const aLow = low;
+  const divisorZeros = leadingZeros(divisorHigh, divisorLow);
+  shiftLeft(divisorHigh, divisorLow, divisorZeros);
+  divideFraction(aHigh, aLow, high, low);
+  return exponent + 1 + divisorZeros - numeratorZeros + normalize();
+}
+
 /** Shifts high:low until bit 127 is set; answers the change of exponent. */
 export function normalize(): i32 {
   const zeros = leadingZeros(high, low);
@@ -139,7 +168,7 @@ function squareFraction(xHigh: u64, xLow: u64, exponent: i32): void {
 }
 
 /** high:low = 0.xHigh:xLow × 2^exponent in fixed point, exponent ≤ 0. */
-export function toFixed(xHigh: u64, xLow: u64, exponent: i32): void {
+function toFixed(xHigh: u64, xLow: u64, exponent: i32): void {
   if (exponent <= -128) assign(0, 0);
   else shiftRight(xHigh, xLow, -exponent);
 }

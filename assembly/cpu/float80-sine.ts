@@ -3,9 +3,8 @@
 import { BIAS, Float80, SIGN } from "./float80";
 import { normalMantissa, normalScale } from "./float80-multiply";
 import { answersNaN, invalid } from "./float80-nan";
-import { round } from "./float80-round";
-import { cosine, sine } from "./float80-series";
-import { assign, divideFraction, high, leadingZeros, low, shiftLeft, shiftRight, subtract } from "./wide";
+import { cosine, ratio, roundInexact, sine } from "./float80-series";
+import { assign, high, leadingZeros, low, shiftLeft, subtract } from "./wide";
 import { DENORMAL, x87 } from "./x87-state";
 
 /** π/2 × 2^65 */
@@ -68,11 +67,6 @@ function setAngle(aHigh: u64, aLow: u64, exponent: i32): void {
   angleExponent = exponent - zeros;
 }
 
-/** Rounds 0.high:low × 2^exponent, which is never exact. */
-function deliver(sign: u32, exponent: i32, to: Float80): void {
-  round(sign, exponent - 1 + BIAS, high, low | 1, 0, to);
-}
-
 /** The sine of the angle `turns` quadrants ahead. */
 function sineAhead(turns: u32, sign: u32, to: Float80): void {
   const at = (quadrant + turns) & 3;
@@ -80,7 +74,7 @@ function sineAhead(turns: u32, sign: u32, to: Float80): void {
   if ((at & 1) == 0 && angleNegative) negative ^= SIGN;
   const exponent =
     at & 1 ? cosine(angleHigh, angleLow, angleExponent) : sine(angleHigh, angleLow, angleExponent);
-  deliver(sign ^ negative, exponent, to);
+  roundInexact(sign ^ negative, exponent, to);
 }
 
 /** Whether `a` is no number to reduce; then sine and cosine have their answer. */
@@ -123,33 +117,16 @@ export function tangentOf(a: Float80, to: Float80, scratch: Float80): void {
   if (angleExponent < -64) {
     // Just above the angle; the quotient below would not be exact enough to tell.
     assign(angleHigh, angleLow);
-    deliver(a.sign, angleExponent, to);
+    roundInexact(a.sign, angleExponent, to);
     return;
   }
-  let exponent = sine(angleHigh, angleLow, angleExponent);
-  let numeratorHigh = high;
-  let numeratorLow = low;
+  const sineExponent = sine(angleHigh, angleLow, angleExponent);
+  const sineHigh = high;
+  const sineLow = low;
   const cosineExponent = cosine(angleHigh, angleLow, angleExponent);
-  let divisorHigh = high;
-  let divisorLow = low;
-  exponent -= cosineExponent;
-  let sign = angleNegative ? a.sign ^ SIGN : a.sign;
-  if (quadrant & 1) {
-    sign ^= SIGN;
-    exponent = -exponent;
-    divisorHigh = numeratorHigh;
-    divisorLow = numeratorLow;
-    numeratorHigh = high;
-    numeratorLow = low;
-  }
-  if (numeratorHigh > divisorHigh || (numeratorHigh == divisorHigh && numeratorLow >= divisorLow)) {
-    shiftRight(numeratorHigh, numeratorLow, 1);
-    numeratorHigh = high;
-    numeratorLow = low;
-    exponent++;
-  }
-  divideFraction(numeratorHigh, numeratorLow, divisorHigh, divisorLow);
-  const zeros = leadingZeros(high, low);
-  shiftLeft(high, low, zeros);
-  deliver(sign, exponent - zeros, to);
+  const odd = (quadrant & 1) != 0;
+  const exponent = odd
+    ? ratio(high, low, sineHigh, sineLow, cosineExponent - sineExponent)
+    : ratio(sineHigh, sineLow, high, low, sineExponent - cosineExponent);
+  roundInexact(angleNegative != odd ? a.sign ^ SIGN : a.sign, exponent, to);
 }
