@@ -1,0 +1,101 @@
+// The main job: Debian's own kernel boots to a shell, mounts ext4 from a qcow2 overlay, writes files, powers off;
+// then qemu-img and QEMU itself look at what was left on the disk.
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { GuestConsole } from "../support/console.ts";
+import { missingTools, skipped } from "../support/needs.ts";
+
+const SECONDS = 1000;
+const CACHE = process.env["WASMQEMU_CACHE"] ?? join(tmpdir(), "wasmqemu-cache");
+const GUEST = join(CACHE, "guest");
+
+/** Why this test cannot run here; undefined when it can. */
+function obstacle(): string | undefined {
+  const missing = missingTools("apt-get", "dpkg-deb", "cpio", "mke2fs", "qemu-img", "qemu-system-x86_64");
+  if (missing.length > 0) return `${missing.join(", ")} is not installed`;
+  const build = spawnSync("bash", ["test/machine/guest.sh", CACHE], { encoding: "utf8" });
+  return build.status === 0
+    ? undefined
+    : `Debian's packages cannot be had: ${build.stderr.trim().split("\n").at(-1)}`;
+}
+
+const why = obstacle();
+if (why) skipped("Debian's kernel on a qcow2 disk", why);
+
+const sha256 = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
+
+function bootArguments(disk: string): string[] {
+  const kernel = ["-kernel", join(GUEST, "vmlinuz"), "-initrd", join(GUEST, "initrd.gz")];
+  return [...kernel, "-append", "console=ttyS0 quiet", "-m", "512", "-hda", disk, "-nographic", "-no-reboot"];
+}
+
+describe.skipIf(why)("Debian's kernel on a qcow2 overlay", () => {
+  const folder = mkdtempSync(join(tmpdir(), "wasmqemu-debian-"));
+  const base = join(folder, "base.qcow2");
+  const overlay = join(folder, "overlay.qcow2");
+  let baseHash = "";
+
+  beforeAll(() => {
+    const raw = join(folder, "base.raw");
+    execFileSync("mke2fs", ["-q", "-t", "ext4", "-L", "work", raw, "256M"]);
+    execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, base]);
+    execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", overlay]);
+    rmSync(raw);
+    baseHash = sha256(base);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it(
+    "boots to a shell, writes files to ext4 and powers off",
+    async () => {
+      const guest = new GuestConsole(process.execPath, ["dist/cli.js", ...bootArguments(overlay)]);
+      try {
+        await guest.find(/guest# $/m, 300);
+        expect(await guest.run("uname -m; grep -c ^processor /proc/cpuinfo")).toBe("x86_64\n1\n");
+        expect(await guest.run("mount -t ext4 /dev/sda /mnt && echo mounted")).toContain("mounted");
+        await guest.run("echo 'written by the guest' > /mnt/note.txt");
+        // Larger than any cache on the way, and known by its hash.
+        await guest.run("dd if=/dev/urandom of=/mnt/noise bs=64k count=128 2>/dev/null");
+        await guest.run("sha256sum /mnt/noise | cut -c1-64 > /mnt/noise.sum");
+        expect(await guest.run("umount /mnt && echo unmounted")).toContain("unmounted");
+        guest.type("poweroff -f\n");
+        expect(await guest.exitCode).toBe(0);
+      } finally {
+        guest.kill();
+      }
+    },
+    900 * SECONDS,
+  );
+
+  it("leaves a clean image and the base as it was", () => {
+    expect(spawnSync("qemu-img", ["check", overlay], { encoding: "utf8" })).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining("No errors were found on the image."),
+    });
+    expect(sha256(base)).toBe(baseHash);
+  });
+
+  it(
+    "QEMU mounts the overlay and finds the files",
+    async () => {
+      const guest = new GuestConsole("qemu-system-x86_64", ["-accel", "tcg", ...bootArguments(overlay)]);
+      try {
+        await guest.find(/guest# $/m);
+        await guest.run("mount -t ext4 -o ro /dev/sda /mnt");
+        expect(await guest.run("cat /mnt/note.txt")).toBe("written by the guest\n");
+        const hash = (await guest.run("cat /mnt/noise.sum")).trim();
+        expect(hash).toMatch(/^[0-9a-f]{64}$/);
+        expect(await guest.run("sha256sum /mnt/noise")).toContain(hash);
+        guest.type("poweroff -f\n");
+        expect(await guest.exitCode).toBe(0);
+      } finally {
+        guest.kill();
+      }
+    },
+    180 * SECONDS,
+  );
+});
