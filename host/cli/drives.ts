@@ -1,5 +1,6 @@
 // `-hda`, `-drive` and the bare image argument: from words to the drives of the IDE controller's four places.
-import { parseInteger, parseList, parseSwitch, UsageError } from "./option-list.ts";
+import { UserError } from "../core/errors.ts";
+import { parseInteger, parseList, parseSwitch } from "./option-list.ts";
 
 /** What `cache=` promises: when a write is on the disk. */
 export type CacheMode = "writeback" | "writethrough";
@@ -18,7 +19,7 @@ export interface Drive {
 
 /** A drive as plain `-hda FILE` means it; `file` is taken literally, commas included. */
 export function plainDrive(option: string, file: string, index: number): Drive {
-  if (file === "") throw new UsageError("Device needs media, but drive is empty");
+  if (file === "") throw new UserError("Device needs media, but drive is empty");
   return { file, index, snapshot: false, cache: "writeback", option };
 }
 
@@ -48,7 +49,7 @@ export function parseDrive(text: string): Drive {
   let unit: number | undefined;
   for (const { key, value } of parseList(text)) {
     if (key !== "snapshot" && key !== "readonly" && value === undefined)
-      throw new UsageError(
+      throw new UserError(
         drive.file === "" ? "Must specify either driver or file" : `Expected '=' after '${key}'`,
       );
     switch (key) {
@@ -79,10 +80,10 @@ export function parseDrive(text: string): Drive {
         break;
       case "readonly":
         // An IDE disk has no way to tell a guest that it cannot be written.
-        if (parseSwitch("read-only", value)) throw new UsageError("Block node is read-only");
+        if (parseSwitch("read-only", value)) throw new UserError("Block node is read-only");
         break;
       case "cache":
-        if (!Object.hasOwn(CACHE_MODES, value!)) throw new UsageError("invalid cache option");
+        if (!Object.hasOwn(CACHE_MODES, value!)) throw new UserError("invalid cache option");
         drive.cache = CACHE_MODES[value!]!;
         break;
       case "id":
@@ -91,7 +92,7 @@ export function parseDrive(text: string): Drive {
         acceptWithoutEffect(key, value!);
     }
   }
-  if (drive.file === "") throw new UsageError("Device needs media, but drive is empty");
+  if (drive.file === "") throw new UserError("Device needs media, but drive is empty");
   if (bus !== undefined || unit !== undefined) drive.index = indexOf(bus, unit, drive.index);
   return drive;
 }
@@ -99,32 +100,32 @@ export function parseDrive(text: string): Drive {
 function requireIde(name: string): void {
   if (name === "ide") return;
   const known = ["scsi", "floppy", "pflash", "mtd", "sd", "virtio", "xen", "none"].includes(name);
-  throw new UsageError(
+  throw new UserError(
     known ? `if=${name} is not supported yet: use if=ide` : `unsupported bus type '${name}'`,
   );
 }
 
 function requireDisk(media: string): void {
   if (media === "disk") return;
-  throw new UsageError(
+  throw new UserError(
     media === "cdrom" ? "media=cdrom is not supported yet: only disks are" : `'${media}' invalid media`,
   );
 }
 
 function acceptWithoutEffect(key: string, value: string): void {
   const known = Object.hasOwn(WITHOUT_EFFECT, key) ? WITHOUT_EFFECT[key] : undefined;
-  if (!known) throw new UsageError(`-drive does not support the option '${key}' yet`);
-  if (!known.values.includes(value)) throw new UsageError(known.complaint);
+  if (!known) throw new UserError(`-drive does not support the option '${key}' yet`);
+  if (!known.values.includes(value)) throw new UserError(known.complaint);
 }
 
 function indexOf(bus = 0, unit: number | undefined, index: number | undefined): number | undefined {
   if (index !== undefined) {
     if (bus === 0 && unit === undefined) return index;
-    throw new UsageError("index cannot be used with bus and unit");
+    throw new UserError("index cannot be used with bus and unit");
   }
   if (unit === undefined) return undefined;
   if (unit >= UNITS_PER_CHANNEL)
-    throw new UsageError(`unit ${unit} too big (max is ${UNITS_PER_CHANNEL - 1})`);
+    throw new UserError(`unit ${unit} too big (max is ${UNITS_PER_CHANNEL - 1})`);
   return bus * UNITS_PER_CHANNEL + unit;
 }
 
@@ -137,9 +138,9 @@ export function placeDrives(drives: readonly Drive[]): (Drive | undefined)[] {
     const bus = Math.floor(place / UNITS_PER_CHANNEL);
     const unit = place % UNITS_PER_CHANNEL;
     if (place >= PLACES)
-      throw new UsageError(`${drive.option}: machine type does not support if=ide,bus=${bus},unit=${unit}`);
+      throw new UserError(`${drive.option}: machine type does not support if=ide,bus=${bus},unit=${unit}`);
     if (places[place])
-      throw new UsageError(`${drive.option}: drive with bus=${bus}, unit=${unit} (index=${place}) exists`);
+      throw new UserError(`${drive.option}: drive with bus=${bus}, unit=${unit} (index=${place}) exists`);
     places[place] = drive;
   }
   return places;

@@ -1,6 +1,7 @@
 // The command line of the PC: one row per flag. Parser, help text and "did you mean" all read these rows.
+import { UserError } from "../core/errors.ts";
 import { parseDrive, plainDrive } from "./drives.ts";
-import { parseInteger, parseList, parseSize, parseSwitch, UsageError } from "./option-list.ts";
+import { parseInteger, parseList, parseSize, parseSwitch } from "./option-list.ts";
 import type { PcOptions, SerialTarget } from "./pc-options.ts";
 
 export interface Flag {
@@ -145,11 +146,11 @@ export const NOT_YET: ReadonlySet<string> = new Set(
 
 function setMemory(options: PcOptions, text: string): void {
   for (const { key, value } of parseList(text, "size")) {
-    if (key !== "size") throw new UsageError(`Invalid parameter '${key}'`);
+    if (key !== "size") throw new UserError(`Invalid parameter '${key}'`);
     options.memory = parseSize(key, value ?? "", MIB) || options.memory;
   }
   if (options.memory > MEMORY_LIMIT)
-    throw new UsageError(`guest memory is limited to ${MEMORY_LIMIT / MIB} MiB: ask for less`);
+    throw new UserError(`guest memory is limited to ${MEMORY_LIMIT / MIB} MiB: ask for less`);
 }
 
 const TOPOLOGY: readonly string[] = ["cpus", "maxcpus", "sockets", "dies", "cores", "threads"];
@@ -157,11 +158,11 @@ const TOPOLOGY: readonly string[] = ["cpus", "maxcpus", "sockets", "dies", "core
 function setCpus(options: PcOptions, text: string): void {
   let product = 1;
   for (const { key, value } of parseList(text, "cpus")) {
-    if (!TOPOLOGY.includes(key)) throw new UsageError(`Parameter 'smp.${key}' is unexpected`);
+    if (!TOPOLOGY.includes(key)) throw new UserError(`Parameter 'smp.${key}' is unexpected`);
     const count = parseInteger(`smp.${key}`, value ?? "");
     product = Math.max(product, count);
   }
-  if (product > 1) throw new UsageError("this version has one CPU: use -smp 1 or leave it out");
+  if (product > 1) throw new UserError("this version has one CPU: use -smp 1 or leave it out");
   options.cpus = product;
 }
 
@@ -173,22 +174,22 @@ function setCpu(_: PcOptions, text: string): void {
     case "base":
       break;
     case "host":
-      throw new UsageError("CPU model 'host' requires KVM or HVF: use -cpu max");
+      throw new UserError("CPU model 'host' requires KVM or HVF: use -cpu max");
     default:
-      throw new UsageError(`unable to find CPU model '${model?.key ?? ""}': use qemu64 or max`);
+      throw new UserError(`unable to find CPU model '${model?.key ?? ""}': use qemu64 or max`);
   }
-  if (features.length > 0) throw new UsageError("CPU features cannot be switched yet: give the model alone");
+  if (features.length > 0) throw new UserError("CPU features cannot be switched yet: give the model alone");
 }
 
 function setMachine(options: PcOptions, text: string): void {
   for (const { key, value } of parseList(text, "type")) {
     if (key === "type") {
       if (value !== "pc" && !/^pc-i440fx-\d+\.\d+$/.test(value ?? ""))
-        throw new UsageError(`unsupported machine type '${value}': only pc is built so far`);
+        throw new UserError(`unsupported machine type '${value}': only pc is built so far`);
     } else if (key === "accel") {
       setAccelerators(options, value ?? "");
     } else {
-      throw new UsageError(`Property 'pc-machine.${key}' not found`);
+      throw new UserError(`Property 'pc-machine.${key}' not found`);
     }
   }
 }
@@ -198,7 +199,7 @@ function setAccelerators(options: PcOptions, names: string): void {
   for (const name of names.split(":")) {
     if (name === "tcg") return;
     if (!["kvm", "xen", "hax", "hvf", "whpx", "nvmm"].includes(name))
-      throw new UsageError(`invalid accelerator ${name}`);
+      throw new UserError(`invalid accelerator ${name}`);
     const warning = `warning: ${name} is not used: the guest runs in WebAssembly`;
     if (!options.warnings.includes(warning)) options.warnings.push(warning);
   }
@@ -208,7 +209,7 @@ function setRtc(options: PcOptions, text: string): void {
   for (const { key, value } of parseList(text)) {
     if (key === "base") options.rtcBase = rtcBase(value ?? "");
     else if (!(key === "clock" && value === "host") && !(key === "driftfix" && value === "none"))
-      throw new UsageError(`-rtc ${key}=${value} is not supported yet: only base= is`);
+      throw new UserError(`-rtc ${key}=${value} is not supported yet: only base= is`);
   }
 }
 
@@ -219,23 +220,23 @@ function rtcBase(text: string): number | undefined {
     ? Date.parse(text.slice(0, 10) + (text.slice(10) || "T00:00:00") + "Z")
     : NaN;
   if (Number.isNaN(date))
-    throw new UsageError("invalid datetime format\nvalid formats: '2006-06-17T16:01:21' or '2006-06-17'");
+    throw new UserError("invalid datetime format\nvalid formats: '2006-06-17T16:01:21' or '2006-06-17'");
   return date;
 }
 
 function setInstructionClock(options: PcOptions, text: string): void {
   for (const { key, value } of parseList(text, "shift")) {
     if (key === "shift") {
-      if (!/^(\d|10)$/.test(value ?? "")) throw new UsageError("icount: Invalid shift value, use 0 to 10");
+      if (!/^(\d|10)$/.test(value ?? "")) throw new UserError("icount: Invalid shift value, use 0 to 10");
       options.icountShift = Number(value);
     } else if (!((key === "align" || key === "sleep") && !parseSwitch(key, value))) {
-      throw new UsageError(`-icount ${key}=${value} is not supported yet`);
+      throw new UserError(`-icount ${key}=${value} is not supported yet`);
     }
   }
 }
 
 function setSerial(options: PcOptions, text: string): void {
-  if (options.serial) throw new UsageError("this version has one serial port: give -serial once");
+  if (options.serial) throw new UserError("this version has one serial port: give -serial once");
   options.serial = serialTarget(text);
 }
 
@@ -259,15 +260,15 @@ function serialTarget(text: string): SerialTarget {
   if (text === "mon:stdio") return { kind: "stdio", multiplexed: true };
   if (text.startsWith("file:")) return { kind: "file", path: text.slice("file:".length) };
   if (OTHER_TARGETS.includes(text.split(":")[0]!))
-    throw new UsageError("not supported yet: use stdio, mon:stdio, file:FILE or null");
-  throw new UsageError(`'${text}' is not a valid char driver: use stdio, mon:stdio, file:FILE or null`);
+    throw new UserError("not supported yet: use stdio, mon:stdio, file:FILE or null");
+  throw new UserError(`'${text}' is not a valid char driver: use stdio, mon:stdio, file:FILE or null`);
 }
 
 function setDisplay(options: PcOptions, text: string): void {
-  if (text !== "none") throw new UsageError("there is no such display yet: use -display none or -nographic");
+  if (text !== "none") throw new UserError("there is no such display yet: use -display none or -nographic");
   options.quietConsole = true;
 }
 
 function onlyNone(_: PcOptions, text: string): void {
-  if (text !== "none" && text !== "null") throw new UsageError("not supported yet: only none is");
+  if (text !== "none" && text !== "null") throw new UserError("not supported yet: only none is");
 }

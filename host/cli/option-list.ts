@@ -1,7 +1,6 @@
 // The small grammar inside QEMU's arguments: `key=value,key=value`, sizes, switches.
 
-/** A mistake of the caller: one sentence for standard error, exit code 1. */
-export class UsageError extends Error {}
+import { UserError } from "../core/errors.ts";
 
 /** One `key=value`; a key without a value stands alone. */
 export interface Setting {
@@ -33,7 +32,7 @@ export function parseSize(key: string, text: string, unit: number): number {
     ? Number(digits + (fraction ?? "")) * 1024 ** SUFFIXES.indexOf(suffix.toLowerCase())
     : Number(digits) * unit;
   if (digits === undefined || (fraction && !suffix) || bytes >= 2 ** 64)
-    throw new UsageError(
+    throw new UserError(
       `Parameter '${key}' expects a non-negative number below 2^64\n` +
         "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively.",
     );
@@ -41,7 +40,7 @@ export function parseSize(key: string, text: string, unit: number): number {
 }
 
 export function parseInteger(key: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw new UsageError(`Parameter '${key}' expects integer`);
+  if (!/^\d+$/.test(text)) throw new UserError(`Parameter '${key}' expects integer`);
   return Number(text);
 }
 
@@ -49,5 +48,5 @@ export function parseInteger(key: string, text: string): number {
 export function parseSwitch(key: string, text: string | undefined): boolean {
   if (text === undefined || text === "on") return true;
   if (text === "off") return false;
-  throw new UsageError(`Parameter '${key}' expects 'on' or 'off'`);
+  throw new UserError(`Parameter '${key}' expects 'on' or 'off'`);
 }

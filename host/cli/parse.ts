@@ -1,10 +1,10 @@
 // argv → what to do. First every flag and argument is looked at, then the flags act in their order, as in QEMU:
 // a misspelt flag is reported even behind -version.
+import { UserError } from "../core/errors.ts";
 import { plainDrive } from "./drives.ts";
 import { type Flag, FLAGS, NOT_YET } from "./flags.ts";
 import { HELP, VERSION_LINE } from "./help.ts";
 import { nearest } from "./nearest.ts";
-import { UsageError } from "./option-list.ts";
 import { defaultOptions, type PcOptions } from "./pc-options.ts";
 
 /** A machine to run, or a text for standard output. */
@@ -34,9 +34,9 @@ export function parseArguments(argv: readonly string[]): Invocation {
     if (flag) act(flag, options, argument, typed);
     else options.drives.push(plainDrive(typed, typed, 0));
   }
-  if (!options.kernel && options.initrd) throw new UsageError("-initrd only allowed with -kernel option");
+  if (!options.kernel && options.initrd) throw new UserError("-initrd only allowed with -kernel option");
   if (!options.kernel && options.append !== undefined)
-    throw new UsageError("-append only allowed with -kernel option");
+    throw new UserError("-append only allowed with -kernel option");
   return { kind: "run", options };
 }
 
@@ -51,9 +51,9 @@ function scan(argv: readonly string[]): Word[] {
       continue;
     }
     const flag = BY_NAME.get(name);
-    if (!flag) throw new UsageError(unknown(typed, name));
+    if (!flag) throw new UserError(unknown(typed, name));
     const argument = flag.argument === undefined ? "" : argv[++at];
-    if (argument === undefined) throw new UsageError(`${typed}: requires an argument`);
+    if (argument === undefined) throw new UserError(`${typed}: requires an argument`);
     words.push({ typed, flag, argument });
   }
   return words;
@@ -70,8 +70,8 @@ function act(flag: Flag, options: PcOptions, argument: string, typed: string): v
   try {
     flag.apply(options, argument, typed);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UserError)) throw error;
     const words = flag.argument === undefined ? typed : `${typed} ${argument}`;
-    throw new UsageError(`${words}: ${error.message}`);
+    throw new UserError(`${words}: ${error.message}`);
   }
 }

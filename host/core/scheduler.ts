@@ -1,0 +1,53 @@
+// Giving the host's event loop its turn, and sleeping until something happens.
+
+/** Node's, Deno's and Bun's; browsers have none. */
+const immediate = (globalThis as { setImmediate?: (task: () => void) => void }).setImmediate;
+
+/** Lets everything that waits in the event loop run once: input, timers, finished disk requests. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    if (immediate) {
+      immediate(resolve);
+      return;
+    }
+    // setTimeout would wait 4 ms once it nests; a message does not.
+    const channel = new MessageChannel();
+    channel.port1.onmessage = (): void => {
+      channel.port1.close();
+      resolve();
+    };
+    channel.port2.postMessage(undefined);
+  });
+}
+
+/** Timers of the host are no finer than this, in ms: what comes sooner is waited for awake. */
+const TIMER_GRAIN = 1;
+/** Longer waits are cut: timers hold 31 bits, and a sleeping machine must keep its process alive. */
+const TIMER_MAX = 3_600_000;
+
+/** One sleeper and those who may wake it. A wake that comes while nobody sleeps counts for the next sleep. */
+export class Alarm {
+  private rung = false;
+  private awake: (() => void) | undefined;
+
+  wake(): void {
+    this.rung = true;
+    this.awake?.();
+  }
+
+  /** Returns after `ms`, or as soon as `wake` is called; it may return early. */
+  async sleep(ms: number): Promise<void> {
+    if (ms < TIMER_GRAIN) {
+      await breathe();
+    } else if (!this.rung) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        this.awake = resolve;
+        timer = setTimeout(resolve, Math.min(ms, TIMER_MAX));
+      });
+      clearTimeout(timer);
+      this.awake = undefined;
+    }
+    this.rung = false;
+  }
+}

@@ -1,0 +1,65 @@
+// The guest's serial port, seen from outside.
+import type { ByteRing } from "./core/rings.ts";
+
+type Listener = (bytes: Uint8Array) => void;
+
+export class SerialPort {
+  private readonly listeners = new Set<Listener>();
+  /** What was written and has not fitted into the ring yet. */
+  private queue: Uint8Array[] = [];
+
+  /** @internal */
+  constructor(
+    private readonly out: ByteRing,
+    private readonly into: ByteRing,
+    private readonly wake: () => void,
+  ) {}
+
+  /** Calls `listener` with what the guest sends from now on; returns the way to stop that. */
+  onData(listener: Listener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Sends to the guest; what it has not read yet waits. */
+  write(data: Uint8Array | string): void {
+    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+    if (bytes.length > 0) this.queue.push(bytes);
+    this.wake();
+  }
+
+  /** Bytes written that the guest's port has had no room for. */
+  get waiting(): number {
+    return this.queue.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Waits until the guest has sent text that matches `pattern`; returns everything sent since the call. */
+  waitFor(pattern: RegExp): Promise<string> {
+    return new Promise((resolve) => {
+      const decoder = new TextDecoder();
+      let text = "";
+      const stop = this.onData((bytes) => {
+        text += decoder.decode(bytes, { stream: true });
+        if (!pattern.test(text)) return;
+        stop();
+        resolve(text);
+      });
+    });
+  }
+
+  /** Moves bytes between the rings and the world: between two slices. Says whether the guest got any. @internal */
+  serve(): boolean {
+    const sent = this.out.drain();
+    if (sent.length > 0) for (const listener of this.listeners) listener(sent);
+    let moved = false;
+    while (this.queue.length > 0) {
+      const [first] = this.queue;
+      const count = this.into.put(first!);
+      if (count === 0) break;
+      moved = true;
+      if (count === first!.length) this.queue.shift();
+      else this.queue[0] = first!.subarray(count);
+    }
+    return moved;
+  }
+}
