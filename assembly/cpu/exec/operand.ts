@@ -1,0 +1,135 @@
+// Where an instruction's operands are: registers by offset, memory by linear address, the stack.
+import {
+  ADDRESS_16,
+  ADDRESS_32_FLAT,
+  ADDRESS_32_LONG,
+  ADDRESS_64,
+  DST_MEMORY,
+  Insn,
+  SRC_IMMEDIATE,
+  SRC_MEMORY,
+} from "../decode/insn";
+import { GP, SS_FAULT, raiseWithError } from "../exceptions";
+import { checkSegment } from "../segments";
+import { MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_STACK32, SS, cpu, segmentBase } from "../state";
+import { CPU_AT } from "../../machine/layout";
+import { read, readForWrite, write } from "../../memory/access";
+
+/** Register operand at byte offset `at` of the register file. */
+export function reg<T>(at: u32): T {
+  return load<T>(CPU_AT + <usize>at);
+}
+
+/** Writes a register operand; a 32-bit write clears the upper half (SDM 1 §3.4.1.1). */
+export function setReg<T>(at: u32, value: T): void {
+  if (sizeof<T>() == 4) store<u64>(CPU_AT + <usize>at, <u64>(<u32>value));
+  else store<T>(CPU_AT + <usize>at, value);
+}
+
+/** Base + index * scale + displacement, at the instruction's address size. */
+export function effectiveAddress(i: Insn): u64 {
+  const address =
+    load<u64>(CPU_AT + <usize>i.base) +
+    (load<u64>(CPU_AT + <usize>i.index) << <u64>i.scale) +
+    <u64>i.displacement;
+  if (i.address == ADDRESS_64) return address;
+  return i.address == ADDRESS_16 ? address & 0xffff : address & 0xffff_ffff;
+}
+
+/** Linear address of the memory operand, `size` bytes of which will be read. */
+export function linearAddress(i: Insn, size: u32 = 1): u64 {
+  const address = effectiveAddress(i);
+  if (i.address <= ADDRESS_32_LONG) return address + segmentBase(i.seg);
+  if (i.address != ADDRESS_32_FLAT || i.seg >= 4) checkSegment(i.seg, address, size, false);
+  return (address + segmentBase(i.seg)) & 0xffff_ffff;
+}
+
+/** Linear address of the memory operand, `size` bytes of which will be written. */
+export function linearAddressForWrite(i: Insn, size: u32 = 1): u64 {
+  const address = effectiveAddress(i);
+  if (i.address <= ADDRESS_32_LONG) return address + segmentBase(i.seg);
+  if (i.address != ADDRESS_32_FLAT || i.seg >= 4) checkSegment(i.seg, address, size, true);
+  return (address + segmentBase(i.seg)) & 0xffff_ffff;
+}
+
+/** The second operand: register, memory or immediate. */
+export function source<T>(i: Insn): T {
+  if (i.form & SRC_IMMEDIATE) return <T>i.immediate;
+  if (i.form & SRC_MEMORY) return read<T>(linearAddress(i, sizeof<T>()));
+  return reg<T>(i.src);
+}
+
+/** The first operand, register or memory, to be read only. */
+export function first<T>(i: Insn): T {
+  if (i.form & DST_MEMORY) return read<T>(linearAddress(i, sizeof<T>()));
+  return reg<T>(i.dst);
+}
+
+/** The first operand, register or memory, to be written back by `setFirst`. */
+export function firstForWrite<T>(i: Insn): T {
+  if (i.form & DST_MEMORY) return readForWrite<T>(linearAddressForWrite(i, sizeof<T>()));
+  return reg<T>(i.dst);
+}
+
+/** Writes the first operand. */
+export function setFirst<T>(i: Insn, value: T): void {
+  if (i.form & DST_MEMORY) write<T>(linearAddressForWrite(i, sizeof<T>()), value);
+  else setReg<T>(i.dst, value);
+}
+
+/** The register operand `src`, whatever the other operand is. */
+export function srcReg<T>(i: Insn): T {
+  return reg<T>(i.src);
+}
+
+/** RIP of the instruction behind this one, at the width of the code segment. */
+export function nextRip(i: Insn): u64 {
+  return maskRip(cpu.ripBase + <u64>i.offset + <u64>i.length);
+}
+
+export function maskRip(rip: u64): u64 {
+  if (cpu.mode & MODE_CODE64) return rip;
+  return cpu.mode & MODE_CODE32 ? rip & 0xffff_ffff : rip & 0xffff;
+}
+
+/** The stack pointer at the stack's width: RSP, ESP or SP. */
+export function stackPointer(): u64 {
+  if (cpu.mode & MODE_CODE64) return cpu.rsp;
+  return cpu.mode & MODE_STACK32 ? cpu.rsp & 0xffff_ffff : cpu.rsp & 0xffff;
+}
+
+export function setStackPointer(value: u64): void {
+  if (cpu.mode & MODE_CODE64) cpu.rsp = value;
+  else if (cpu.mode & MODE_STACK32) cpu.rsp = value & 0xffff_ffff;
+  else cpu.rsp = (cpu.rsp & ~0xffff) | (value & 0xffff);
+}
+
+/** Linear address of stack offset `offset`, checked for `size` bytes. */
+export function stackAddress(offset: u64, size: u32, write: bool): u64 {
+  if (cpu.mode & MODE_CODE64) return offset;
+  const masked = cpu.mode & MODE_STACK32 ? offset & 0xffff_ffff : offset & 0xffff;
+  if ((cpu.mode & MODE_FLAT) == 0) checkSegment(SS, masked, size, write);
+  return (masked + cpu.ssBase) & 0xffff_ffff;
+}
+
+export function push<T>(value: T): void {
+  const pointer = stackPointer() - sizeof<T>();
+  write<T>(stackAddress(pointer, sizeof<T>(), true), value);
+  setStackPointer(pointer);
+}
+
+/** Reads the value `depth` bytes above the top of the stack; pops nothing. */
+export function peek<T>(depth: u32): T {
+  return read<T>(stackAddress(stackPointer() + <u64>depth, sizeof<T>(), false));
+}
+
+export function pop<T>(): T {
+  const value = peek<T>(0);
+  setStackPointer(stackPointer() + sizeof<T>());
+  return value;
+}
+
+/** #SS(0) for the stack segment, #GP(0) for the others: the fault of a bad offset. */
+export function raiseBadOffset(segment: u32): void {
+  raiseWithError(segment == SS ? SS_FAULT : GP, 0);
+}
