@@ -20,6 +20,8 @@ export class Clock {
   /** Why `runMachine` returned: EXIT_* (machine/exit.ts); 0 while nothing is wanted. */
   exit: u32;
   vcpus: u32;
+  /** Instructions that the host asked for. */
+  slice: u32;
 }
 
 export const CLOCK_AT: usize = BOARD_AT + 0x40;

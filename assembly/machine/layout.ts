@@ -31,6 +31,9 @@ export const PARKED_SIZE: usize = (CPU_END - CPU_AT) * <usize>VCPUS_MAX;
 /** The board's own facts: RAM size, write-protected ranges (memory/physical.ts), virtual time (machine/clock.ts). */
 export const BOARD_AT: usize = PARKED_AT + PARKED_SIZE;
 export const BOARD_SIZE: usize = 0x200;
+/** Room for what lives only during one instruction. */
+export const SCRATCH_AT: usize = BOARD_AT + 0x100;
+export const SCRATCH_SIZE: usize = 0x100;
 export const CHIPS_AT: usize = (BOARD_AT + BOARD_SIZE + 63) & ~63;
 export const CHIPS_SIZE: usize = 0x10000; // the sockets inside: machine/board.ts
 

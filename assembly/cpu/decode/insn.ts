@@ -27,6 +27,8 @@ export const PREFIX_REP: u32 = 1 << 0; // F3
 export const PREFIX_REPNE: u32 = 1 << 1; // F2
 export const PREFIX_OPERAND: u32 = 1 << 2; // 66
 export const PREFIX_REX_W: u32 = 1 << 3;
+/** Operations that are not sized: log2 of the operand size in bits 4-5 (branches: the width of RIP). */
+export const PREFIX_WIDTH_SHIFT: u32 = 4;
 
 @final
 @unmanaged

@@ -11,7 +11,7 @@ import {
 } from "../decode/insn";
 import { GP, SS_FAULT, raiseWithError } from "../exceptions";
 import { checkSegment } from "../segments";
-import { MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_STACK32, SS, cpu, segmentBase } from "../state";
+import { DS, MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_STACK32, SS, cpu, segmentBase } from "../state";
 import { CPU_AT } from "../../machine/layout";
 import { read, readForWrite, write } from "../../memory/access";
 
@@ -26,30 +26,36 @@ export function setReg<T>(at: u32, value: T): void {
   else store<T>(CPU_AT + <usize>at, value);
 }
 
+/** `address` cut to the instruction's address size. */
+export function cutAddress(i: Insn, address: u64): u64 {
+  if (i.address == ADDRESS_64) return address;
+  return i.address == ADDRESS_16 ? address & 0xffff : address & 0xffff_ffff;
+}
+
 /** Base + index * scale + displacement, at the instruction's address size. */
 export function effectiveAddress(i: Insn): u64 {
   const address =
     load<u64>(CPU_AT + <usize>i.base) +
     (load<u64>(CPU_AT + <usize>i.index) << <u64>i.scale) +
     <u64>i.displacement;
-  if (i.address == ADDRESS_64) return address;
-  return i.address == ADDRESS_16 ? address & 0xffff : address & 0xffff_ffff;
+  return cutAddress(i, address);
+}
+
+/** Linear address of offset `address` in segment `seg`, checked for `size` bytes where segments are checked. */
+export function segmented(i: Insn, seg: u32, address: u64, size: u32, write: bool): u64 {
+  if (i.address <= ADDRESS_32_LONG) return address + segmentBase(seg);
+  if (i.address != ADDRESS_32_FLAT || seg > DS) checkSegment(seg, address, size, write);
+  return (address + segmentBase(seg)) & 0xffff_ffff;
 }
 
 /** Linear address of the memory operand, `size` bytes of which will be read. */
 export function linearAddress(i: Insn, size: u32 = 1): u64 {
-  const address = effectiveAddress(i);
-  if (i.address <= ADDRESS_32_LONG) return address + segmentBase(i.seg);
-  if (i.address != ADDRESS_32_FLAT || i.seg >= 4) checkSegment(i.seg, address, size, false);
-  return (address + segmentBase(i.seg)) & 0xffff_ffff;
+  return segmented(i, i.seg, effectiveAddress(i), size, false);
 }
 
 /** Linear address of the memory operand, `size` bytes of which will be written. */
 export function linearAddressForWrite(i: Insn, size: u32 = 1): u64 {
-  const address = effectiveAddress(i);
-  if (i.address <= ADDRESS_32_LONG) return address + segmentBase(i.seg);
-  if (i.address != ADDRESS_32_FLAT || i.seg >= 4) checkSegment(i.seg, address, size, true);
-  return (address + segmentBase(i.seg)) & 0xffff_ffff;
+  return segmented(i, i.seg, effectiveAddress(i), size, true);
 }
 
 /** The second operand: register, memory or immediate. */
@@ -75,11 +81,6 @@ export function firstForWrite<T>(i: Insn): T {
 export function setFirst<T>(i: Insn, value: T): void {
   if (i.form & DST_MEMORY) write<T>(linearAddressForWrite(i, sizeof<T>()), value);
   else setReg<T>(i.dst, value);
-}
-
-/** The register operand `src`, whatever the other operand is. */
-export function srcReg<T>(i: Insn): T {
-  return reg<T>(i.src);
 }
 
 /** RIP of the instruction behind this one, at the width of the code segment. */

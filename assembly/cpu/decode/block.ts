@@ -1,0 +1,151 @@
+// Decoded blocks: instructions laid one behind the other, keyed by physical address and mode, so that decoding is
+// not paid each time. A block stays within its page; an instruction that crosses into the next is decoded anew each
+// time it runs. A write to a page that holds blocks drops those that it touches and nothing else.
+//
+//  0          4      8     12        16        20          32
+//  ├ physical ┼ mode ┼ end ┼ next ───┼ length ─┼ ──────────┤ records of 32 bytes, the last is BLOCK_END
+//                            in page   in bytes
+//
+// `end` is the address of the BLOCK_END record; instructions in the block = (end - first) / 32.
+import {
+  CODE_BLOCKS_AT,
+  CODE_BLOCKS_SIZE,
+  CODE_HASH_AT,
+  CODE_HASH_ENTRIES,
+  CODE_PAGES_AT,
+  CODE_PAGES_SIZE,
+} from "../../machine/layout";
+import { translateFetch } from "../../memory/access";
+import { writeProtectPhysicalPage } from "../../memory/tlb";
+import { MODE_CODE64, cpu } from "../state";
+import { decode } from "./decoder";
+import { crossedPage } from "./fetch";
+import { INSN_SIZE, Insn } from "./insn";
+import { BLOCK_END } from "./operations";
+
+@final
+@unmanaged
+export class Block {
+  physical: u32;
+  mode: u32;
+  end: u32;
+  nextInPage: u32;
+  length: u32;
+}
+
+const HEADER: usize = 32;
+const INSNS_MAX: u32 = 64;
+const BLOCK_SIZE_MAX: usize = HEADER + (<usize>INSNS_MAX + 1) * INSN_SIZE;
+/** No address of a block: block 0 of a page never starts here. */
+const DROPPED: u32 = 0xffff_ffff;
+/** The place of blocks that are not kept: one instruction and its end. */
+const SCRATCH: usize = CODE_BLOCKS_AT;
+const FIRST: usize = CODE_BLOCKS_AT + HEADER + 2 * INSN_SIZE;
+
+let next: usize = FIRST;
+
+export function firstInsn(block: Block): Insn {
+  return changetype<Insn>(changetype<usize>(block) + HEADER);
+}
+
+export function insnCount(block: Block): u32 {
+  return (block.end - <u32>changetype<usize>(block) - <u32>HEADER) / <u32>INSN_SIZE;
+}
+
+function hashSlot(physical: u32, mode: u32): usize {
+  return CODE_HASH_AT + (<usize>((physical ^ (physical >> 16) ^ (mode << 10)) & (CODE_HASH_ENTRIES - 1)) << 2);
+}
+
+/** The block at the current RIP, decoded now if it is not kept. Raises the faults of an instruction fetch. */
+export function findBlock(): Block {
+  const linear = cpu.mode & MODE_CODE64 ? cpu.rip : (cpu.rip + cpu.csBase) & 0xffff_ffff;
+  const physical = translateFetch(linear);
+  const block = changetype<Block>(<usize>load<u32>(hashSlot(physical, cpu.mode)));
+  if (changetype<usize>(block) && block.physical == physical && block.mode == cpu.mode) return block;
+  return decodeBlock(linear, physical);
+}
+
+/** One instruction at the current RIP, for single steps and the shadow of STI; not kept. */
+export function singleBlock(): Block {
+  const linear = cpu.mode & MODE_CODE64 ? cpu.rip : (cpu.rip + cpu.csBase) & 0xffff_ffff;
+  return decodeSingle(linear, translateFetch(linear));
+}
+
+function decodeSingle(linear: u64, physical: u32): Block {
+  const block = changetype<Block>(SCRATCH);
+  block.physical = DROPPED;
+  block.mode = cpu.mode;
+  const insn = firstInsn(block);
+  insn.offset = 0;
+  decode(insn, linear, physical, cpu.mode, true);
+  block.end = <u32>(SCRATCH + HEADER + INSN_SIZE);
+  writeEnd(changetype<Insn>(<usize>block.end), insn.length);
+  return block;
+}
+
+function writeEnd(end: Insn, offset: u32): void {
+  end.op = <u16>BLOCK_END;
+  end.offset = <u16>offset;
+  end.length = 0;
+}
+
+function decodeBlock(linear: u64, physical: u32): Block {
+  if (next + BLOCK_SIZE_MAX > CODE_BLOCKS_AT + CODE_BLOCKS_SIZE) dropAllBlocks();
+  const block = changetype<Block>(next);
+  let at = next + HEADER;
+  let offset: u32 = 0;
+  for (let count: u32 = 0; count < INSNS_MAX; count++) {
+    const insn = changetype<Insn>(at);
+    insn.offset = <u16>offset;
+    const ends = decode(insn, linear + <u64>offset, physical + offset, cpu.mode, false);
+    if (crossedPage()) {
+      if (count == 0) return decodeSingle(linear, physical);
+      break;
+    }
+    offset += insn.length;
+    at += INSN_SIZE;
+    if (ends || ((physical + offset) & 0xfff) == 0 || (physical & 0xfff) + offset > 0xfff) break;
+  }
+  writeEnd(changetype<Insn>(at), offset);
+  block.physical = physical;
+  block.mode = cpu.mode;
+  block.end = <u32>at;
+  block.length = offset;
+  next = at + INSN_SIZE;
+  const page = pageList(physical);
+  block.nextInPage = load<u32>(page);
+  if (block.nextInPage == 0) writeProtectPhysicalPage(physical & 0xffff_f000);
+  store<u32>(page, <u32>changetype<usize>(block));
+  store<u32>(hashSlot(physical, cpu.mode), <u32>changetype<usize>(block));
+  return block;
+}
+
+function pageList(physical: u32): usize {
+  return CODE_PAGES_AT + (<usize>(physical >> 12) << 2);
+}
+
+/** Drops the blocks that hold any of `size` bytes at `physical`, within one page. */
+export function invalidateCode(physical: u32, size: u32): void {
+  let link = pageList(physical);
+  for (let at = load<u32>(link); at != 0; at = load<u32>(link)) {
+    const block = changetype<Block>(<usize>at);
+    if (block.physical < physical + size && physical < block.physical + block.length) {
+      store<u32>(link, block.nextInPage);
+      drop(block);
+    } else link = changetype<usize>(block) + offsetof<Block>("nextInPage");
+  }
+}
+
+/** A dropped block is never found again; if it runs, it ends behind the instruction that wrote. */
+function drop(block: Block): void {
+  block.physical = DROPPED;
+  for (let at = <usize>changetype<usize>(block) + HEADER; at < <usize>block.end; at += INSN_SIZE)
+    changetype<Insn>(at).op = <u16>BLOCK_END;
+}
+
+/** Forgets everything decoded. */
+export function dropAllBlocks(): void {
+  memory.fill(CODE_HASH_AT, 0, CODE_HASH_ENTRIES * 4);
+  memory.fill(CODE_PAGES_AT, 0, CODE_PAGES_SIZE);
+  next = FIRST;
+}

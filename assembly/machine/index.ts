@@ -1,0 +1,55 @@
+// The way out: every export of the machine engine, in reading order.
+import { eflags as readEflags, setEflags } from "../cpu/flags";
+import { dropAllBlocks } from "../cpu/decode/block";
+import { resetCpu } from "../cpu/modes";
+import { updateMode } from "../cpu/segments";
+import { CpuState, cpu, setCpl } from "../cpu/state";
+import { flushTlb } from "../memory/tlb";
+import { physicalMap } from "../memory/physical";
+import { resetChips } from "./board";
+import { clock } from "./clock";
+import { switchTo } from "./vcpus";
+export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, X87_AT } from "./layout";
+export { CLOCK_AT } from "./clock";
+export { runMachine } from "./run";
+
+/** A new machine with `ramSize` bytes of RAM, already in linear memory behind RAM_AT, and `vcpus` processors. */
+export function powerOn(ramSize: u32, vcpus: u32): void {
+  physicalMap.ramSize = ramSize;
+  physicalMap.a20Mask = 0xffff_ffff;
+  clock.vcpus = vcpus;
+  clock.exit = 0;
+  for (let index: u32 = 0; index < vcpus; index++) {
+    if (index) switchTo(index);
+    cpu.index = index;
+    resetCpu(index != 0);
+  }
+  if (vcpus > 1) switchTo(0);
+  dropAllBlocks();
+  resetChips();
+}
+
+/** The reset line: processors and chips as after power on, RAM as it is. */
+export function resetMachine(): void {
+  powerOn(physicalMap.ramSize, clock.vcpus);
+}
+
+/** EFLAGS of the running vCPU, lazy flags worked out; and the way to set it. For debuggers and tests. */
+export function flags(): u32 {
+  return readEflags();
+}
+
+export function setFlags(value: u32): void {
+  setEflags(value);
+}
+
+/** For tests and debuggers that have written registers in memory: what is derived from them. */
+export function settleState(): void {
+  setCpl(cpu.cpl);
+  updateMode();
+  flushTlb();
+  dropAllBlocks();
+}
+
+/** Size of the register block at CPU_AT. */
+export const CPU_STATE_SIZE: usize = offsetof<CpuState>();

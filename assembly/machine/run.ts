@@ -1,0 +1,186 @@
+// The one loop: events, interrupts, deadlines, then blocks until the budget says to look again.
+import { findBlock, firstInsn, insnCount, singleBlock, Block } from "../cpu/decode/block";
+import { INSN_SIZE, Insn } from "../cpu/decode/insn";
+import { DB } from "../cpu/exceptions";
+import { execute } from "../cpu/exec/dispatch";
+import { maskRip } from "../cpu/exec/operand";
+import { deliverException, deliverExternal, deliverFault } from "../cpu/interrupts";
+import { resetCpu, startUp } from "../cpu/modes";
+import {
+  ACTIVE,
+  EVENT_INIT,
+  EVENT_INTERRUPT,
+  EVENT_NMI,
+  EVENT_SIPI,
+  HALTED,
+  IF,
+  SHUTDOWN,
+  TF,
+  WAIT_FOR_SIPI,
+  cpu,
+} from "../cpu/state";
+import { acknowledgeInterrupt } from "../devices/irq-lines";
+import { advanceChips, nextDeadline } from "./board";
+import { clock, executed, NEVER, now } from "./clock";
+import { EXIT_HALTED, EXIT_RESET, EXIT_SLICE } from "./exit";
+import { switchTo, vcpu } from "./vcpus";
+
+/** Instructions that one vCPU runs before the next has its turn. */
+const TURN: u32 = 20_000;
+const BS_FLAG: u64 = 1 << 14; // DR6: single step
+
+/**
+ * Runs up to `instructions` more, over all vCPUs; 0 goes on after an unwind. Returns EXIT_* (machine/exit.ts).
+ * A fault in here unwinds through the host, which calls again.
+ */
+export function runMachine(instructions: u32): u32 {
+  if (instructions) {
+    clock.slice = instructions;
+    clock.granted = 0;
+    cpu.budget = 0;
+    cpu.withheld = 0;
+  } else recover();
+  for (;;) {
+    if (cpu.budget <= 0) {
+      const exit = lookAround();
+      if (exit >= 0) return <u32>exit;
+      if (cpu.interruptShadow || cpu.eflags & TF) {
+        stepOnce();
+        continue;
+      }
+    }
+    enter(findBlock());
+  }
+}
+
+function enter(block: Block): void {
+  cpu.block = <u32>changetype<usize>(block);
+  cpu.ripBase = cpu.rip;
+  cpu.budget -= insnCount(block);
+  execute(firstInsn(block));
+  cpu.insn = 0;
+}
+
+/** After an unwind: RIP of the instruction that faulted, the instructions behind it given back, the fault delivered. */
+function recover(): void {
+  if (cpu.insn) {
+    const i = changetype<Insn>(<usize>cpu.insn);
+    cpu.rip = maskRip(cpu.ripBase + <u64>i.offset);
+    cpu.budget += remaining(i);
+    cpu.insn = 0;
+  }
+  if (cpu.faultPending) deliverFault();
+}
+
+function remaining(i: Insn): i32 {
+  const end = changetype<Block>(<usize>cpu.block).end;
+  return <i32>((end - <u32>changetype<usize>(i)) / <u32>INSN_SIZE);
+}
+
+/** One instruction, for the shadow of STI and MOV SS and for the trap flag. */
+function stepOnce(): void {
+  const stepping = (cpu.eflags & TF) != 0;
+  cpu.interruptShadow = 0;
+  enter(singleBlock());
+  // The trap is that of TF before the instruction; one that loaded SS holds it back (SDM 3A §6.8.3).
+  if (stepping && !cpu.interruptShadow) {
+    cpu.dr6 |= BS_FLAG;
+    deliverException(DB);
+  }
+  // Look again before the next: an interrupt may be due now, or another step.
+  clock.granted -= <u32>max(cpu.budget + cpu.withheld, 0);
+  cpu.budget = 0;
+  cpu.withheld = 0;
+}
+
+/** Serves what waits; grants a new budget and returns -1, or returns EXIT_*. */
+function lookAround(): i32 {
+  for (;;) {
+    const done = executed();
+    clock.granted = done;
+    cpu.budget = 0;
+    cpu.withheld = 0;
+    if (clock.exit != EXIT_SLICE) return takeExit();
+    const time = now();
+    advanceChips(time);
+    serveEvents();
+    if (clock.exit != EXIT_SLICE) return takeExit();
+    if (cpu.activity == SHUTDOWN) return EXIT_RESET;
+    const runnable = cpu.activity == ACTIVE;
+    if (!runnable && !nextVcpu()) {
+      clock.deadline = nextDeadline(time);
+      if (clock.deadline <= time) continue;
+      return EXIT_HALTED;
+    }
+    if (!runnable) continue;
+    if (done >= clock.slice) return EXIT_SLICE;
+    grant(min(clock.slice - done, untilDeadline(time)));
+    return -1;
+  }
+}
+
+function takeExit(): i32 {
+  const exit = clock.exit;
+  clock.exit = EXIT_SLICE;
+  return <i32>exit;
+}
+
+function grant(instructions: u32): void {
+  const turn = clock.vcpus > 1 ? min(instructions, TURN) : instructions;
+  clock.granted += turn;
+  cpu.budget = turn;
+}
+
+/** Instructions until the chips' next deadline, at the slice's pace; at least a few, so that time goes on. */
+function untilDeadline(time: u64): u32 {
+  const deadline = nextDeadline(time);
+  clock.deadline = deadline;
+  if (deadline == NEVER) return 0x7fff_ffff;
+  const wait = deadline > time ? deadline - time : 0;
+  const instructions = (wait << 10) / <u64>max<u32>(clock.pace, 1);
+  return <u32>min<u64>(max<u64>(instructions, 16), 0x7fff_ffff);
+}
+
+/** Puts the next vCPU that can run in the running one's place; false when all are idle. */
+function nextVcpu(): bool {
+  const vcpus = clock.vcpus;
+  for (let n: u32 = 1; n < vcpus; n++) {
+    const index = (cpu.index + n) % vcpus;
+    const other = vcpu(index);
+    if (other.activity == ACTIVE || isWoken(other.events, other.eflags)) {
+      switchTo(index);
+      cpu.budget = 0;
+      cpu.withheld = 0;
+      return true;
+    }
+  }
+  return false;
+}
+
+function isWoken(events: u32, flags: u32): bool {
+  return (events & (EVENT_NMI | EVENT_INIT | EVENT_SIPI)) != 0 || ((events & EVENT_INTERRUPT) != 0 && (flags & IF) != 0);
+}
+
+function serveEvents(): void {
+  const events = cpu.events;
+  cpu.events = events & EVENT_INTERRUPT;
+  if (events & EVENT_INIT) resetCpu(true);
+  if (events & EVENT_SIPI && cpu.activity == WAIT_FOR_SIPI) startUp(cpu.sipiVector);
+  if (cpu.interruptShadow) return;
+  if (events & EVENT_NMI && cpu.activity != WAIT_FOR_SIPI) {
+    wake();
+    deliverExternal(2);
+  }
+  if (events & EVENT_INTERRUPT && cpu.eflags & IF && cpu.activity <= HALTED) {
+    cpu.events &= ~EVENT_INTERRUPT;
+    const vector = acknowledgeInterrupt();
+    if (vector >= 0) {
+      wake();
+      deliverExternal(vector);
+    }
+  }
+}
+
+function wake(): void {
+  if (cpu.activity == HALTED) cpu.activity = ACTIVE;
+}
