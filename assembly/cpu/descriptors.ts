@@ -41,12 +41,12 @@ export function descriptorBase(d: u64): u64 {
 }
 
 export function descriptorLimit(d: u64): u32 {
-  const limit = <u32>(d & 0xffff) | (<u32>(d >> 32) & 0xf_0000);
+  const limit = (<u32>(d & 0xffff)) | ((<u32>(d >> 32)) & 0xf_0000);
   return descriptorAccess(d) & GRANULARITY ? (limit << 12) | 0xfff : limit;
 }
 
 export function descriptorAccess(d: u64): u32 {
-  return <u32>(d >> 40) & 0xf0ff;
+  return (<u32>(d >> 40)) & 0xf0ff;
 }
 
 export function dpl(access: u32): u32 {
@@ -78,6 +78,6 @@ export function readDescriptor(selector: u32, vector: u32 = GP): u64 {
 
 /** Sets the accessed bit of a code or data descriptor in memory. */
 export function markAccessed(selector: u32, d: u64): void {
-  if (d & (<u64>ACCESSED << 40)) return;
-  writeSystem<u8>(descriptorAddress(selector) + 5, <u8>(d >> 40) | <u8>ACCESSED);
+  if (d & ((<u64>ACCESSED) << 40)) return;
+  writeSystem<u8>(descriptorAddress(selector) + 5, (<u8>(d >> 40)) | (<u8>ACCESSED));
 }

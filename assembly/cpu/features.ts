@@ -31,8 +31,26 @@ const SSE: u32 = 1 << 25;
 const SSE2: u32 = 1 << 26;
 const HTT: u32 = 1 << 28;
 const LEAF_1_EDX: u32 =
-  FPU | PSE | TSC | MSR | PAE | MCE | CX8 | APIC | SEP | MTRR | PGE | MCA | CMOV | PAT | PSE36 | CLFSH | MMX | FXSR |
-  SSE | SSE2;
+  FPU |
+  PSE |
+  TSC |
+  MSR |
+  PAE |
+  MCE |
+  CX8 |
+  APIC |
+  SEP |
+  MTRR |
+  PGE |
+  MCA |
+  CMOV |
+  PAT |
+  PSE36 |
+  CLFSH |
+  MMX |
+  FXSR |
+  SSE |
+  SSE2;
 
 /** Leaf 1 ECX, by SDM 2 table 3-10. */
 const CMPXCHG16B: u32 = 1 << 13;
@@ -115,7 +133,8 @@ function topology(subleaf: u32, vcpus: u32): void {
 }
 
 function hypervisor(leaf: u32): void {
-  if (leaf == 0x4000_0000) answer(HYPERVISOR_MAX, 0x5447_4354, 0x4354_4743, 0x4743_5447); // "TCGTCGTCGTCG"
+  if (leaf == 0x4000_0000)
+    answer(HYPERVISOR_MAX, 0x5447_4354, 0x4354_4743, 0x4743_5447); // "TCGTCGTCGTCG"
   else answer(0, 0, 0, 0);
 }
 

@@ -103,7 +103,7 @@ export function signFlag(): bool {
 
 export function parityFlag(): bool {
   if (cpu.flagOp == FLAGS_EXPLICIT) return (cpu.flagA & PF) != 0;
-  return (popcnt<u32>(<u32>cpu.flagResult & 0xff) & 1) == 0;
+  return (popcnt<u32>((<u32>cpu.flagResult) & 0xff) & 1) == 0;
 }
 
 export function adjustFlag(): bool {

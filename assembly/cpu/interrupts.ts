@@ -122,7 +122,7 @@ function realInterrupt(vector: u32): void {
   writeSystem<u16>(base + ((sp - 6) & 0xffff), <u16>cpu.rip);
   cpu.rsp = (cpu.rsp & ~0xffff) | ((sp - 6) & 0xffff);
   cpu.eflags &= ~(IF | TF | AC | RF);
-  setSegment(CS, entry >> 16, <u64>(entry >> 16) << 4, cpu.csLimit, cpu.csAccess);
+  setSegment(CS, entry >> 16, (<u64>(entry >> 16)) << 4, cpu.csLimit, cpu.csAccess);
   cpu.rip = <u64>(entry & 0xffff);
   updateMode();
 }
@@ -137,11 +137,12 @@ function protectedInterrupt(vector: u32, origin: u32, error: u64): void {
   const access = descriptorAccess(gate);
   const type = access & 0x1f;
   const is16 = type == TYPE_INTERRUPT_GATE16 || type == TYPE_TRAP_GATE16;
-  const known = type == TYPE_INTERRUPT_GATE || type == TYPE_TRAP_GATE || (!long && (is16 || type == TYPE_TASK_GATE));
+  const known =
+    type == TYPE_INTERRUPT_GATE || type == TYPE_TRAP_GATE || (!long && (is16 || type == TYPE_TASK_GATE));
   if (!known) raiseWithError(GP, gateError);
   if (origin == SOFTWARE && dpl(access) < cpu.cpl) raiseWithError(GP, gateError);
   if (!(access & PRESENT)) raiseWithError(NP, gateError);
-  const selector = <u32>(gate >> 16) & 0xffff;
+  const selector = (<u32>(gate >> 16)) & 0xffff;
   if (type == TYPE_TASK_GATE) {
     switchTaskByGate(selector, error != NO_ERROR_CODE, <u32>error);
     return;
@@ -149,7 +150,7 @@ function protectedInterrupt(vector: u32, origin: u32, error: u64): void {
   let offset = (gate & 0xffff) | ((gate >> 32) & 0xffff_0000);
   if (is16) offset &= 0xffff;
   if (long) offset |= readSystem<u64>(cpu.idtrBase + <u64>(vector * 16 + 8)) << 32;
-  const ist = long ? <u32>(gate >> 32) & 7 : 0;
+  const ist = long ? (<u32>(gate >> 32)) & 7 : 0;
   const masks = type == TYPE_INTERRUPT_GATE || type == TYPE_INTERRUPT_GATE16;
 
   if ((selector & 0xfffc) == 0) raiseWithError(GP, ext);
@@ -219,8 +220,8 @@ function pushLegacy<T>(cpl: u32, vm86: bool, origin: u32, error: u64): void {
   let access = cpu.ssAccess;
   if (inner) {
     const wide = (cpu.trAccess & 8) != 0; // 32-bit TSS
-    const at = wide ? 4 + 8 * cpl : 2 + 4 * cpl;
-    if (at + (wide ? 5 : 3) > cpu.trLimit) raiseWithError(TS, cpu.trSelector & 0xfffc);
+    const at: u32 = wide ? 4 + 8 * cpl : 2 + 4 * cpl;
+    if (at + <u32>(wide ? 5 : 3) > cpu.trLimit) raiseWithError(TS, cpu.trSelector & 0xfffc);
     sp = wide ? <u64>readSystem<u32>(cpu.trBase + at) : <u64>readSystem<u16>(cpu.trBase + at);
     ss = <u32>readSystem<u16>(cpu.trBase + at + (wide ? 4 : 2));
     const stackError = ss & 0xfffc;
@@ -228,7 +229,8 @@ function pushLegacy<T>(cpl: u32, vm86: bool, origin: u32, error: u64): void {
     const d = readDescriptor(ss, TS);
     access = descriptorAccess(d);
     if ((ss & 3) != cpl || dpl(access) != cpl) raiseWithError(TS, stackError);
-    if ((access & (CODE_OR_DATA | CODE | READ_WRITE)) != (CODE_OR_DATA | READ_WRITE)) raiseWithError(TS, stackError);
+    if ((access & (CODE_OR_DATA | CODE | READ_WRITE)) != (CODE_OR_DATA | READ_WRITE))
+      raiseWithError(TS, stackError);
     if (!(access & PRESENT)) raiseWithError(SS_FAULT, stackError);
     markAccessed(ss, d);
     access |= 1;
@@ -255,7 +257,8 @@ function pushLegacy<T>(cpl: u32, vm86: bool, origin: u32, error: u64): void {
   at = put<T>(cpl, base, mask, at, <u32>cpu.rip);
   if (error != NO_ERROR_CODE) at = put<T>(cpl, base, mask, at, <u32>error);
   if (inner) setSegment(SS, ss, base, limit, access);
-  if (vm86) for (let slot = ES; slot <= GS; slot++) if (slot != CS && slot != SS) setSegment(slot, 0, 0, 0, 0);
+  if (vm86)
+    for (let slot = ES; slot <= GS; slot++) if (slot != CS && slot != SS) setSegment(slot, 0, 0, 0, 0);
   cpu.rsp = mask == 0xffff ? (sp & ~0xffff) | (at & 0xffff) : at & 0xffff_ffff;
 }
 
@@ -298,11 +301,11 @@ export function iret<T>(): void {
 
 function iretReal<T>(): void {
   const ip = <u64>peek<T>(0);
-  const cs = <u32>peek<T>(sizeof<T>()) & 0xffff;
+  const cs = (<u32>peek<T>(sizeof<T>())) & 0xffff;
   const flags = <u32>peek<T>(2 * sizeof<T>());
   if (ip > 0xffff) raiseWithError(GP, 0);
   setStackPointer(stackPointer() + 3 * sizeof<T>());
-  setSegment(CS, cs, <u64>cs << 4, cpu.csLimit, cpu.csAccess);
+  setSegment(CS, cs, (<u64>cs) << 4, cpu.csLimit, cpu.csAccess);
   cpu.rip = ip;
   replaceFlags(flags, sizeof<T>() == 2 ? changeableFlags() & 0xffff : changeableFlags());
   updateMode();
@@ -319,7 +322,7 @@ function iretProtected<T>(): void {
     return;
   }
   const ip = <u64>peek<T>(0);
-  const cs = <u32>peek<T>(sizeof<T>()) & 0xffff;
+  const cs = (<u32>peek<T>(sizeof<T>())) & 0xffff;
   const flags = <u32>peek<T>(2 * sizeof<T>());
   if (sizeof<T>() == 4 && flags & VM && cpu.cpl == 0) {
     enterVm86(ip, cs, flags);
@@ -332,7 +335,7 @@ function iretProtected<T>(): void {
 function iretLong<T>(): void {
   if (cpu.eflags & NT) raiseWithError(GP, 0);
   const ip = <u64>peek<T>(0);
-  const cs = <u32>peek<T>(sizeof<T>()) & 0xffff;
+  const cs = (<u32>peek<T>(sizeof<T>())) & 0xffff;
   const flags = <u32>peek<T>(2 * sizeof<T>());
   // From 64-bit code SS and RSP are always popped.
   returnTo<T>(ip, cs, 3, (cpu.mode & MODE_CODE64) != 0 || (cs & 3) != cpu.cpl, flags);
@@ -360,7 +363,7 @@ function enterVm86(ip: u64, cs: u32, flags: u32): void {
 }
 
 function setVm86Segment(slot: u32, selector: u32): void {
-  setSegment(slot, selector, <u64>(selector & 0xffff) << 4, 0xffff, 0xf3);
+  setSegment(slot, selector, (<u64>(selector & 0xffff)) << 4, 0xffff, 0xf3);
 }
 
 /**
@@ -377,7 +380,7 @@ function returnTo<T>(ip: u64, cs: u32, words: u32, withStack: bool, flags: u32):
   const changeable = changeableFlags() & ~(sizeof<T>() == 2 ? 0xffff_0000 : 0);
   if (withStack) {
     const sp = <u64>peek<T>(words * sizeof<T>());
-    const ss = <u32>peek<T>((words + 1) * sizeof<T>()) & 0xffff;
+    const ss = (<u32>peek<T>((words + 1) * sizeof<T>())) & 0xffff;
     loadReturnStack(ss, cpl, long);
     commitCode(cs, code, ip, cpl);
     if (sizeof<T>() == 2) cpu.rsp = (cpu.rsp & ~0xffff) | sp;
@@ -397,7 +400,8 @@ export function returnCode(cs: u32): u64 {
   if (error == 0) raiseWithError(GP, 0);
   const code = readDescriptor(cs);
   const access = descriptorAccess(code);
-  if ((access & (CODE_OR_DATA | CODE)) != (CODE_OR_DATA | CODE) || (cs & 3) < cpu.cpl) raiseWithError(GP, error);
+  if ((access & (CODE_OR_DATA | CODE)) != (CODE_OR_DATA | CODE) || (cs & 3) < cpu.cpl)
+    raiseWithError(GP, error);
   const allowed = access & CONFORMING ? dpl(access) <= (cs & 3) : dpl(access) == (cs & 3);
   if (!allowed) raiseWithError(GP, error);
   if (!(access & PRESENT)) raiseWithError(NP, error);
@@ -406,13 +410,19 @@ export function returnCode(cs: u32): u64 {
 
 export function checkTarget(ip: u64, code: u64, long: bool): void {
   if (long) {
-    if (<u64>((<i64>ip << 16) >> 16) != ip) raiseWithError(GP, 0);
+    if (<u64>(((<i64>ip) << 16) >> 16) != ip) raiseWithError(GP, 0);
   } else if (ip > <u64>descriptorLimit(code)) raiseWithError(GP, 0);
 }
 
 export function commitCode(cs: u32, code: u64, ip: u64, cpl: u32): void {
   markAccessed(cs, code);
-  setSegment(CS, (cs & 0xfffc) | cpl, descriptorBase(code), descriptorLimit(code), descriptorAccess(code) | 1);
+  setSegment(
+    CS,
+    (cs & 0xfffc) | cpl,
+    descriptorBase(code),
+    descriptorLimit(code),
+    descriptorAccess(code) | 1,
+  );
   cpu.rip = ip;
   setCpl(cpl);
   updateMode();

@@ -134,7 +134,7 @@ export function resetCpu(init: bool): void {
 
 /** A start-up IPI's `vector`: real mode at vector * 4096 (SDM 3A §8.4.3). */
 export function startUp(vector: u32): void {
-  setSegment(CS, vector << 8, <u64>vector << 12, 0xffff, 0x9b);
+  setSegment(CS, vector << 8, (<u64>vector) << 12, 0xffff, 0x9b);
   cpu.rip = 0;
   cpu.activity = ACTIVE;
   updateMode();
@@ -155,4 +155,3 @@ export function enterFlatProtectedMode(eip: u32, esi: u32): void {
   updateMode();
   flushTlb();
 }
-

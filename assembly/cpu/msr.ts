@@ -1,5 +1,5 @@
 // Model-specific registers (SDM 4, AMD APM 2 appendix A). Unknown ones read 0 and swallow writes, as QEMU's do.
-import { readApicBase, writeApicBase } from "../devices/lapic";
+import { readApicBase, writeApicBase } from "../devices/irq-lines";
 import { CPU_AT } from "../machine/layout";
 import { GP, raiseWithError } from "./exceptions";
 import { timeStamp } from "./time";
@@ -37,12 +37,12 @@ export const MTRRS_AT: usize = CPU_AT + 0x600;
 /** Address of an MTRR's place, 0 for other registers. */
 function mtrrPlace(number: u32): usize {
   if (number >= MTRR_VARIABLE && number < MTRR_VARIABLE_END)
-    return MTRRS_AT + (<usize>(number - MTRR_VARIABLE) << 3);
+    return MTRRS_AT + ((<usize>(number - MTRR_VARIABLE)) << 3);
   if (number == MTRR_FIXED_64K) return MTRRS_AT + 128;
   if (number == MTRR_FIXED_16K || number == MTRR_FIXED_16K + 1)
-    return MTRRS_AT + 136 + (<usize>(number - MTRR_FIXED_16K) << 3);
+    return MTRRS_AT + 136 + ((<usize>(number - MTRR_FIXED_16K)) << 3);
   if (number >= MTRR_FIXED_4K && number < MTRR_FIXED_4K + 8)
-    return MTRRS_AT + 152 + (<usize>(number - MTRR_FIXED_4K) << 3);
+    return MTRRS_AT + 152 + ((<usize>(number - MTRR_FIXED_4K)) << 3);
   return 0;
 }
 
@@ -96,7 +96,7 @@ export function readMsr(number: u32): u64 {
 }
 
 function canonical(value: u64): u64 {
-  if (<u64>((<i64>value << 16) >> 16) != value) raiseWithError(GP, 0);
+  if (<u64>(((<i64>value) << 16) >> 16) != value) raiseWithError(GP, 0);
   return value;
 }
 

@@ -116,7 +116,7 @@ export function inLongMode(): bool {
 /** Real and virtual-8086 mode: base = selector * 16, the rest stays (which is what makes unreal mode). */
 function loadRealSegment(slot: u32, selector: u32): void {
   store<u32>(SEG_SELECTOR_AT + ((<usize>slot) << 2), selector & 0xffff);
-  store<u64>(SEG_BASE_AT + ((<usize>slot) << 3), <u64>(selector & 0xffff) << 4);
+  store<u64>(SEG_BASE_AT + ((<usize>slot) << 3), (<u64>(selector & 0xffff)) << 4);
   if (cpu.mode & MODE_VM86) {
     store<u32>(SEG_LIMIT_AT + ((<usize>slot) << 2), 0xffff);
     store<u32>(SEG_ACCESS_AT + ((<usize>slot) << 2), 0xf3);
@@ -150,7 +150,7 @@ export function loadSegment(slot: u32, selector: u32): void {
     if (max(selector & 3, cpu.cpl) > dpl(access)) raiseWithError(GP, error);
   if ((access & PRESENT) == 0) raiseWithError(NP, error);
   markAccessed(selector, d);
-  setSegmentFromDescriptor(slot, selector, d | (<u64>ACCESSED << 40));
+  setSegmentFromDescriptor(slot, selector, d | ((<u64>ACCESSED) << 40));
   if ((cpu.mode & MODE_CODE64) == 0) updateMode();
 }
 
@@ -171,10 +171,11 @@ export function loadStackSegment(selector: u32, vector: u32, cpl: u32): void {
   const d = readDescriptor(selector, vector);
   const access = descriptorAccess(d);
   if ((selector & 3) != cpl || dpl(access) != cpl) raiseWithError(vector, error);
-  if ((access & (CODE_OR_DATA | CODE | READ_WRITE)) != (CODE_OR_DATA | READ_WRITE)) raiseWithError(vector, error);
+  if ((access & (CODE_OR_DATA | CODE | READ_WRITE)) != (CODE_OR_DATA | READ_WRITE))
+    raiseWithError(vector, error);
   if ((access & PRESENT) == 0) raiseWithError(SS_FAULT, error);
   markAccessed(selector, d);
-  setSegmentFromDescriptor(SS, selector, d | (<u64>ACCESSED << 40));
+  setSegmentFromDescriptor(SS, selector, d | ((<u64>ACCESSED) << 40));
 }
 
 /** Second half of a 16-byte system descriptor's base in long mode, else 0. */
@@ -182,7 +183,7 @@ function upperBase(selector: u32): u64 {
   if (!inLongMode()) return 0;
   const at = descriptorAddress(selector, 16);
   if (at == u64.MAX_VALUE) raiseWithError(GP, selector & 0xfffc);
-  return <u64>readSystem<u32>(at + 8) << 32;
+  return (<u64>readSystem<u32>(at + 8)) << 32;
 }
 
 export function loadLdtr(selector: u32): void {
@@ -207,7 +208,7 @@ export function loadTr(selector: u32): void {
   if (type != TYPE_TSS && (type != TYPE_TSS16 || inLongMode())) raiseWithError(GP, error);
   if ((access & PRESENT) == 0) raiseWithError(NP, error);
   const base = descriptorBase(d) | upperBase(selector);
-  writeSystem<u8>(descriptorAddress(selector) + 5, <u8>access | 2);
+  writeSystem<u8>(descriptorAddress(selector) + 5, (<u8>access) | 2);
   setSegment(TR, selector, base, descriptorLimit(d), access | 2);
 }
 

@@ -254,6 +254,11 @@ export const SEG_LIMIT_AT: usize = CPU_AT + offsetof<CpuState>("esLimit");
 export const SEG_ACCESS_AT: usize = CPU_AT + offsetof<CpuState>("esAccess");
 export const SEG_SELECTOR_AT: usize = CPU_AT + offsetof<CpuState>("esSelector");
 
+/** Base of a segment slot, FLAT and FLAT_STACK included. */
+export function segmentBase(slot: u32): u64 {
+  return load<u64>(SEG_BASE_AT + ((<usize>slot) << 3));
+}
+
 /** General register `number` (0-15) at width T, without the AH … BH rule. */
 export function register<T>(number: u32): T {
   return load<T>(CPU_AT + ((<usize>number) << 3));

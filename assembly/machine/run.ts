@@ -40,7 +40,7 @@ export function runMachine(instructions: u32): u32 {
     cpu.budget = 0;
     cpu.withheld = 0;
   } else recover();
-  for (;;) {
+  while (true) {
     if (cpu.budget <= 0) {
       const exit = lookAround();
       if (exit >= 0) return <u32>exit;
@@ -95,7 +95,7 @@ function stepOnce(): void {
 
 /** Serves what waits; grants a new budget and returns -1, or returns EXIT_*. */
 function lookAround(): i32 {
-  for (;;) {
+  while (true) {
     const done = executed();
     clock.granted = done;
     cpu.budget = 0;
@@ -158,7 +158,10 @@ function nextVcpu(): bool {
 }
 
 function isWoken(events: u32, flags: u32): bool {
-  return (events & (EVENT_NMI | EVENT_INIT | EVENT_SIPI)) != 0 || ((events & EVENT_INTERRUPT) != 0 && (flags & IF) != 0);
+  return (
+    (events & (EVENT_NMI | EVENT_INIT | EVENT_SIPI)) != 0 ||
+    ((events & EVENT_INTERRUPT) != 0 && (flags & IF) != 0)
+  );
 }
 
 function serveEvents(): void {

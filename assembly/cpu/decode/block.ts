@@ -53,7 +53,9 @@ export function insnCount(block: Block): u32 {
 }
 
 function hashSlot(physical: u32, mode: u32): usize {
-  return CODE_HASH_AT + (<usize>((physical ^ (physical >> 16) ^ (mode << 10)) & (CODE_HASH_ENTRIES - 1)) << 2);
+  return (
+    CODE_HASH_AT + ((<usize>((physical ^ (physical >> 16) ^ (mode << 10)) & (CODE_HASH_ENTRIES - 1))) << 2)
+  );
 }
 
 /** The block at the current RIP, decoded now if it is not kept. Raises the faults of an instruction fetch. */
@@ -121,7 +123,7 @@ function decodeBlock(linear: u64, physical: u32): Block {
 }
 
 function pageList(physical: u32): usize {
-  return CODE_PAGES_AT + (<usize>(physical >> 12) << 2);
+  return CODE_PAGES_AT + ((<usize>(physical >> 12)) << 2);
 }
 
 /** Drops the blocks that hold any of `size` bytes at `physical`, within one page. */

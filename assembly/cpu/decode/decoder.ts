@@ -1,5 +1,17 @@
 // Bytes → Insn: prefixes, opcode maps, operands, immediates (SDM 2A chapter 2).
-import { sseGroupRow, sseRow, ROW_IMM8, ROW_MEM_ONLY, ROW_REG_ONLY } from "./opcodes-sse";
+import {
+  COLUMN_66,
+  COLUMN_F2,
+  COLUMN_F3,
+  COLUMN_NONE,
+  GROUP as SSE_GROUP,
+  IMM8,
+  MEM_ONLY,
+  NO_MODRM,
+  REG_ONLY,
+  sseGroupRow,
+  sseRow,
+} from "./opcodes-sse";
 import {
   CS,
   DS,
@@ -130,7 +142,7 @@ const REX_R: u32 = 4;
 // What the prefixes of the instruction under decoding say.
 let code64: bool = false;
 let rex: u32 = 0;
-let override: u32 = NO_OVERRIDE;
+let segmentOverride: u32 = NO_OVERRIDE;
 let operandPrefix: bool = false;
 let addressPrefix: bool = false;
 let lock: bool = false;
@@ -171,31 +183,31 @@ function addressForm(code32: bool, flat: bool): u32 {
 /** Takes the prefixes; returns the first byte that is none. */
 function prefixes(): u32 {
   rex = 0;
-  override = NO_OVERRIDE;
+  segmentOverride = NO_OVERRIDE;
   operandPrefix = false;
   addressPrefix = false;
   lock = false;
   repeat = 0;
-  for (;;) {
+  while (true) {
     const byte = fetchByte();
     switch (byte) {
       case 0x26:
-        override = ES;
+        segmentOverride = ES;
         break;
       case 0x2e:
-        override = CS;
+        segmentOverride = CS;
         break;
       case 0x36:
-        override = SS;
+        segmentOverride = SS;
         break;
       case 0x3e:
-        override = DS;
+        segmentOverride = DS;
         break;
       case 0x64:
-        override = FS;
+        segmentOverride = FS;
         break;
       case 0x65:
-        override = GS;
+        segmentOverride = GS;
         break;
       case 0x66:
         operandPrefix = true;
@@ -215,7 +227,7 @@ function prefixes(): u32 {
       default:
         if (code64 && byte >> 4 == 4) {
           // REX counts only right before the opcode.
-          rex = byte & 15 | 0x10;
+          rex = (byte & 15) | 0x10;
           continue;
         }
         return byte;
@@ -242,7 +254,7 @@ function decodeOpcode(i: Insn, opcode: u32): bool {
     i.op = <u16>NOP;
     return lock ? undefined(i) : false;
   }
-  const row = load<u32>(ONE_BYTE + (<usize>opcode << 2));
+  const row = load<u32>(ONE_BYTE + ((<usize>opcode) << 2));
   if (row == 0 && opcode != 0) return undefined(i);
   if (needsModrm(row)) {
     modrm = fetchByte();
@@ -267,7 +279,7 @@ function decodeTwoByte(i: Insn, opcode: u32): bool {
     const op = opcode == 0xb8 ? POPCNT : opcode == 0xbc ? TZCNT : LZCNT;
     return operands(i, op | (WIDTH_V << WIDTH_SHIFT) | (G << DST_SHIFT) | (E << SRC_SHIFT), opcode);
   }
-  const row = load<u32>(TWO_BYTE + (<usize>opcode << 2));
+  const row = load<u32>(TWO_BYTE + ((<usize>opcode) << 2));
   if (row == 0) return decodeVector(i, 1, opcode);
   if (needsModrm(row)) modrm = fetchByte();
   return operands(i, row, opcode);
@@ -289,43 +301,42 @@ function decodeX87(i: Insn, opcode: u32): bool {
   if (lock) return undefined(i);
   modrm = fetchByte();
   i.op = <u16>X87;
+  i.immediate = <u64>modrm;
   if (modrm >> 6 != 3) {
     i.form = <u8>DST_MEMORY;
     i.extra = <u16>(((opcode & 7) << 3) | ((modrm >> 3) & 7));
-    decodeMemory(i, modrm, rex, override);
+    decodeMemory(i, modrm, rex, segmentOverride);
   } else i.extra = <u16>(64 + ((opcode & 7) << 6) + (modrm & 63));
   return false;
+}
+
+function mandatoryColumn(): u32 {
+  if (repeat) return repeat == PREFIX_REP ? COLUMN_F3 : COLUMN_F2;
+  return operandPrefix ? COLUMN_66 : COLUMN_NONE;
 }
 
 /** MMX and SSE: rows of opcodes-sse.ts; the operands are plain register numbers. */
 function decodeVector(i: Insn, map: u32, opcode: u32): bool {
   if (lock) return undefined(i);
-  const prefix: u32 = repeat == PREFIX_REP ? 2 : repeat == PREFIX_REPNE ? 3 : operandPrefix ? 1 : 0;
-  let row: u32;
-  if (map == 1 && opcode >= 0x71 && opcode <= 0x73) {
-    modrm = fetchByte();
-    row = sseGroupRow(opcode, prefix, (modrm >> 3) & 7);
-  } else {
-    row = sseRow(map, prefix, opcode);
-    if (row == 0) return undefined(i);
-    // EMMS alone has no ModRM.
-    if (map == 1 && opcode == 0x77) {
-      i.op = <u16>(row & 0xfff);
-      return false;
-    }
-    modrm = fetchByte();
+  let row = sseRow(map, mandatoryColumn(), opcode);
+  if (row == 0) return undefined(i);
+  if (row & NO_MODRM) {
+    i.op = <u16>(row & 0xfff);
+    return false;
   }
+  modrm = fetchByte();
+  if (row & SSE_GROUP) row = sseGroupRow(opcode, mandatoryColumn(), (modrm >> 3) & 7);
   if (row == 0) return undefined(i);
   const isRegister = modrm >> 6 == 3;
-  if ((row & ROW_MEM_ONLY && isRegister) || (row & ROW_REG_ONLY && !isRegister)) return undefined(i);
+  if ((row & MEM_ONLY && isRegister) || (row & REG_ONLY && !isRegister)) return undefined(i);
   i.op = <u16>(row & 0xfff);
   i.dst = <u8>(((modrm >> 3) & 7) | ((rex & REX_R) << 1));
   if (isRegister) i.src = <u8>((modrm & 7) | ((rex & 1) << 3));
   else {
     i.form = <u8>SRC_MEMORY;
-    decodeMemory(i, modrm, rex, override);
+    decodeMemory(i, modrm, rex, segmentOverride);
   }
-  if (row & ROW_IMM8) i.immediate = <u64>fetchByte();
+  if (row & IMM8) i.immediate = <u64>fetchByte();
   return false;
 }
 
@@ -341,7 +352,7 @@ function groupRow(row: u32): u32 {
     return (rex & REX_W ? CMPXCHG16B : CMPXCHG8B) | (E << DST_SHIFT) | LOCKABLE;
   }
   if (group == GROUP_15) return group15(number, memoryOperand);
-  const own = load<u32>(GROUPS + (<usize>(group * 8 + number) << 2));
+  const own = load<u32>(GROUPS + ((<usize>(group * 8 + number)) << 2));
   if (own == NO_ROW) return NO_ROW;
   const widthField: u32 = 15 << WIDTH_SHIFT;
   const sourceField: u32 = 15 << SRC_SHIFT;
@@ -429,7 +440,7 @@ function operands(i: Insn, row: u32, opcode: u32): bool {
   let op = row & 0x3ff;
   let log2 = width(row);
   // Near branches in 64-bit code are 64 bits wide whatever the prefix (SDM 2A §2.2.1.7, Intel's reading).
-  if (code64 && row & ENDS_BLOCK && (row >> WIDTH_SHIFT & 15) == WIDTH_Q && op != POPF) log2 = W64;
+  if (code64 && row & ENDS_BLOCK && ((row >> WIDTH_SHIFT) & 15) == WIDTH_Q && op != POPF) log2 = W64;
   if (row & CONDITIONAL) i.extra = <u16>(opcode & 15);
   const form = operandFields(i, row, op, log2, opcode);
   immediate(i, row, log2, op);
@@ -441,13 +452,13 @@ function operands(i: Insn, row: u32, opcode: u32): bool {
   let ends = (row & ENDS_BLOCK) != 0;
   if (op < JCC) {
     if (op >= MOVS && op <= SCAS + 3) {
-      i.seg = segmentFor(i.address, override, false);
+      i.seg = segmentFor(i.address, segmentOverride, false);
       if (repeat) {
         op += REP_MOVS - MOVS;
         ends = true;
       }
     } else if (op >= INS && op <= OUTS + 3) {
-      i.seg = segmentFor(i.address, override, false);
+      i.seg = segmentFor(i.address, segmentOverride, false);
       if (repeat) {
         op += REP_INS - INS;
         ends = true;
@@ -456,7 +467,7 @@ function operands(i: Insn, row: u32, opcode: u32): bool {
     op += log2;
   } else {
     i.prefix |= <u8>(log2 << PREFIX_WIDTH_SHIFT);
-    if (op == XLAT) i.seg = segmentFor(i.address, override, false);
+    if (op == XLAT) i.seg = segmentFor(i.address, segmentOverride, false);
   }
   i.op = <u16>op;
   return ends;
@@ -479,7 +490,7 @@ function operandFields(i: Insn, row: u32, op: u32, log2: u32, opcode: u32): bool
   if (dst == E || src == E || (row & MODRM && memoryOperand)) {
     if (memoryOperand) {
       i.form |= <u8>(src == E ? SRC_MEMORY : DST_MEMORY);
-      decodeMemory(i, modrm, rex, override);
+      decodeMemory(i, modrm, rex, segmentOverride);
     } else {
       const number = (modrm & 7) | ((rex & 1) << 3);
       if (dst == E) i.dst = registerOffset(number, log2);
@@ -502,7 +513,7 @@ function operandFields(i: Insn, row: u32, op: u32, log2: u32, opcode: u32): bool
   if (dst == O || src == O) {
     i.form |= <u8>(src == O ? SRC_MEMORY : DST_MEMORY);
     i.displacement = <i64>fetchValue(i.address == ADDRESS_64 ? 8 : i.address == ADDRESS_16 ? 2 : 4);
-    i.seg = segmentFor(i.address, override, false);
+    i.seg = segmentFor(i.address, segmentOverride, false);
   }
   return memoryForm(i, op, opcode, memoryOperand);
 }
@@ -562,7 +573,7 @@ function immediate(i: Insn, row: u32, log2: u32, op: u32): void {
     default:
       // IWB: ENTER's size and level.
       i.immediate = fetchValue(2);
-      i.immediate |= <u64>fetchByte() << 16;
+      i.immediate |= (<u64>fetchByte()) << 16;
   }
   if (kind == JB || kind == JZ) i.immediate += <u64>i.offset + <u64>fetched();
   // Three operands: the immediate stands beside a register or memory source.

@@ -21,7 +21,7 @@ export function beginFetch(linear: u64, physical: u32, crossing: bool): void {
   if (!isMemory(physical)) raise(UD);
   at = RAM_AT + <usize>physical;
   start = at;
-  pageEnd = RAM_AT + ((<usize>physical | 0xfff) + 1);
+  pageEnd = RAM_AT + (((<usize>physical) | 0xfff) + 1);
   nextPage = wrap((linear | 0xfff) + 1);
   before = 0;
   mayCross = crossing;
@@ -71,6 +71,6 @@ export function fetchValue(size: u32): u64 {
     return load<u64>(from);
   }
   let value: u64 = 0;
-  for (let i: u32 = 0; i < size; i++) value |= <u64>fetchByte() << (i << 3);
+  for (let i: u32 = 0; i < size; i++) value |= (<u64>fetchByte()) << (i << 3);
   return value;
 }

@@ -137,7 +137,7 @@ export function imulOne<T>(i: Insn): void {
     const high = multiplyHighSigned(<i64>a, <i64>b);
     cpu.rax = a * <u64>b;
     cpu.rdx = <u64>high;
-    const lost = high != <i64>cpu.rax >> 63;
+    const lost = high != (<i64>cpu.rax) >> 63;
     recordShift<u64>(cpu.rax, lost, lost);
     return;
   }
@@ -158,7 +158,7 @@ export function imul<T>(i: Insn): void {
   const r = <T>(a * b);
   setReg<T>(i.dst, r);
   let lost: bool;
-  if (sizeof<T>() == 8) lost = multiplyHighSigned(<i64>a, <i64>b) != <i64>r >> 63;
+  if (sizeof<T>() == 8) lost = multiplyHighSigned(<i64>a, <i64>b) != (<i64>r) >> 63;
   else lost = <i64>extend<T>(a) * <i64>extend<T>(b) != <i64>extend<T>(r);
   recordShift<T>(r, lost, lost);
 }
@@ -171,10 +171,12 @@ export function div<T>(i: Insn): void {
     divideUnsigned(cpu.rdx, cpu.rax, <u64>b);
     return;
   }
-  const dividend =
-    sizeof<T>() == 1 ? <u64>reg<u16>(0) : (<u64>reg<T>(16) << (sizeof<T>() * 8)) | <u64>reg<T>(0);
+  const width: u64 = sizeof<T>() * 8;
+  let dividend: u64;
+  if (sizeof<T>() == 1) dividend = <u64>reg<u16>(0);
+  else dividend = ((<u64>reg<T>(16)) << width) | (<u64>reg<T>(0));
   const quotient = dividend / <u64>b;
-  if (quotient >> (sizeof<T>() * 8)) raise(DE);
+  if (quotient >> width) raise(DE);
   storeQuotient<T>(<T>quotient, <T>(dividend % <u64>b));
 }
 
@@ -187,8 +189,8 @@ export function idiv<T>(i: Insn): void {
   }
   let dividend: i64;
   if (sizeof<T>() == 1) dividend = <i64>(<i16>reg<u16>(0));
-  else if (sizeof<T>() == 2) dividend = <i64>(<i32>((<u32>reg<u16>(16) << 16) | <u32>reg<u16>(0)));
-  else dividend = <i64>((<u64>reg<u32>(16) << 32) | <u64>reg<u32>(0));
+  else if (sizeof<T>() == 2) dividend = <i64>(<i32>(((<u32>reg<u16>(16)) << 16) | (<u32>reg<u16>(0))));
+  else dividend = <i64>(((<u64>reg<u32>(16)) << 32) | (<u64>reg<u32>(0)));
   const divisor = <i64>extend<T>(b);
   if (dividend == i64.MIN_VALUE && divisor == -1) raise(DE);
   const quotient = dividend / divisor;
@@ -212,7 +214,7 @@ export function cbw<T>(i: Insn): void {
 
 /** CWD, CDQ, CQO. */
 export function cwd<T>(i: Insn): void {
-  setReg<T>(16, <T>(<i64>extend<T>(reg<T>(0)) >> 63));
+  setReg<T>(16, <T>((<i64>extend<T>(reg<T>(0))) >> 63));
 }
 
 /** BOUND: #BR unless lower <= index <= upper, all signed. */
@@ -229,17 +231,17 @@ function setAl(value: u32): void {
 }
 
 export function aam(i: Insn): void {
-  const base = <u32>i.immediate & 0xff;
+  const base = (<u32>i.immediate) & 0xff;
   if (base == 0) raise(DE);
-  const al = <u32>cpu.rax & 0xff;
+  const al = (<u32>cpu.rax) & 0xff;
   setReg<u8>(1, <u8>(al / base));
   setAl(al % base);
   recordLogic<u8>(<u8>(al % base));
 }
 
 export function aad(i: Insn): void {
-  const al = <u32>cpu.rax & 0xff;
-  const ah = (<u32>cpu.rax >> 8) & 0xff;
+  const al = (<u32>cpu.rax) & 0xff;
+  const ah = ((<u32>cpu.rax) >> 8) & 0xff;
   const r = (al + ah * <u32>i.immediate) & 0xff;
   setReg<u16>(0, <u16>r);
   recordLogic<u8>(<u8>r);
@@ -248,9 +250,9 @@ export function aad(i: Insn): void {
 /** AAA (direction 1) and AAS (direction -1). */
 export function asciiAdjust(direction: i32): void {
   const flags = arithmeticFlags();
-  const adjust = (<u32>cpu.rax & 0xf) > 9 || (flags & AF) != 0;
+  const adjust = ((<u32>cpu.rax) & 0xf) > 9 || (flags & AF) != 0;
   if (adjust) setReg<u16>(0, <u16>(<i32>(<u16>cpu.rax) + direction * 0x106));
-  const al = <u32>cpu.rax & 0xf;
+  const al = (<u32>cpu.rax) & 0xf;
   setAl(al);
   recordLogic<u8>(<u8>al);
   setArithmeticFlags((arithmeticFlags() & ~(CF | AF)) | (adjust ? CF | AF : 0));
@@ -258,7 +260,7 @@ export function asciiAdjust(direction: i32): void {
 
 /** DAA (direction 1) and DAS (direction -1): SDM 2 "DAA". */
 export function decimalAdjust(direction: i32): void {
-  const old = <u32>cpu.rax & 0xff;
+  const old = (<u32>cpu.rax) & 0xff;
   const oldCarry = carryFlag();
   const low = (old & 0xf) > 9 || adjustFlag();
   const high = old > 0x99 || oldCarry;
@@ -270,7 +272,7 @@ export function decimalAdjust(direction: i32): void {
   }
   if (high) al += 0x60 * direction;
   carry = high || (direction < 0 && low && carry);
-  setAl(<u32>al & 0xff);
+  setAl((<u32>al) & 0xff);
   recordLogic<u8>(<u8>al);
   setArithmeticFlags((arithmeticFlags() & ~(CF | AF | OF)) | (carry ? CF : 0) | (low ? AF : 0));
 }

@@ -39,13 +39,14 @@ export function not<T>(i: Insn): void {
 }
 
 /** Count of a shift or rotate: 5 bits, 6 for 64-bit operands (SDM 2 "SAL/SAR/SHL/SHR"). */
-function shiftCount<T>(i: Insn): u32 {
-  const count = <u32>(i.form & SRC_IMMEDIATE ? <u32>i.immediate : <u32>reg<u8>(i.src));
+function shiftCount<T>(i: Insn): u64 {
+  const count = i.form & SRC_IMMEDIATE ? i.immediate : <u64>reg<u8>(i.src);
   return count & (sizeof<T>() == 8 ? 63 : 31);
 }
 
-function bits<T>(): u32 {
-  return sizeof<T>() << 3;
+/** Width of T in bits. */
+function bits<T>(): u64 {
+  return (<u64>sizeof<T>()) << 3;
 }
 
 function topBit<T>(value: T): bool {
@@ -64,8 +65,8 @@ export function shl<T>(i: Insn): void {
     unchanged<T>(i, a);
     return;
   }
-  const r = count < bits<T>() ? <T>(<u64>a << <u64>count) : <T>0;
-  const carry = count <= bits<T>() && ((<u64>a >> <u64>(bits<T>() - count)) & 1) != 0;
+  const r = count < bits<T>() ? <T>(<u64>a << count) : <T>0;
+  const carry = count <= bits<T>() && ((<u64>a >> (bits<T>() - count)) & 1) != 0;
   setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(r) != carry);
 }
@@ -77,8 +78,8 @@ export function shr<T>(i: Insn): void {
     unchanged<T>(i, a);
     return;
   }
-  const r = count < bits<T>() ? <T>(<u64>a >> <u64>count) : <T>0;
-  const carry = count <= bits<T>() && ((<u64>a >> <u64>(count - 1)) & 1) != 0;
+  const r = count < bits<T>() ? <T>(<u64>a >> count) : <T>0;
+  const carry = count <= bits<T>() && ((<u64>a >> (count - 1)) & 1) != 0;
   setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(a));
 }
@@ -91,9 +92,9 @@ export function sar<T>(i: Insn): void {
     return;
   }
   const wide = <i64>extend<T>(a);
-  const r = <T>(wide >> <i64>count);
+  const r = <T>(wide >> (<i64>count));
   setFirst<T>(i, r);
-  recordShift<T>(r, ((wide >> <i64>(count - 1)) & 1) != 0, false);
+  recordShift<T>(r, ((wide >> (<i64>count - 1)) & 1) != 0, false);
 }
 
 /** Rotates change CF and OF only. */
@@ -109,7 +110,7 @@ export function rol<T>(i: Insn): void {
     return;
   }
   const turn = count & (bits<T>() - 1);
-  const r = turn ? <T>((<u64>a << <u64>turn) | (<u64>a >> <u64>(bits<T>() - turn))) : a;
+  const r = turn ? <T>((<u64>a << turn) | (<u64>a >> (bits<T>() - turn))) : a;
   setFirst<T>(i, r);
   const carry = (<u64>r & 1) != 0;
   recordRotate(carry, topBit<T>(r) != carry);
@@ -123,7 +124,8 @@ export function ror<T>(i: Insn): void {
     return;
   }
   const turn = count & (bits<T>() - 1);
-  const r = turn ? <T>((<u64>a >> <u64>turn) | (<u64>a << <u64>(bits<T>() - turn))) : a;
+  const rest = bits<T>() - turn;
+  const r = turn ? <T>((<u64>a >> turn) | (<u64>a << rest)) : a;
   setFirst<T>(i, r);
   recordRotate(topBit<T>(r), topBit<T>(r) != topBit<T>(<T>(<u64>r << 1)));
 }
@@ -159,7 +161,7 @@ export function rcr<T>(i: Insn): void {
   let carry = carryFlag();
   for (; count > 0; count--) {
     const out = (<u64>r & 1) != 0;
-    r = <T>((<u64>r >> 1) | (<u64>carry << <u64>(bits<T>() - 1)));
+    r = <T>((<u64>r >> 1) | (<u64>carry << (bits<T>() - 1)));
     carry = out;
   }
   setFirst<T>(i, r);
@@ -167,8 +169,8 @@ export function rcr<T>(i: Insn): void {
 }
 
 /** Count of SHLD and SHRD: the immediate (`extra` set), or CL. */
-function doubleCount<T>(i: Insn): u32 {
-  return <u32>(i.extra ? <u32>i.immediate : <u32>cpu.rcx) & (sizeof<T>() == 8 ? 63 : 31);
+function doubleCount<T>(i: Insn): u64 {
+  return (i.extra ? i.immediate : cpu.rcx) & (sizeof<T>() == 8 ? 63 : 31);
 }
 
 export function shld<T>(i: Insn): void {
@@ -184,11 +186,11 @@ export function shld<T>(i: Insn): void {
   if (sizeof<T>() == 2) {
     // Counts above 16 shift the pattern a:b:a, as processors do; the manual leaves them undefined.
     const wide = (<u64>a << 32) | (<u64>b << 16) | <u64>a;
-    r = <T>(wide >> <u64>(32 - count));
-    carry = ((wide >> <u64>(48 - count)) & 1) != 0;
+    r = <T>(wide >> (32 - count));
+    carry = ((wide >> (48 - count)) & 1) != 0;
   } else {
-    r = <T>((<u64>a << <u64>count) | (<u64>b >> <u64>(bits<T>() - count)));
-    carry = ((<u64>a >> <u64>(bits<T>() - count)) & 1) != 0;
+    r = <T>((<u64>a << count) | (<u64>b >> (bits<T>() - count)));
+    carry = ((<u64>a >> (bits<T>() - count)) & 1) != 0;
   }
   setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(r) != topBit<T>(a));
@@ -206,11 +208,11 @@ export function shrd<T>(i: Insn): void {
   let carry: bool;
   if (sizeof<T>() == 2) {
     const wide = (<u64>a << 32) | (<u64>b << 16) | <u64>a;
-    r = <T>(wide >> <u64>count);
-    carry = ((wide >> <u64>(count - 1)) & 1) != 0;
+    r = <T>(wide >> count);
+    carry = ((wide >> (count - 1)) & 1) != 0;
   } else {
-    r = <T>((<u64>a >> <u64>count) | (<u64>b << <u64>(bits<T>() - count)));
-    carry = ((<u64>a >> <u64>(count - 1)) & 1) != 0;
+    r = <T>((<u64>a >> count) | (<u64>b << (bits<T>() - count)));
+    carry = ((<u64>a >> (count - 1)) & 1) != 0;
   }
   setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(r) != topBit<T>(a));
@@ -223,7 +225,7 @@ const COMPLEMENT: u32 = 3;
 
 /** BT and its kin: CF = the bit. A register bit number reaches beyond a memory operand (SDM 2 "BT"). */
 function bitTest<T>(i: Insn, change: u32): void {
-  const width = <u64>bits<T>();
+  const width = bits<T>();
   const number = i.form & SRC_IMMEDIATE ? i.immediate : extend<T>(reg<T>(i.src));
   const bit = number & (width - 1);
   const mask = <T>(<u64>1 << bit);
@@ -281,19 +283,19 @@ export function bsr<T>(i: Insn): void {
 }
 
 /** TZCNT and LZCNT: CF = the source is 0, ZF = the count is 0. */
-function counted<T>(i: Insn, zero: bool, count: u32): void {
+function counted<T>(i: Insn, zero: bool, count: u64): void {
   setReg<T>(i.dst, <T>count);
   setArithmeticFlags((arithmeticFlags() & ~(CF | ZF)) | (zero ? CF : 0) | (count == 0 ? ZF : 0));
 }
 
 export function tzcnt<T>(i: Insn): void {
   const a = <u64>source<T>(i);
-  counted<T>(i, a == 0, a == 0 ? bits<T>() : <u32>ctz<u64>(a));
+  counted<T>(i, a == 0, a == 0 ? bits<T>() : ctz<u64>(a));
 }
 
 export function lzcnt<T>(i: Insn): void {
   const a = <u64>source<T>(i);
-  counted<T>(i, a == 0, <u32>clz<u64>(a) - (64 - bits<T>()));
+  counted<T>(i, a == 0, clz<u64>(a) - (64 - bits<T>()));
 }
 
 export function popcount<T>(i: Insn): void {

@@ -4,7 +4,18 @@ import { ADDRESS_16, ADDRESS_64, Insn, PREFIX_WIDTH_SHIFT } from "../decode/insn
 import { condition, zeroFlag } from "../flags";
 import { CS, MODE_CODE64, cpu } from "../state";
 import { checkSegment } from "../segments";
-import { cutAddress, first, maskRip, nextRip, peek, push, reg, setReg, setStackPointer, stackPointer } from "./operand";
+import {
+  cutAddress,
+  first,
+  maskRip,
+  nextRip,
+  peek,
+  push,
+  reg,
+  setReg,
+  setStackPointer,
+  stackPointer,
+} from "./operand";
 
 const RCX: u32 = 8;
 
@@ -14,7 +25,7 @@ function go(i: Insn, target: u64): void {
     cpu.rip = target;
     return;
   }
-  const width = <u32>i.prefix >> PREFIX_WIDTH_SHIFT;
+  const width = (<u32>i.prefix) >> PREFIX_WIDTH_SHIFT;
   setRip(width == 1 ? target & 0xffff : target & 0xffff_ffff);
 }
 

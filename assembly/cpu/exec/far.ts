@@ -50,7 +50,7 @@ export function callFarIndirect<T>(i: Insn): void {
 
 function goReal(selector: u32, offset: u64): void {
   if (offset > <u64>cpu.csLimit) raiseWithError(GP, 0);
-  setSegment(CS, selector, <u64>selector << 4, cpu.csLimit, cpu.csAccess);
+  setSegment(CS, selector, (<u64>selector) << 4, cpu.csLimit, cpu.csAccess);
   cpu.rip = offset;
   updateMode();
 }
@@ -86,7 +86,7 @@ function farJump(selector: u32, offset: u64): void {
     switchTaskByGate(selector, false, 0);
     return;
   }
-  const target = <u32>(d >> 16) & 0xffff;
+  const target = (<u32>(d >> 16)) & 0xffff;
   const code = gateCode(target);
   const codeAccess = descriptorAccess(code);
   // A jump through a gate stays at its level.
@@ -128,7 +128,7 @@ function gateOffset(selector: u32, gate: u64, access: u32): u64 {
   if (!inLongMode()) return offset;
   const at = descriptorAddress(selector, 16);
   if (at == u64.MAX_VALUE) raiseWithError(GP, selector & 0xfffc);
-  return offset | (<u64>readSystem<u32>(at + 8) << 32);
+  return offset | ((<u64>readSystem<u32>(at + 8)) << 32);
 }
 
 function farCall<T>(i: Insn, selector: u32, offset: u64): void {
@@ -154,11 +154,11 @@ function farCall<T>(i: Insn, selector: u32, offset: u64): void {
     switchTaskByGate(selector, false, 0);
     return;
   }
-  const target = <u32>(d >> 16) & 0xffff;
+  const target = (<u32>(d >> 16)) & 0xffff;
   const code = gateCode(target);
   const entry = gateOffset(selector, d, access);
   const level = descriptorAccess(code) & CONFORMING ? cpu.cpl : dpl(descriptorAccess(code));
-  const parameters = <u32>(d >> 32) & 31;
+  const parameters = (<u32>(d >> 32)) & 31;
   if (inLongMode()) callGate<u64>(target, code, entry, level, back, 0);
   else if ((access & 0x1f) == TYPE_CALL_GATE16) callGate<u16>(target, code, entry, level, back, parameters);
   else callGate<u32>(target, code, entry, level, back, parameters);
@@ -192,7 +192,7 @@ function callGate<T>(target: u32, code: u64, entry: u64, level: u32, back: u64, 
   } else {
     const wide = (cpu.trAccess & 8) != 0;
     const at: u32 = wide ? 4 + 8 * level : 2 + 4 * level;
-    if (at + (wide ? 5 : 3) > cpu.trLimit) raiseWithError(TS, cpu.trSelector & 0xfffc);
+    if (at + <u32>(wide ? 5 : 3) > cpu.trLimit) raiseWithError(TS, cpu.trSelector & 0xfffc);
     rsp = wide ? <u64>readSystem<u32>(cpu.trBase + at) : <u64>readSystem<u16>(cpu.trBase + at);
     loadStackSegment(<u32>readSystem<u16>(cpu.trBase + at + (wide ? 4 : 2)), TS, level);
   }
@@ -201,7 +201,7 @@ function callGate<T>(target: u32, code: u64, entry: u64, level: u32, back: u64, 
   setStackPointer(rsp);
   push<T>(<T>oldSs);
   push<T>(<T>oldRsp);
-  for (let n = parameters; n-- > 0; ) push<T>(readSystem<T>(oldBase + oldStack + n * sizeof<T>()));
+  for (let n = parameters; n-- > 0;) push<T>(readSystem<T>(oldBase + oldStack + n * sizeof<T>()));
   push<T>(<T>oldCs);
   push<T>(<T>back);
   commitCode(target, code, entry, level);
@@ -217,7 +217,7 @@ export function retfPop<T>(i: Insn): void {
 
 function farReturn<T>(parameters: u64): void {
   const ip = <u64>peek<T>(0);
-  const cs = <u32>peek<T>(sizeof<T>()) & 0xffff;
+  const cs = (<u32>peek<T>(sizeof<T>())) & 0xffff;
   const frame = 2 * sizeof<T>() + parameters;
   if (!(cpu.mode & MODE_PROTECTED)) {
     if (ip > <u64>cpu.csLimit) raiseWithError(GP, 0);
@@ -236,7 +236,7 @@ function farReturn<T>(parameters: u64): void {
     return;
   }
   const sp = <u64>peek<T>(<u32>frame);
-  const ss = <u32>peek<T>(<u32>frame + sizeof<T>()) & 0xffff;
+  const ss = (<u32>peek<T>(<u32>frame + sizeof<T>())) & 0xffff;
   loadReturnStack(ss, cpl, long);
   commitCode(cs, code, ip, cpl);
   setStackPointer(sp + parameters);

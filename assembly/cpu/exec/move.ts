@@ -3,7 +3,24 @@ import { DST_MEMORY, Insn } from "../decode/insn";
 import { condition } from "../flags";
 import { loadSegment, segmentSelector } from "../segments";
 import { MODE_CODE64, SS, cpu, signal, EVENT_RESCHEDULE } from "../state";
-import { cutAddress, effectiveAddress, firstForWrite, linearAddress, linearAddressForWrite, peek, pop, push, reg, segmented, setFirst, setReg, setStackPointer, source, stackAddress, stackPointer } from "./operand";
+import {
+  cutAddress,
+  effectiveAddress,
+  firstForWrite,
+  linearAddress,
+  linearAddressForWrite,
+  peek,
+  pop,
+  push,
+  reg,
+  segmented,
+  setFirst,
+  setReg,
+  setStackPointer,
+  source,
+  stackAddress,
+  stackPointer,
+} from "./operand";
 import { probeWrite, read, write } from "../../memory/access";
 
 export function mov<T>(i: Insn): void {
@@ -48,9 +65,9 @@ export function bswap<T>(i: Insn): void {
 
 /** Bytes in reverse order. */
 export function swap<T>(value: T): T {
-  if (sizeof<T>() == 2) return <T>(((<u32>value & 0xff) << 8) | ((<u32>value >> 8) & 0xff));
+  if (sizeof<T>() == 2) return <T>((((<u32>value) & 0xff) << 8) | (((<u32>value) >> 8) & 0xff));
   if (sizeof<T>() == 4) return <T>swap32(<u32>value);
-  return <T>((<u64>swap32(<u32>value) << 32) | <u64>swap32(<u32>(<u64>value >> 32)));
+  return <T>(((<u64>swap32(<u32>value)) << 32) | (<u64>swap32(<u32>((<u64>value) >> 32))));
 }
 
 function swap32(value: u32): u32 {
@@ -88,7 +105,7 @@ export function pusha<T>(i: Insn): void {
 
 export function popa<T>(i: Insn): void {
   peek<T>(7 * sizeof<T>());
-  for (let r: u32 = 8; r-- > 0; ) {
+  for (let r: u32 = 8; r-- > 0;) {
     const value = pop<T>();
     if (r != 4) setReg<T>(r << 3, value);
   }
@@ -142,7 +159,7 @@ export function xlat(i: Insn): void {
 
 export function enter<T>(i: Insn): void {
   const size = i.immediate & 0xffff;
-  const level = <u32>(i.immediate >> 16) & 31;
+  const level = (<u32>(i.immediate >> 16)) & 31;
   const rsp = cpu.rsp;
   const wide = (cpu.mode & MODE_CODE64) != 0;
   push<T>(reg<T>(40));

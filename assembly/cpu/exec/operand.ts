@@ -36,7 +36,7 @@ export function cutAddress(i: Insn, address: u64): u64 {
 export function effectiveAddress(i: Insn): u64 {
   const address =
     load<u64>(CPU_AT + <usize>i.base) +
-    (load<u64>(CPU_AT + <usize>i.index) << <u64>i.scale) +
+    (load<u64>(CPU_AT + <usize>i.index) << (<u64>i.scale)) +
     <u64>i.displacement;
   return cutAddress(i, address);
 }

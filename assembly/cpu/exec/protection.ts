@@ -51,7 +51,7 @@ export function lar<T>(i: Insn): void {
   protectedOnly();
   const d = visibleDescriptor(<u32>source<u16>(i));
   const found = d != 0 && hasRights(descriptorAccess(d), true);
-  if (found) setReg<T>(i.dst, <T>(<u32>(d >> 32) & 0x00ff_ff00));
+  if (found) setReg<T>(i.dst, <T>((<u32>(d >> 32)) & 0x00ff_ff00));
   setZero(found);
 }
 
@@ -74,7 +74,7 @@ export function verify(i: Insn, write: bool): void {
 export function arpl(i: Insn): void {
   protectedOnly();
   const a = <u32>firstForWrite<u16>(i);
-  const rpl = <u32>reg<u16>(i.src) & 3;
+  const rpl = (<u32>reg<u16>(i.src)) & 3;
   const lower = (a & 3) < rpl;
   if (lower) setFirst<u16>(i, <u16>((a & ~3) | rpl));
   setZero(lower);

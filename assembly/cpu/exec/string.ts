@@ -183,7 +183,7 @@ function fillRun<T>(i: Insn, count: u64): u64 {
 }
 
 function isByteFill<T>(value: T): bool {
-  const byte = <u64>value & 0xff;
+  const byte = (<u64>value) & 0xff;
   return <T>(byte * 0x0101_0101_0101_0101) == value;
 }
 

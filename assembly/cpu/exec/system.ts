@@ -1,7 +1,7 @@
 // System instructions: control and debug registers, descriptor tables, MSRs, system calls, I/O, flags, halts.
 import { DST_MEMORY, Insn, PREFIX_REX_W, SRC_IMMEDIATE } from "../decode/insn";
 import { portRead, portWrite } from "../../devices/bus";
-import { setTaskPriority, taskPriority } from "../../devices/lapic";
+import { setTaskPriority, taskPriority } from "../../devices/irq-lines";
 import { entropy } from "../../host";
 import { read, readForWrite, readSystem, wrap, write } from "../../memory/access";
 import { flushTlbPage } from "../../memory/tlb";
@@ -69,7 +69,7 @@ function iopl(): u32 {
 
 export function movFromCr(i: Insn): void {
   privileged();
-  let value: u64;
+  let value: u64 = 0;
   switch (i.extra) {
     case 0:
       value = cpu.cr0;
@@ -88,7 +88,6 @@ export function movFromCr(i: Insn): void {
       break;
     default:
       raise(UD);
-      unreachable();
   }
   if (cpu.mode & MODE_CODE64) setReg<u64>(i.dst, value);
   else setReg<u32>(i.dst, <u32>value);
@@ -129,7 +128,7 @@ export function movFromDr(i: Insn): void {
   privileged();
   const number = debugRegister(i.extra);
   const slot = number > 5 ? number - 2 : number;
-  const value = load<u64>(changetype<usize>(cpu) + offsetof<CpuState>("dr0") + (<usize>slot << 3));
+  const value = load<u64>(changetype<usize>(cpu) + offsetof<CpuState>("dr0") + ((<usize>slot) << 3));
   if (cpu.mode & MODE_CODE64) setReg<u64>(i.dst, value);
   else setReg<u32>(i.dst, <u32>value);
 }
@@ -143,7 +142,7 @@ export function movToDr(i: Insn): void {
   else if (number == 7) cpu.dr7 = (value & 0xffff_2bff) | 0x400;
   else {
     const slot = number;
-    store<u64>(changetype<usize>(cpu) + offsetof<CpuState>("dr0") + (<usize>slot << 3), value);
+    store<u64>(changetype<usize>(cpu) + offsetof<CpuState>("dr0") + ((<usize>slot) << 3), value);
   }
 }
 
@@ -155,7 +154,7 @@ export function smsw<T>(i: Insn): void {
 /** LMSW changes PE, MP, EM, TS only, and cannot clear PE. */
 export function lmsw(i: Insn): void {
   privileged();
-  const value = <u64>first<u16>(i) & 15;
+  const value = (<u64>first<u16>(i)) & 15;
   writeCr0((cpu.cr0 & ~14) | value | (cpu.cr0 & 1));
 }
 
@@ -251,12 +250,12 @@ export function syscall(i: Insn): void {
   if (!(cpu.efer & EFER_SCE)) raise(UD);
   const flags = eflags();
   const next = nextRip(i);
-  const selector = <u32>(cpu.star >> 32) & 0xfffc;
+  const selector = (<u32>(cpu.star >> 32)) & 0xfffc;
   if (cpu.efer & EFER_LMA) {
     cpu.rcx = next;
     cpu.r11 = <u64>(flags & ~RF);
     cpu.rip = cpu.mode & MODE_CODE64 ? cpu.lstar : cpu.cstar;
-    setEflags(flags & ~(<u32>cpu.sfmask | RF));
+    setEflags(flags & ~((<u32>cpu.sfmask) | RF));
     setSegment(CS, selector, 0, 0xffff_ffff, 0xa09b);
   } else {
     cpu.rcx = next;
@@ -273,7 +272,7 @@ export function syscall(i: Insn): void {
 export function sysret<T>(i: Insn): void {
   if (!(cpu.efer & EFER_SCE) || !(cpu.mode & MODE_PROTECTED)) raise(UD);
   privileged();
-  const base = <u32>(cpu.star >> 48) & 0xffff;
+  const base = (<u32>(cpu.star >> 48)) & 0xffff;
   if (sizeof<T>() == 8) {
     setSegment(CS, (base + 16) | 3, 0, 0xffff_ffff, 0xa0fb);
     cpu.rip = cpu.rcx;
@@ -290,7 +289,7 @@ export function sysret<T>(i: Insn): void {
 
 export function sysenter(i: Insn): void {
   if (!(cpu.mode & (MODE_PROTECTED | MODE_VM86)) || (cpu.sysenterCs & 0xfffc) == 0) raiseWithError(GP, 0);
-  const selector = <u32>cpu.sysenterCs & 0xfffc;
+  const selector = (<u32>cpu.sysenterCs) & 0xfffc;
   const long = (cpu.efer & EFER_LMA) != 0;
   setEflags(eflags() & ~(VM | IF | RF));
   setSegment(CS, selector, 0, 0xffff_ffff, long ? 0xa09b : 0xc09b);
@@ -304,7 +303,7 @@ export function sysenter(i: Insn): void {
 export function sysexit<T>(i: Insn): void {
   if (!(cpu.mode & MODE_PROTECTED) || (cpu.sysenterCs & 0xfffc) == 0) raiseWithError(GP, 0);
   privileged();
-  const selector = <u32>cpu.sysenterCs & 0xfffc;
+  const selector = (<u32>cpu.sysenterCs) & 0xfffc;
   if (sizeof<T>() == 8) {
     setSegment(CS, (selector + 32) | 3, 0, 0xffff_ffff, 0xa0fb);
     setSegment(SS, (selector + 40) | 3, 0, 0xffff_ffff, 0xc0f3);
@@ -335,8 +334,8 @@ export function readBase<T>(i: Insn, slot: u32): void {
 export function writeBase<T>(i: Insn, slot: u32): void {
   if (!(cpu.cr4 & CR4_FSGSBASE)) raise(UD);
   const value = <u64>reg<T>(i.dst);
-  if (<u64>((<i64>value << 16) >> 16) != value) raiseWithError(GP, 0);
-  store<u64>(SEG_BASE_AT + (<usize>slot << 3), value);
+  if (<u64>(((<i64>value) << 16) >> 16) != value) raiseWithError(GP, 0);
+  store<u64>(SEG_BASE_AT + ((<usize>slot) << 3), value);
 }
 
 /** #GP(0) unless the I/O permission bitmap or IOPL lets this code use `size` ports at `port` (SDM 1 §19.5). */
@@ -347,12 +346,12 @@ export function checkPort(port: u32, size: u32): void {
   if (!isTss32 || cpu.trLimit < 103) raiseWithError(GP, 0);
   const bitmap = <u32>readSystem<u16>(cpu.trBase + 102) + (port >> 3);
   if (bitmap + 1 > cpu.trLimit) raiseWithError(GP, 0);
-  const bits = <u32>readSystem<u16>(cpu.trBase + <u64>bitmap) >> (port & 7);
+  const bits = (<u32>readSystem<u16>(cpu.trBase + <u64>bitmap)) >> (port & 7);
   if (bits & ((1 << size) - 1)) raiseWithError(GP, 0);
 }
 
 function port(i: Insn): u32 {
-  return i.form & SRC_IMMEDIATE ? <u32>i.immediate & 0xff : <u32>cpu.rdx & 0xffff;
+  return i.form & SRC_IMMEDIATE ? (<u32>i.immediate) & 0xff : (<u32>cpu.rdx) & 0xffff;
 }
 
 export function input<T>(i: Insn): void {
@@ -410,7 +409,7 @@ export function lahf(i: Insn): void {
 
 export function sahf(i: Insn): void {
   const kept = arithmeticFlags() & OF;
-  setArithmeticFlags(kept | ((<u32>cpu.rax >> 8) & (CF | PF | AF | ZF | SF)));
+  setArithmeticFlags(kept | (((<u32>cpu.rax) >> 8) & (CF | PF | AF | ZF | SF)));
 }
 
 export function setDirection(down: bool): void {
