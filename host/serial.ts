@@ -5,6 +5,7 @@ type Listener = (bytes: Uint8Array) => void;
 
 export class SerialPort {
   private readonly listeners = new Set<Listener>();
+  private readonly roomListeners = new Set<() => void>();
   /** What was written and has not fitted into the ring yet. */
   private queue: Uint8Array[] = [];
 
@@ -28,6 +29,11 @@ export class SerialPort {
     this.wake();
   }
 
+  /** Calls `listener` whenever everything written has gone to the guest. */
+  onRoom(listener: () => void): void {
+    this.roomListeners.add(listener);
+  }
+
   /** Bytes written that the guest's port has had no room for. */
   get waiting(): number {
     return this.queue.reduce((sum, { length }) => sum + length, 0);
@@ -47,19 +53,24 @@ export class SerialPort {
     });
   }
 
-  /** Moves bytes between the rings and the world: between two slices. Says whether the guest got any. @internal */
-  serve(): boolean {
+  /** Hands on what the guest has sent. @internal */
+  deliver(): void {
     const sent = this.out.drain();
     if (sent.length > 0) for (const listener of this.listeners) listener(sent);
-    let moved = false;
+  }
+
+  /** Gives the guest what waits for it, as far as there is room. @internal */
+  feed(): void {
+    if (this.queue.length === 0) return;
     while (this.queue.length > 0) {
       const [first] = this.queue;
       const count = this.into.put(first!);
-      if (count === 0) break;
-      moved = true;
-      if (count === first!.length) this.queue.shift();
-      else this.queue[0] = first!.subarray(count);
+      if (count < first!.length) {
+        this.queue[0] = first!.subarray(count);
+        return;
+      }
+      this.queue.shift();
     }
-    return moved;
+    for (const listener of this.roomListeners) listener();
   }
 }

@@ -4,10 +4,6 @@ import { type EngineExports, loadEngine } from "./load.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
-/** What a slice ended with: the names of assembly/machine/exit.ts. */
-export type ExitName =
-  "EXIT_SLICE" | "EXIT_HALTED" | "EXIT_POWER_OFF" | "EXIT_RESET" | "EXIT_DEBUG" | "EXIT_DOORBELL";
-
 /** assembly/machine/index.ts. */
 export interface MachineExports extends EngineExports {
   powerOn(ramBytes: number, vcpus: number): void;
@@ -16,12 +12,53 @@ export interface MachineExports extends EngineExports {
   runMachine(instructions: number): number;
   /** Instructions run since the slice began. */
   executed(): number;
+  /** Puts a disk of so many sectors (two halves of a u64) into a place of the IDE controller. */
+  attachDisk(place: number, sectorsLow: number, sectorsHigh: number): void;
+  /** The request in `slot` has ended with BLOCK_OK or BLOCK_FAILED. */
+  completeBlock(slot: number, status: number): void;
+  /** The exit code that goes with EXIT_DEBUG. */
+  debugExitCode(): number;
+}
 
-  readonly RAM_AT: WebAssembly.Global;
-  readonly CLOCK_SLICE_START: WebAssembly.Global;
-  readonly CLOCK_EPOCH: WebAssembly.Global;
-  readonly CLOCK_PACE: WebAssembly.Global;
-  readonly CLOCK_DEADLINE: WebAssembly.Global;
+/** Constants that the engine exports by name: addresses, capacities, codes. */
+const CONSTANTS = [
+  "RAM_AT",
+  "CLOCK_SLICE_START",
+  "CLOCK_EPOCH",
+  "CLOCK_PACE",
+  "CLOCK_DEADLINE",
+  "SERIAL_OUT_AT",
+  "SERIAL_OUT_CAPACITY",
+  "SERIAL_IN_AT",
+  "SERIAL_IN_CAPACITY",
+  "BLOCK_RING_AT",
+  "BLOCK_SLOTS",
+  "BLOCK_SLOTS_AT",
+  "BLOCK_SLOT_SIZE",
+  "BLOCK_OK",
+  "BLOCK_FAILED",
+  "EXIT_SLICE",
+  "EXIT_HALTED",
+  "EXIT_POWER_OFF",
+  "EXIT_RESET",
+  "EXIT_DEBUG",
+  "EXIT_DOORBELL",
+] as const;
+
+/** Why a slice ended. */
+export type ExitName = Extract<(typeof CONSTANTS)[number], `EXIT_${string}`>;
+
+type Constants = Record<(typeof CONSTANTS)[number], number>;
+
+function readConstants(exports: MachineExports): Constants {
+  const globals = exports as unknown as Record<string, WebAssembly.Global | undefined>;
+  const values = CONSTANTS.map((name) => {
+    const value: unknown = globals[name]?.value;
+    if (typeof value !== "number") throw new Error(`machine.wasm exports no ${name}`);
+    // Addresses are u32; a global's value comes out signed.
+    return [name, value >>> 0] as const;
+  });
+  return Object.fromEntries(values) as Constants;
 }
 
 const WASM_PAGE = 65536;
@@ -41,6 +78,7 @@ export interface MachineEngineOptions {
 
 /** One powered-on machine engine. Its memory is grown once, here, so views of it stay valid. */
 export class MachineEngine {
+  readonly constants: Constants;
   readonly ram: Uint8Array;
   private readonly record: DataView;
   private readonly exits: ReadonlyMap<number, ExitName>;
@@ -49,12 +87,13 @@ export class MachineEngine {
     readonly exports: MachineExports,
     options: MachineEngineOptions,
   ) {
-    const { memory, RAM_AT } = exports;
-    grow(memory, (RAM_AT.value as number) + options.ramBytes);
-    this.ram = new Uint8Array(memory.buffer, RAM_AT.value as number, options.ramBytes);
-    this.record = new DataView(memory.buffer);
-    this.exits = exitNames(exports);
-    this.setRecord("CLOCK_EPOCH", BigInt(Math.round(options.epoch)) * NANOSECONDS_PER_MS);
+    this.constants = readConstants(exports);
+    const { RAM_AT, CLOCK_EPOCH } = this.constants;
+    grow(exports.memory, RAM_AT + options.ramBytes);
+    this.ram = new Uint8Array(exports.memory.buffer, RAM_AT, options.ramBytes);
+    this.record = new DataView(exports.memory.buffer);
+    this.exits = new Map(CONSTANTS.filter(isExit).map((name) => [this.constants[name], name]));
+    this.record.setBigUint64(CLOCK_EPOCH, BigInt(Math.round(options.epoch)) * NANOSECONDS_PER_MS, true);
     exports.powerOn(options.ramBytes, options.vcpus);
   }
 
@@ -73,8 +112,8 @@ export class MachineEngine {
 
   /** Runs one slice on `clock`; says why it ended. */
   runSlice(clock: VirtualClock): ExitName {
-    this.setRecord("CLOCK_SLICE_START", BigInt(Math.round(clock.now())));
-    this.record.setUint32(this.address("CLOCK_PACE"), clock.pace, true);
+    this.record.setBigUint64(this.constants.CLOCK_SLICE_START, BigInt(Math.round(clock.now())), true);
+    this.record.setUint32(this.constants.CLOCK_PACE, clock.pace, true);
     let instructions = clock.grant;
     for (;;) {
       try {
@@ -90,17 +129,30 @@ export class MachineEngine {
 
   /** Virtual time in ns until which a halted machine has nothing to do. */
   get deadline(): number {
-    const deadline = this.record.getBigUint64(this.address("CLOCK_DEADLINE"), true);
+    const deadline = this.record.getBigUint64(this.constants.CLOCK_DEADLINE, true);
     return deadline === NEVER ? Infinity : Number(deadline);
   }
 
-  private setRecord(field: "CLOCK_SLICE_START" | "CLOCK_EPOCH", value: bigint): void {
-    this.record.setBigUint64(this.address(field), value, true);
+  get debugExitCode(): number {
+    return this.exports.debugExitCode();
   }
 
-  private address(name: keyof MachineExports & `CLOCK_${string}`): number {
-    return this.exports[name].value as number;
+  reset(): void {
+    this.exports.resetMachine();
   }
+
+  attachDisk(place: number, sectors: number): void {
+    this.exports.attachDisk(place, sectors >>> 0, Math.floor(sectors / 2 ** 32));
+  }
+
+  completeBlock(slot: number, succeeded: boolean): void {
+    const { BLOCK_OK, BLOCK_FAILED } = this.constants;
+    this.exports.completeBlock(slot, succeeded ? BLOCK_OK : BLOCK_FAILED);
+  }
+}
+
+function isExit(name: string): name is ExitName {
+  return name.startsWith("EXIT_");
 }
 
 function grow(memory: WebAssembly.Memory, bytes: number): void {
@@ -110,14 +162,6 @@ function grow(memory: WebAssembly.Memory, bytes: number): void {
   } catch {
     throw new UserError("cannot set up guest memory: Cannot allocate memory");
   }
-}
-
-/** The engine names its exits by exported constants, so their numbers have one home. */
-function exitNames(exports: MachineExports): ReadonlyMap<number, ExitName> {
-  const names = Object.entries(exports).filter(([name]) => name.startsWith("EXIT_"));
-  return new Map(
-    names.map(([name, global]) => [(global as WebAssembly.Global).value as number, name as ExitName]),
-  );
 }
 
 /** The web's generator gives at most this many bytes a call. */

@@ -1,4 +1,4 @@
-// The host's half of the rings (assembly/rings/ring.ts draws them). Each side writes only its own index.
+// The host's half of the rings (assembly/rings/ draws them). Each side writes only its own index.
 
 const READ = 0;
 const WRITTEN = 1;
@@ -43,5 +43,73 @@ export class ByteRing {
     this.bytes.set(bytes.subarray(first.length, count), 0);
     this.indices[WRITTEN]! += count;
     return count;
+  }
+}
+
+/** What the machine asks of a drive (assembly/rings/block.ts: BLOCK_READ and so on, in their order). */
+const OPERATIONS = ["read", "write", "flush", "discard"] as const;
+
+export interface BlockRequest {
+  slot: number;
+  operation: (typeof OPERATIONS)[number];
+  drive: number;
+  /** Offset on the drive, in bytes. */
+  offset: number;
+  length: number;
+  /** The machine's memory to read into or write from, piece by piece. */
+  segments: readonly Uint8Array[];
+}
+
+/** Where the engine keeps its block ring; names as in assembly/rings/block.ts. */
+export interface BlockRingPlace {
+  BLOCK_RING_AT: number;
+  BLOCK_SLOTS: number;
+  BLOCK_SLOTS_AT: number;
+  BLOCK_SLOT_SIZE: number;
+}
+
+const SECTOR = 512;
+/** Fields of a slot's BlockRequest, in bytes from its start; the segments follow. */
+const SECTOR_AT = 0;
+const LENGTH_AT = 8;
+const OPERATION_AT = 12;
+const DRIVE_AT = 16;
+const SEGMENTS_AT = 20;
+const REQUEST_BYTES = 32;
+const SEGMENT_BYTES = 8;
+
+/** New disk requests, in the order in which the machine made them. */
+export class BlockRing {
+  private readonly indices: Uint32Array;
+  private readonly slots: Uint32Array;
+  private readonly view: DataView;
+
+  constructor(
+    private readonly memory: ArrayBuffer,
+    private readonly place: BlockRingPlace,
+  ) {
+    this.indices = new Uint32Array(memory, place.BLOCK_RING_AT, 2);
+    this.slots = new Uint32Array(memory, place.BLOCK_RING_AT + HEADER_BYTES, place.BLOCK_SLOTS);
+    this.view = new DataView(memory);
+  }
+
+  /** Takes the next request; undefined: there is none. */
+  take(): BlockRequest | undefined {
+    if (this.indices[READ] === this.indices[WRITTEN]) return undefined;
+    const slot = this.slots[this.indices[READ]! & (this.place.BLOCK_SLOTS - 1)]!;
+    this.indices[READ]!++;
+    const at = this.place.BLOCK_SLOTS_AT + slot * this.place.BLOCK_SLOT_SIZE;
+    const field = (offset: number): number => this.view.getUint32(at + offset, true);
+    return {
+      slot,
+      operation: OPERATIONS[field(OPERATION_AT)]!,
+      drive: field(DRIVE_AT),
+      offset: Number(this.view.getBigUint64(at + SECTOR_AT, true)) * SECTOR,
+      length: field(LENGTH_AT),
+      segments: Array.from({ length: field(SEGMENTS_AT) }, (_, index) => {
+        const segment = REQUEST_BYTES + index * SEGMENT_BYTES;
+        return new Uint8Array(this.memory, field(segment), field(segment + 4));
+      }),
+    };
   }
 }

@@ -1,0 +1,3 @@
+export async function demo(_argv: readonly string[]): Promise<number> {
+  throw new Error("unfinished");
+}

@@ -1,0 +1,113 @@
+// `wasmqemu [options]`: opens what the command line names, runs the machine, gives everything back.
+import { readFile } from "node:fs/promises";
+import process from "node:process";
+import { isExpected, reason, UserError } from "../core/errors.ts";
+import type { LinuxImage } from "../core/linux.ts";
+import { type Ending, Machine } from "../machine.ts";
+import { node } from "../runtimes/node.ts";
+import { openConsole } from "./console.ts";
+import { closeDisks, openDisks } from "./disks.ts";
+import { FIRST_STEPS } from "./help.ts";
+import { parseArguments } from "./parse.ts";
+import type { PcOptions } from "./pc-options.ts";
+
+/** Runs the command line; returns the exit code, QEMU's where QEMU has one. */
+export async function run(argv: readonly string[]): Promise<number> {
+  try {
+    if (argv.length === 0) return print(FIRST_STEPS);
+    if (argv[0] === "demo") return await (await import("./demo.ts")).demo(argv.slice(1));
+    const invocation = parseArguments(argv);
+    if (invocation.kind === "print") return print(invocation.text);
+    return await runMachine(invocation.options);
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    say(reason(error));
+    return 1;
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  return 0;
+}
+
+/** One sentence on standard error. */
+function say(sentence: string): void {
+  process.stderr.write(`wasmqemu: ${sentence}\n`);
+}
+
+async function runMachine(options: PcOptions): Promise<number> {
+  options.warnings.forEach(say);
+  const linux = await readLinux(options);
+  const disks = await openDisks(options, say);
+  try {
+    const machine = await Machine.create(node, {
+      memory: options.memory,
+      linux,
+      disks,
+      endOnReset: options.noReboot,
+      epoch: options.rtcBase,
+      instructionShift: options.icountShift,
+      onTrouble: say,
+    });
+    return await runToTheEnd(machine, options);
+  } finally {
+    await closeDisks(disks);
+  }
+}
+
+/** Runs `machine` with the terminal as the options want it; the terminal is itself again when this returns. */
+async function runToTheEnd(machine: Machine, options: PcOptions): Promise<number> {
+  let quit = (): void => {};
+  const wanted = new Promise<void>((resolve) => (quit = resolve));
+  void wanted.then(() => machine.stop());
+  const stopListening = onSignals((number) => {
+    say(`terminating on signal ${number}`);
+    quit();
+  });
+  const console = openConsole(machine.serial, options, { quit, say });
+  try {
+    const ending = await machine.run();
+    if (options.noShutdown && (ending.reason === "power-off" || ending.reason === "reset")) await wanted;
+    return exitCode(ending);
+  } finally {
+    console.close();
+    stopListening();
+  }
+}
+
+function exitCode(ending: Ending): number {
+  return ending.reason === "debug-exit" ? ending.code : 0;
+}
+
+/** The signals that end a machine in good order. */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/** Calls `act` at the first signal; a second one kills, should the machine not come to its end. */
+function onSignals(act: (number: number) => void): () => void {
+  const handlers = Object.entries(SIGNALS).map(([name, number]) => [name, (): void => act(number)] as const);
+  for (const [name, handler] of handlers) process.once(name, handler);
+  return () => {
+    for (const [name, handler] of handlers) process.off(name, handler);
+  };
+}
+
+async function readLinux({ kernel, initrd, append }: PcOptions): Promise<LinuxImage> {
+  if (!kernel)
+    throw new UserError(
+      "nothing to start: give -kernel FILE (booting from a disk needs firmware, which is not built yet)",
+    );
+  return {
+    kernel: await readWhole(kernel, "open kernel file"),
+    initrd: initrd === undefined ? undefined : await readWhole(initrd, "load initrd"),
+    commandLine: append,
+  };
+}
+
+async function readWhole(path: string, verb: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new UserError(`could not ${verb} '${path}': ${reason(error)}`);
+  }
+}

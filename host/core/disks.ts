@@ -1,0 +1,84 @@
+// Carries the machine's disk requests out: each goes to its drive's source as soon as it is seen, several are under
+// way at once, and a finished one wakes the machine.
+import type { BlockSource } from "../block/source.ts";
+import { reason } from "./errors.ts";
+import type { BlockRequest } from "./rings.ts";
+
+export interface DiskServiceOptions {
+  /** The drives by place; an empty place gets no requests. */
+  disks: readonly (BlockSource | undefined)[];
+  /** Tells the machine that the request in `slot` has ended. */
+  complete(slot: number, succeeded: boolean): void;
+  /** A sentence for whoever watches: the guest itself only learns that the request failed. */
+  report(sentence: string): void;
+}
+
+export class DiskService {
+  private readonly underWay = new Set<Promise<void>>();
+
+  constructor(private readonly options: DiskServiceOptions) {}
+
+  start(request: BlockRequest): void {
+    const work = this.carryOut(request)
+      .then(
+        () => true,
+        (error: unknown) => {
+          const { operation, drive, offset } = request;
+          this.options.report(`disk ${drive}: ${operation} at offset ${offset} failed: ${reason(error)}`);
+          return false;
+        },
+      )
+      .then((succeeded) => {
+        this.underWay.delete(work);
+        this.options.complete(request.slot, succeeded);
+      });
+    this.underWay.add(work);
+  }
+
+  /** Returns when nothing is under way any more. */
+  async settle(): Promise<void> {
+    while (this.underWay.size > 0) await Promise.all(this.underWay);
+  }
+
+  private async carryOut({ operation, drive, offset, length, segments }: BlockRequest): Promise<void> {
+    const disk = this.options.disks[drive];
+    if (!disk) throw new Error("there is no such drive");
+    switch (operation) {
+      case "read": {
+        const run = segments.length === 1 ? segments[0]! : new Uint8Array(length);
+        await disk.read(run, offset);
+        if (segments.length > 1) scatter(run, segments);
+        break;
+      }
+      case "write":
+        if (!disk.write) throw new Error("the drive is read-only");
+        await disk.write(segments.length === 1 ? segments[0]! : gather(segments, length), offset);
+        break;
+      case "flush":
+        await disk.flush?.();
+        break;
+      case "discard":
+        await disk.discard?.(offset, length);
+    }
+  }
+}
+
+// A guest spreads one run of the disk over many pages: one request and a copy are cheaper than a request a page.
+
+function scatter(run: Uint8Array, segments: readonly Uint8Array[]): void {
+  let at = 0;
+  for (const segment of segments) {
+    segment.set(run.subarray(at, at + segment.length));
+    at += segment.length;
+  }
+}
+
+function gather(segments: readonly Uint8Array[], length: number): Uint8Array {
+  const run = new Uint8Array(length);
+  let at = 0;
+  for (const segment of segments) {
+    run.set(segment, at);
+    at += segment.length;
+  }
+  return run;
+}

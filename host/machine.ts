@@ -1,0 +1,137 @@
+// The machine as a library: power on, attach, run. The loop below is the only place where the engine's slices, the
+// clock and the disks meet; the engine decides everything about the guest, this file serves its exits.
+import type { BlockSource } from "./block/source.ts";
+import { DiskService } from "./core/disks.ts";
+import { UserError } from "./core/errors.ts";
+import { loadLinux, type LinuxImage } from "./core/linux.ts";
+import { MachineEngine } from "./core/machine-engine.ts";
+import { BlockRing, ByteRing } from "./core/rings.ts";
+import { Alarm, breathe } from "./core/scheduler.ts";
+import { InstructionClock, type VirtualClock, WallClock } from "./core/virtual-clock.ts";
+import type { Runtime } from "./runtimes/runtime.ts";
+import { SerialPort } from "./serial.ts";
+
+export interface MachineOptions {
+  /** Guest RAM in bytes. */
+  memory: number;
+  /** The Linux kernel to start. */
+  linux: LinuxImage;
+  /** IDE disks by place: primary master, primary slave, secondary master, secondary slave. */
+  disks?: readonly (BlockSource | undefined)[];
+  /** A reset by the guest ends `run` instead of starting over. */
+  endOnReset?: boolean;
+  /** Time at power on in ms since 1970; default: now. */
+  epoch?: number;
+  /** Guest time counts instructions, 2^shift ns each, instead of following the host's clock. */
+  instructionShift?: number;
+  /** Told, in a sentence, of what goes wrong while the guest runs, such as a disk that cannot be read. */
+  onTrouble?: (sentence: string) => void;
+}
+
+/** How a machine ended. */
+export type Ending =
+  | { reason: "power-off" }
+  | { reason: "reset" }
+  /** The guest wrote to isa-debug-exit; `code` is the exit code that QEMU would have. */
+  | { reason: "debug-exit"; code: number }
+  /** `stop` was called; `run` goes on from here. */
+  | { reason: "stopped" };
+
+/** An x86-64 PC, powered on when created. */
+export class Machine {
+  /** COM1. */
+  readonly serial: SerialPort;
+  private readonly alarm = new Alarm();
+  private readonly requests: BlockRing;
+  private readonly disks: DiskService;
+  private readonly clock: VirtualClock;
+  private stopping = false;
+
+  private constructor(
+    private readonly engine: MachineEngine,
+    private readonly options: MachineOptions,
+    now: () => number,
+  ) {
+    const at = engine.constants;
+    const memory = engine.exports.memory.buffer;
+    const wake = (): void => this.alarm.wake();
+    this.serial = new SerialPort(
+      new ByteRing(memory, at.SERIAL_OUT_AT, at.SERIAL_OUT_CAPACITY),
+      new ByteRing(memory, at.SERIAL_IN_AT, at.SERIAL_IN_CAPACITY),
+      wake,
+    );
+    this.requests = new BlockRing(memory, at);
+    this.disks = new DiskService({
+      disks: options.disks ?? [],
+      complete: (slot, succeeded) => {
+        engine.completeBlock(slot, succeeded);
+        wake();
+      },
+      report: options.onTrouble ?? ((): void => {}),
+    });
+    this.clock =
+      options.instructionShift === undefined
+        ? new WallClock(now)
+        : new InstructionClock(options.instructionShift);
+  }
+
+  static async create(runtime: Runtime, options: MachineOptions): Promise<Machine> {
+    const epoch = options.epoch ?? Date.now();
+    const engine = await MachineEngine.start(runtime, { ramBytes: options.memory, vcpus: 1, epoch });
+    (options.disks ?? []).forEach((disk, place) => disk && attach(engine, place, disk));
+    loadLinux(engine, options.linux);
+    return new Machine(engine, options, runtime.now);
+  }
+
+  /** Runs until the guest ends it or `stop` is called. */
+  async run(): Promise<Ending> {
+    this.stopping = false;
+    while (!this.stopping) {
+      this.serial.feed();
+      const exit = this.engine.runSlice(this.clock);
+      this.serial.deliver();
+      await this.startRequests();
+      switch (exit) {
+        case "EXIT_SLICE":
+        case "EXIT_DOORBELL":
+          await breathe();
+          break;
+        case "EXIT_HALTED":
+          await this.alarm.sleep(this.clock.idle(this.engine.deadline));
+          break;
+        case "EXIT_POWER_OFF":
+          await this.disks.settle();
+          return { reason: "power-off" };
+        case "EXIT_DEBUG":
+          await this.disks.settle();
+          return { reason: "debug-exit", code: this.engine.debugExitCode };
+        case "EXIT_RESET":
+          await this.disks.settle();
+          if (this.options.endOnReset) return { reason: "reset" };
+          this.engine.reset();
+          loadLinux(this.engine, this.options.linux);
+      }
+    }
+    await this.disks.settle();
+    return { reason: "stopped" };
+  }
+
+  /** Ends `run` at the next instant between two slices. */
+  stop(): void {
+    this.stopping = true;
+    this.alarm.wake();
+  }
+
+  private async startRequests(): Promise<void> {
+    for (let request = this.requests.take(); request; request = this.requests.take())
+      this.disks.start(request);
+    if (this.clock.deterministic) await this.disks.settle();
+  }
+}
+
+const SECTOR = 512;
+
+function attach(engine: MachineEngine, place: number, disk: BlockSource): void {
+  if (disk.size < SECTOR) throw new UserError(`disk ${place} is smaller than one sector of ${SECTOR} bytes`);
+  engine.attachDisk(place, Math.floor(disk.size / SECTOR));
+}
