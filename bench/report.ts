@@ -1,0 +1,87 @@
+// The benchmark's results as tables: on the terminal, and between two marks in README.md.
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Bits, Emulator, GuestRun } from "./guest.ts";
+
+export interface Results {
+  commit: string;
+  date: string;
+  machine: { processor: string; cores: number; system: string; node: string; qemu?: string; v86?: string };
+  scale: number;
+  runs: GuestRun[];
+}
+
+export const RESULTS_FILE = "bench/results.json";
+const MARKS = ["<!-- bench: made by `npm run bench -- --readme` -->", "<!-- /bench -->"] as const;
+
+/** Our time over the peer's, below 1 where we are faster. */
+interface Ratio {
+  name: string;
+  ours: number;
+  peers: number;
+}
+
+/** What both runs measured, the boot first. */
+function compare(ours: GuestRun, peer: GuestRun): Ratio[] {
+  const shared = Object.keys(ours.seconds).filter((name) => peer.seconds[name] !== undefined);
+  const kernels = shared.map((name) => ({ name, ours: ours.seconds[name]!, peers: peer.seconds[name]! }));
+  const boots = Number.isFinite(ours.boot) && Number.isFinite(peer.boot);
+  return [...(boots ? [{ name: "boot", ours: ours.boot, peers: peer.boot }] : []), ...kernels];
+}
+
+function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+const PAIRS: readonly { bits: Bits; peer: Emulator }[] = [
+  { bits: 64, peer: "QEMU TCG" },
+  { bits: 32, peer: "QEMU TCG" },
+  { bits: 32, peer: "v86" },
+];
+
+export function report({ commit, date, machine, scale, runs }: Results): string {
+  const lines: string[] = [];
+  for (const { bits, peer } of PAIRS) {
+    const [ours, theirs] = [find(runs, "wasmqemu", bits), find(runs, peer, bits)];
+    if (!ours || !theirs) continue;
+    const ratios = compare(ours, theirs);
+    lines.push(
+      `| ${bits}-bit guest | wasmqemu (s) | ${peer} (s) | wasmqemu / ${peer} |`,
+      "|:--|--:|--:|--:|",
+    );
+    for (const { name, ours: a, peers: b } of ratios)
+      lines.push(`| ${name} | ${a.toFixed(2)} | ${b.toFixed(2)} | ${(a / b).toFixed(2)} |`);
+    const work = ratios.filter(({ name }) => name !== "boot").map(({ ours: a, peers: b }) => a / b);
+    if (work.length > 0)
+      lines.push(`| **geometric mean, boot apart** | | | **${geometricMean(work).toFixed(2)}** |`);
+    lines.push(...wrongResults(ours, theirs), "");
+  }
+  for (const { emulator, bits, failure } of runs)
+    if (failure) lines.push(`${emulator}, ${bits}-bit: did not finish (${failure})`, "");
+  const peers = [machine.qemu, machine.v86 && `v86 ${machine.v86}`].filter(Boolean).join(", ");
+  lines.push(
+    `Commit ${commit}, ${date}; ${machine.processor}, ${machine.cores} cores, Node ${machine.node}; ${peers}; scale ${scale}.`,
+  );
+  return lines.join("\n");
+}
+
+function find(runs: readonly GuestRun[], emulator: Emulator, bits: Bits): GuestRun | undefined {
+  return runs.find(
+    (run) => run.emulator === emulator && run.bits === bits && Object.keys(run.seconds).length > 0,
+  );
+}
+
+function wrongResults(ours: GuestRun, peer: GuestRun): string[] {
+  return Object.entries(ours.checksums)
+    .filter(([name, sum]) => peer.checksums[name] !== undefined && peer.checksums[name] !== sum)
+    .map(([name, sum]) => `\n**${name} computed ${sum}, ${peer.emulator} ${peer.checksums[name]}**`);
+}
+
+/** Puts the tables of the stored results into README.md. */
+export function updateReadme(): void {
+  const results = JSON.parse(readFileSync(RESULTS_FILE, "utf8")) as Results;
+  const readme = readFileSync("README.md", "utf8");
+  const [start, end] = MARKS.map((mark) => readme.indexOf(mark));
+  if (start! < 0 || end! < 0) throw new Error(`README.md lacks the mark ${MARKS[0]}`);
+  const head = readme.slice(0, start! + MARKS[0].length);
+  writeFileSync("README.md", `${head}\n\n${report(results)}\n\n${readme.slice(end!)}`);
+}

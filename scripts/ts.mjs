@@ -1,0 +1,26 @@
+// Runs a TypeScript program of this repository on any supported Node: `node scripts/ts.mjs bench/run.ts …`
+import { mkdirSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const [program, ...args] = process.argv.slice(2);
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const folder = join(root, ".cache");
+const outfile = join(folder, `${basename(program, ".ts")}.mjs`);
+mkdirSync(folder, { recursive: true });
+await build({
+  entryPoints: [resolve(program)],
+  outfile,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  sourcemap: "inline",
+  logLevel: "warning",
+});
+process.argv = [process.execPath, program, ...args];
+process.setSourceMapsEnabled(true);
+await import(pathToFileURL(outfile).href);
