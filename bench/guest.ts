@@ -42,8 +42,11 @@ function commandOf(emulator: Emulator, bits: Bits, { images, scale, only }: Gues
       return [process.execPath, "dist/cli.js", "-cpu", "max", ...guest, ...plain];
     case "QEMU TCG":
       return [
-        ...["qemu-system-x86_64", "-accel", "tcg"],
-        ...["-cpu", bits === 64 ? "max" : "qemu32,+sse2"],
+        "qemu-system-x86_64",
+        "-accel",
+        "tcg",
+        "-cpu",
+        bits === 64 ? "max" : "qemu32,+sse2",
         ...guest,
         ...plain,
       ];

@@ -9,6 +9,7 @@ import { BlockRing, ByteRing } from "./core/rings.ts";
 import { Alarm, breathe } from "./core/scheduler.ts";
 import { InstructionClock, type VirtualClock, WallClock } from "./core/virtual-clock.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
+import { thisRuntime } from "./runtimes/this.ts";
 import { SerialPort } from "./serial.ts";
 
 export interface MachineOptions {
@@ -75,7 +76,7 @@ export class Machine {
         : new InstructionClock(options.instructionShift);
   }
 
-  static async create(runtime: Runtime, options: MachineOptions): Promise<Machine> {
+  static async create(options: MachineOptions, runtime: Runtime = thisRuntime()): Promise<Machine> {
     const epoch = options.epoch ?? Date.now();
     const engine = await MachineEngine.start(runtime, { ramBytes: options.memory, vcpus: 1, epoch });
     (options.disks ?? []).forEach((disk, place) => disk && attach(engine, place, disk));

@@ -2,8 +2,8 @@
 // `node scripts/build.mjs [--debug] [--only=machine,block,host,testing]`; testing: small engines that tests drive.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -54,6 +54,13 @@ async function engine(
   writeFileSync(stamp, digest);
 }
 
+/** Chunks carry a hash in their names: those of earlier builds go. */
+function removeStale({ metafile }) {
+  const made = new Set(Object.keys(metafile.outputs).map((file) => basename(file)));
+  for (const file of readdirSync("dist"))
+    if (file.endsWith(".js") && !made.has(file)) rmSync(join("dist", file));
+}
+
 const jobs = [];
 for (const name of ["machine", "block"]) {
   const entry = `assembly/${name}/index.ts`;
@@ -70,6 +77,7 @@ if (wants("host") && existsSync("host/cli/main.ts")) {
   const entries = { cli: "host/cli/main.ts", index: "host/index.ts" };
   jobs.push(
     build({
+      metafile: true,
       entryPoints: entries,
       outdir: "dist",
       bundle: true,
@@ -79,7 +87,7 @@ if (wants("host") && existsSync("host/cli/main.ts")) {
       target: "node20",
       chunkNames: "[name]-[hash]",
       logLevel: "warning",
-    }),
+    }).then(removeStale),
   );
 }
 await Promise.all(jobs);

@@ -4,7 +4,6 @@ import process from "node:process";
 import { isExpected, reason, UserError } from "../core/errors.ts";
 import type { LinuxImage } from "../core/linux.ts";
 import { type Ending, Machine } from "../machine.ts";
-import { node } from "../runtimes/node.ts";
 import { openConsole } from "./console.ts";
 import { closeDisks, openDisks } from "./disks.ts";
 import { FIRST_STEPS } from "./help.ts";
@@ -41,7 +40,7 @@ async function runMachine(options: PcOptions): Promise<number> {
   const linux = await readLinux(options);
   const disks = await openDisks(options, say);
   try {
-    const machine = await Machine.create(node, {
+    const machine = await Machine.create({
       memory: options.memory,
       linux,
       disks,
