@@ -18,7 +18,8 @@ import {
   setArithmeticFlags,
 } from "../flags";
 import { AF, CF, OF, cpu } from "../state";
-import { divideSigned, divideUnsigned, multiplyHigh, multiplyHighSigned } from "./wide-int";
+import { multiplyHigh } from "../wide";
+import { divideSigned, divideUnsigned, multiplyHighSigned } from "./wide-int";
 import { first, firstForWrite, linearAddress, reg, setFirst, setReg, source } from "./operand";
 import { read } from "../../memory/access";
 

@@ -1,16 +1,6 @@
 // 128-bit integer products and quotients, for the 64-bit MUL, IMUL, DIV and IDIV.
 import { cpu } from "../state";
-
-/** Upper 64 bits of the unsigned product. */
-export function multiplyHigh(a: u64, b: u64): u64 {
-  const aLow = a & 0xffff_ffff;
-  const aHigh = a >> 32;
-  const bLow = b & 0xffff_ffff;
-  const bHigh = b >> 32;
-  const middle = aHigh * bLow + ((aLow * bLow) >> 32);
-  const carry = aLow * bHigh + (middle & 0xffff_ffff);
-  return aHigh * bHigh + (middle >> 32) + (carry >> 32);
-}
+import { divide, multiplyHigh, low as wideLow } from "../wide";
 
 /** Upper 64 bits of the signed product. */
 export function multiplyHighSigned(a: i64, b: i64): i64 {
@@ -24,20 +14,10 @@ export function divideUnsigned(high: u64, low: u64, divisor: u64): void {
     cpu.rdx = low % divisor;
     return;
   }
-  // Shift and subtract, one bit of the quotient a round.
-  let remainder = high;
-  let quotient = low;
-  for (let bit = 0; bit < 64; bit++) {
-    const carry = remainder >> 63;
-    remainder = (remainder << 1) | (quotient >> 63);
-    quotient <<= 1;
-    if (carry || remainder >= divisor) {
-      remainder -= divisor;
-      quotient |= 1;
-    }
-  }
-  cpu.rax = quotient;
-  cpu.rdx = remainder;
+  const shift = clz(divisor);
+  const upper = shift == 0 ? high : (high << shift) | (low >> (64 - shift));
+  cpu.rax = divide(upper, low << shift, divisor << shift);
+  cpu.rdx = wideLow >> shift;
 }
 
 /** The signed division of RDX:RAX; false, and nothing changed, where the quotient does not fit. */
