@@ -78,8 +78,9 @@ export class Machine {
 
   static async create(options: MachineOptions, runtime: Runtime = thisRuntime()): Promise<Machine> {
     const epoch = options.epoch ?? Date.now();
-    const engine = await MachineEngine.start(runtime, { ramBytes: options.memory, vcpus: 1, epoch });
+    const engine = await MachineEngine.load(runtime, { ramBytes: options.memory, vcpus: 1, epoch });
     (options.disks ?? []).forEach((disk, place) => disk && attach(engine, place, disk));
+    engine.powerOn();
     loadLinux(engine, options.linux);
     return new Machine(engine, options, runtime.now);
   }

@@ -27,6 +27,12 @@ export class Clock {
 export const CLOCK_AT: usize = BOARD_AT + 0x40;
 export const clock = changetype<Clock>(CLOCK_AT);
 
+/** The fields that the host reads and writes, by address. */
+export const CLOCK_SLICE_START: usize = CLOCK_AT + offsetof<Clock>("sliceStart");
+export const CLOCK_EPOCH: usize = CLOCK_AT + offsetof<Clock>("epoch");
+export const CLOCK_PACE: usize = CLOCK_AT + offsetof<Clock>("pace");
+export const CLOCK_DEADLINE: usize = CLOCK_AT + offsetof<Clock>("deadline");
+
 /** What every timer counts in. */
 export const NANOSECONDS: u64 = 1_000_000_000;
 /** Frequency of the time-stamp counter in Hz: one tick a virtual nanosecond. */

@@ -10,7 +10,8 @@ import { resetChips } from "./board";
 import { clock } from "./clock";
 import { switchTo } from "./vcpus";
 export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, X87_AT } from "./layout";
-export { CLOCK_AT } from "./clock";
+export { CLOCK_DEADLINE, CLOCK_EPOCH, CLOCK_PACE, CLOCK_SLICE_START, executed } from "./clock";
+export { EXIT_DEBUG, EXIT_DOORBELL, EXIT_HALTED, EXIT_POWER_OFF, EXIT_RESET, EXIT_SLICE } from "./exit";
 export { runMachine } from "./run";
 
 /** A new machine with `ramSize` bytes of RAM, already in linear memory behind RAM_AT, and `vcpus` processors. */

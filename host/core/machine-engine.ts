@@ -76,7 +76,7 @@ export interface MachineEngineOptions {
   epoch: number;
 }
 
-/** One powered-on machine engine. Its memory is grown once, here, so views of it stay valid. */
+/** One machine. Its memory is grown once, here, so views of it stay valid. */
 export class MachineEngine {
   readonly constants: Constants;
   readonly ram: Uint8Array;
@@ -85,7 +85,7 @@ export class MachineEngine {
 
   private constructor(
     readonly exports: MachineExports,
-    options: MachineEngineOptions,
+    private readonly options: MachineEngineOptions,
   ) {
     this.constants = readConstants(exports);
     const { RAM_AT, CLOCK_EPOCH } = this.constants;
@@ -94,10 +94,9 @@ export class MachineEngine {
     this.record = new DataView(exports.memory.buffer);
     this.exits = new Map(CONSTANTS.filter(isExit).map((name) => [this.constants[name], name]));
     this.record.setBigUint64(CLOCK_EPOCH, BigInt(Math.round(options.epoch)) * NANOSECONDS_PER_MS, true);
-    exports.powerOn(options.ramBytes, options.vcpus);
   }
 
-  static async start(runtime: Runtime, options: MachineEngineOptions): Promise<MachineEngine> {
+  static async load(runtime: Runtime, options: MachineEngineOptions): Promise<MachineEngine> {
     let bytes = (): Uint8Array => new Uint8Array();
     const exports = await loadEngine<MachineExports>(runtime, "machine.wasm", {
       unwind: (): never => {
@@ -137,6 +136,12 @@ export class MachineEngine {
     return this.exports.debugExitCode();
   }
 
+  /** Processors and chips come up; the disks are attached by now. */
+  powerOn(): void {
+    this.exports.powerOn(this.options.ramBytes, this.options.vcpus);
+  }
+
+  /** The reset line: RAM stays as it is. */
   reset(): void {
     this.exports.resetMachine();
   }
