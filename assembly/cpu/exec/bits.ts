@@ -1,16 +1,19 @@
 // Logic, shifts and rotates, bit tests and scans.
 import { DST_MEMORY, Insn, SRC_IMMEDIATE } from "../decode/insn";
-import {
-  arithmeticFlags,
-  carryFlag,
-  extend,
-  recordLogic,
-  recordShift,
-  setArithmeticFlags,
-} from "../flags";
+import { arithmeticFlags, carryFlag, extend, recordLogic, recordShift, setArithmeticFlags } from "../flags";
 import { CF, OF, ZF, cpu } from "../state";
 import { read, readForWrite, write } from "../../memory/access";
-import { cutAddress, effectiveAddress, first, firstForWrite, reg, segmented, setFirst, setReg, source } from "./operand";
+import {
+  cutAddress,
+  effectiveAddress,
+  first,
+  firstForWrite,
+  reg,
+  segmented,
+  setFirst,
+  setReg,
+  source,
+} from "./operand";
 
 export function and<T>(i: Insn): void {
   const r = <T>(firstForWrite<T>(i) & source<T>(i));
@@ -65,8 +68,8 @@ export function shl<T>(i: Insn): void {
     unchanged<T>(i, a);
     return;
   }
-  const r = count < bits<T>() ? <T>(<u64>a << count) : <T>0;
-  const carry = count <= bits<T>() && ((<u64>a >> (bits<T>() - count)) & 1) != 0;
+  const r = count < bits<T>() ? <T>((<u64>a) << count) : <T>0;
+  const carry = count <= bits<T>() && (((<u64>a) >> (bits<T>() - count)) & 1) != 0;
   setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(r) != carry);
 }
@@ -78,8 +81,8 @@ export function shr<T>(i: Insn): void {
     unchanged<T>(i, a);
     return;
   }
-  const r = count < bits<T>() ? <T>(<u64>a >> count) : <T>0;
-  const carry = count <= bits<T>() && ((<u64>a >> (count - 1)) & 1) != 0;
+  const r = count < bits<T>() ? <T>((<u64>a) >> count) : <T>0;
+  const carry = count <= bits<T>() && (((<u64>a) >> (count - 1)) & 1) != 0;
   setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(a));
 }
@@ -110,9 +113,9 @@ export function rol<T>(i: Insn): void {
     return;
   }
   const turn = count & (bits<T>() - 1);
-  const r = turn ? <T>((<u64>a << turn) | (<u64>a >> (bits<T>() - turn))) : a;
+  const r = turn ? <T>(((<u64>a) << turn) | ((<u64>a) >> (bits<T>() - turn))) : a;
   setFirst<T>(i, r);
-  const carry = (<u64>r & 1) != 0;
+  const carry = ((<u64>r) & 1) != 0;
   recordRotate(carry, topBit<T>(r) != carry);
 }
 
@@ -125,9 +128,9 @@ export function ror<T>(i: Insn): void {
   }
   const turn = count & (bits<T>() - 1);
   const rest = bits<T>() - turn;
-  const r = turn ? <T>((<u64>a >> turn) | (<u64>a << rest)) : a;
+  const r = turn ? <T>(((<u64>a) >> turn) | ((<u64>a) << rest)) : a;
   setFirst<T>(i, r);
-  recordRotate(topBit<T>(r), topBit<T>(r) != topBit<T>(<T>(<u64>r << 1)));
+  recordRotate(topBit<T>(r), topBit<T>(r) != topBit<T>(<T>((<u64>r) << 1)));
 }
 
 export function rcl<T>(i: Insn): void {
@@ -142,7 +145,7 @@ export function rcl<T>(i: Insn): void {
   let carry = carryFlag();
   for (; count > 0; count--) {
     const out = topBit<T>(r);
-    r = <T>((<u64>r << 1) | <u64>carry);
+    r = <T>(((<u64>r) << 1) | (<u64>carry));
     carry = out;
   }
   setFirst<T>(i, r);
@@ -157,15 +160,16 @@ export function rcr<T>(i: Insn): void {
     unchanged<T>(i, a);
     return;
   }
+  const top = bits<T>() - 1;
   let r = a;
   let carry = carryFlag();
   for (; count > 0; count--) {
-    const out = (<u64>r & 1) != 0;
-    r = <T>((<u64>r >> 1) | (<u64>carry << (bits<T>() - 1)));
+    const out = ((<u64>r) & 1) != 0;
+    r = <T>(((<u64>r) >> 1) | ((<u64>carry) << top));
     carry = out;
   }
   setFirst<T>(i, r);
-  recordRotate(carry, topBit<T>(r) != topBit<T>(<T>(<u64>r << 1)));
+  recordRotate(carry, topBit<T>(r) != topBit<T>(<T>((<u64>r) << 1)));
 }
 
 /** Count of SHLD and SHRD: the immediate (`extra` set), or CL. */
@@ -185,12 +189,12 @@ export function shld<T>(i: Insn): void {
   let carry: bool;
   if (sizeof<T>() == 2) {
     // Counts above 16 shift the pattern a:b:a, as processors do; the manual leaves them undefined.
-    const wide = (<u64>a << 32) | (<u64>b << 16) | <u64>a;
+    const wide = ((<u64>a) << 32) | ((<u64>b) << 16) | (<u64>a);
     r = <T>(wide >> (32 - count));
     carry = ((wide >> (48 - count)) & 1) != 0;
   } else {
-    r = <T>((<u64>a << count) | (<u64>b >> (bits<T>() - count)));
-    carry = ((<u64>a >> (bits<T>() - count)) & 1) != 0;
+    r = <T>(((<u64>a) << count) | ((<u64>b) >> (bits<T>() - count)));
+    carry = (((<u64>a) >> (bits<T>() - count)) & 1) != 0;
   }
   setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(r) != topBit<T>(a));
@@ -207,12 +211,13 @@ export function shrd<T>(i: Insn): void {
   let r: T;
   let carry: bool;
   if (sizeof<T>() == 2) {
-    const wide = (<u64>a << 32) | (<u64>b << 16) | <u64>a;
+    const wide = ((<u64>a) << 32) | ((<u64>b) << 16) | (<u64>a);
     r = <T>(wide >> count);
     carry = ((wide >> (count - 1)) & 1) != 0;
   } else {
-    r = <T>((<u64>a >> count) | (<u64>b << (bits<T>() - count)));
-    carry = ((<u64>a >> (count - 1)) & 1) != 0;
+    const rest = bits<T>() - count;
+    r = <T>(((<u64>a) >> count) | ((<u64>b) << rest));
+    carry = (((<u64>a) >> (count - 1)) & 1) != 0;
   }
   setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(r) != topBit<T>(a));
@@ -228,18 +233,24 @@ function bitTest<T>(i: Insn, change: u32): void {
   const width = bits<T>();
   const number = i.form & SRC_IMMEDIATE ? i.immediate : extend<T>(reg<T>(i.src));
   const bit = number & (width - 1);
-  const mask = <T>(<u64>1 << bit);
+  const mask = <T>((<u64>1) << bit);
   if (!(i.form & DST_MEMORY)) {
     const a = reg<T>(i.dst);
-    setCarry(((<u64>a >> bit) & 1) != 0);
+    setCarry((((<u64>a) >> bit) & 1) != 0);
     if (change != KEEP) setReg<T>(i.dst, changed<T>(a, mask, change));
     return;
   }
-  const reach = i.form & SRC_IMMEDIATE ? 0 : (<i64>number >> <i64>ctz<u64>(width)) * sizeof<T>();
-  const at = segmented(i, i.seg, cutAddress(i, effectiveAddress(i) + <u64>reach), sizeof<T>(), change != KEEP);
+  const reach = i.form & SRC_IMMEDIATE ? 0 : ((<i64>number) >> (<i64>ctz<u64>(width))) * sizeof<T>();
+  const at = segmented(
+    i,
+    i.seg,
+    cutAddress(i, effectiveAddress(i) + <u64>reach),
+    sizeof<T>(),
+    change != KEEP,
+  );
   const a = change == KEEP ? read<T>(at) : readForWrite<T>(at);
   if (change != KEEP) write<T>(at, changed<T>(a, mask, change));
-  setCarry(((<u64>a >> bit) & 1) != 0);
+  setCarry((((<u64>a) >> bit) & 1) != 0);
 }
 
 function changed<T>(a: T, mask: T, change: u32): T {
