@@ -5,5 +5,10 @@ import { node } from "../runtimes/node.ts";
 import { useRuntime } from "../runtimes/this.ts";
 
 useRuntime(node);
-const { run } = await import("./run.ts");
-process.exitCode = await run(process.argv.slice(2));
+
+async function main(argv: string[]): Promise<number> {
+  if (argv[0] === "img") return (await import("./img.ts")).img(argv.slice(1));
+  return (await import("./run.ts")).run(argv);
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,192 @@
+// The way out of the block engine: everything that the host may call.
+import { inflate } from "../codecs/inflate";
+import { createBlank } from "../qcow2/create";
+import * as flush from "../qcow2/flush";
+import * as header from "../qcow2/header";
+import { image } from "../qcow2/image";
+import { openTables as loadTables } from "../qcow2/open";
+import * as plan from "../qcow2/plan";
+import * as refcount from "../qcow2/refcount";
+import * as sizing from "../qcow2/resize";
+import { dropLoading } from "../qcow2/table-cache";
+import * as writing from "../qcow2/write";
+import { exchange } from "./exchange";
+import {
+  ensureMemory,
+  HEADER_AT as HEADER,
+  PACKED_AT as PACKED,
+  UNPACKED_AT as UNPACKED,
+  WORK_AT as WORK,
+} from "./layout";
+import * as zeros from "./zeros";
+
+// Where the host puts and finds bytes.
+export const HEADER_AT: usize = HEADER;
+export const PACKED_AT: usize = PACKED;
+export const UNPACKED_AT: usize = UNPACKED;
+export const WORK_AT: usize = WORK;
+
+/** Makes room for the image's areas and `work` bytes behind them. */
+export function reserve(work: u32): bool {
+  return ensureMemory(WORK_AT + work);
+}
+
+// What a step asks for, and what it found.
+export function transferOffset(): f64 {
+  return <f64>exchange.transferOffset;
+}
+export function transferAddress(): u32 {
+  return exchange.transferAddress;
+}
+export function transferLength(): u32 {
+  return exchange.transferLength;
+}
+export function extentKind(): u32 {
+  return exchange.extentKind;
+}
+export function extentOffset(): f64 {
+  return <f64>exchange.extentOffset;
+}
+export function extentLength(): f64 {
+  return <f64>exchange.extentLength;
+}
+export function reason(): u32 {
+  return exchange.reason;
+}
+/** The numbers of a sentence: whole 64 bits, so as BigInt. */
+export function reasonFirst(): u64 {
+  return exchange.first;
+}
+export function reasonSecond(): u64 {
+  return exchange.second;
+}
+
+// Opening and making.
+export function openHeader(available: u32, tolerant: bool): u32 {
+  return header.parseHeader(available, tolerant);
+}
+export function openTables(fileSize: f64): u32 {
+  return loadTables(<u64>fileSize);
+}
+export function formatImage(
+  version: u32,
+  clusterBits: u32,
+  refcountOrder: u32,
+  incompatible: u32,
+  compatible: u32,
+  compressionType: u32,
+): void {
+  createBlank(version, clusterBits, refcountOrder, incompatible, compatible, compressionType);
+}
+
+// The header's fields.
+export function virtualSize(): f64 {
+  return <f64>image.size;
+}
+export function version(): u32 {
+  return image.version;
+}
+export function clusterBits(): u32 {
+  return image.clusterBits;
+}
+export function refcountOrder(): u32 {
+  return image.refcountOrder;
+}
+export function compressionType(): u32 {
+  return image.compressionType;
+}
+export function cryptMethod(): u32 {
+  return image.cryptMethod;
+}
+export function headerLength(): u32 {
+  return image.headerLength;
+}
+export function incompatible(): u32 {
+  return <u32>image.incompatible;
+}
+export function compatible(): u32 {
+  return <u32>image.compatible;
+}
+export function autoclear(): u32 {
+  return <u32>image.autoclear;
+}
+export function backingOffset(): u32 {
+  return <u32>image.backingOffset;
+}
+export function backingLength(): u32 {
+  return image.backingLength;
+}
+export function snapshotCount(): u32 {
+  return image.snapshotCount;
+}
+export function snapshotsOffset(): f64 {
+  return <f64>image.snapshotsOffset;
+}
+export function l1Size(): u32 {
+  return image.l1Size;
+}
+export function l1Offset(): f64 {
+  return <f64>image.l1Offset;
+}
+
+/** Names the backing file: where in the header's cluster the host has put it, 0 for none. */
+export function setBacking(offset: u32, length: u32): void {
+  image.backingOffset = offset;
+  image.backingLength = length;
+  header.storeHeader();
+}
+
+// Guest bytes.
+export function planRead(guest: f64, length: f64): u32 {
+  return plan.planRead(<u64>guest, <u64>length);
+}
+export function planWrite(guest: f64, length: f64): u32 {
+  return writing.planWrite(<u64>guest, <u64>length);
+}
+export function commitWrite(guest: f64, host: f64, clusters: u32): u32 {
+  return writing.commitWrite(<u64>guest, <u64>host, clusters);
+}
+export function cancelWrite(host: f64, clusters: u32): u32 {
+  return writing.cancelWrite(<u64>host, clusters);
+}
+export function zeroClusters(guest: f64, length: f64, unmap: bool, hasBacking: bool): u32 {
+  return writing.zeroClusters(<u64>guest, <u64>length, unmap, hasBacking);
+}
+export function planPacked(length: u32): u32 {
+  return writing.planPacked(length);
+}
+export function commitPacked(guest: f64, host: f64, length: u32): u32 {
+  return writing.commitPacked(<u64>guest, <u64>host, length);
+}
+/** Inflates `length` bytes at PACKED_AT to one cluster at UNPACKED_AT; false: they are damaged. */
+export function unpackCluster(length: u32): bool {
+  const size = <u32>image.clusterSize;
+  const got = inflate(PACKED_AT, length, UNPACKED_AT, size);
+  return got == <i32>size;
+}
+export function resize(size: f64): u32 {
+  return sizing.resize(<u64>size);
+}
+export function flushTables(): u32 {
+  return flush.flushTables();
+}
+export function needsFlush(): bool {
+  return flush.needsFlush();
+}
+/** After an act of the host failed: what the verb had begun is forgotten. */
+export function abandon(): void {
+  dropLoading();
+  writing.abandon();
+  sizing.resetResize();
+}
+
+// Bytes in memory.
+export function isZero(at: usize, length: u32): bool {
+  return zeros.isZero(at, length);
+}
+export function runLength(at: usize, length: u32, unit: u32): u32 {
+  return zeros.runLength(at, length, unit);
+}
+export function firstDifference(a: usize, b: usize, length: u32): u32 {
+  return zeros.firstDifference(a, b, length);
+}

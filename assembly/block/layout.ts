@@ -1,0 +1,44 @@
+// Linear memory of the block engine: one image per instance, every area at its largest, all addresses constants.
+//
+// Pages that are never touched cost nothing, so the format's limits (a refcount table of 8 MiB, an L1 table of
+// 32 MiB) are reserved instead of grown into: memory does not move while the host reads into it.
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/** Largest cluster of the format, and so the largest header, table and compressed cluster. */
+export const MAX_CLUSTER: usize = 2 * MIB;
+
+/** Static data of the compiler lies below. */
+export const EXCHANGE_AT: usize = 64 * KIB;
+export const IMAGE_AT: usize = EXCHANGE_AT + 4 * KIB;
+/** `TableSlot`s of the cache, one each 32 bytes. */
+export const SLOTS_AT: usize = IMAGE_AT + 4 * KIB;
+/** Host offsets of clusters whose reference is dropped once the tables that named them are rewritten. */
+export const RELEASES_AT: usize = SLOTS_AT + 16 * KIB;
+export const RELEASES_CAPACITY: u32 = 8192;
+/** Huffman tables of the codecs. */
+export const CODEC_AT: usize = RELEASES_AT + RELEASES_CAPACITY * 8;
+/** The first cluster of the file as read: header, extensions, backing name. */
+export const HEADER_AT: usize = CODEC_AT + 256 * KIB;
+export const REFCOUNT_TABLE_AT: usize = HEADER_AT + MAX_CLUSTER;
+export const REFCOUNT_TABLE_MAX: usize = 8 * MIB;
+export const L1_AT: usize = REFCOUNT_TABLE_AT + REFCOUNT_TABLE_MAX;
+export const L1_MAX: usize = 32 * MIB;
+/** Cached L2 tables and refcount blocks. */
+export const TABLES_AT: usize = L1_AT + L1_MAX;
+export const TABLES_SIZE: usize = 16 * MIB;
+/** A compressed cluster as stored (its sector count may promise one cluster and a sector more), and inflated. */
+export const PACKED_AT: usize = TABLES_AT + TABLES_SIZE;
+export const UNPACKED_AT: usize = PACKED_AT + MAX_CLUSTER + 64 * KIB;
+/** Work area of the command that runs: reference counts of check, buffers of copies. The host grows memory for it. */
+export const WORK_AT: usize = UNPACKED_AT + MAX_CLUSTER + 64 * KIB;
+
+const PAGE: usize = 64 * KIB;
+
+/** Makes linear memory reach `end`; false: the host gives no more. */
+export function ensureMemory(end: usize): bool {
+  const have = <usize>memory.size() * PAGE;
+  if (end <= have) return true;
+  return memory.grow(<i32>((end - have + PAGE - 1) / PAGE)) >= 0;
+}

@@ -1,0 +1,37 @@
+// The image tool: one command word, one module, loaded when asked for.
+import { isExpected, reason } from "../core/errors.ts";
+import { UsageError } from "./img/getopt.ts";
+import { IMG_HELP } from "./img/help.ts";
+
+type Command = (argv: string[]) => Promise<number>;
+
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  convert: async () => (await import("./img/convert.ts")).convert,
+  create: async () => (await import("./img/create.ts")).create,
+  info: async () => (await import("./img/info.ts")).info,
+};
+
+/** Exit codes other than 1 for "could not be done at all". */
+const FAILED: Readonly<Record<string, number>> = { compare: 2 };
+
+export async function img(argv: string[]): Promise<number> {
+  const [word, ...rest] = argv;
+  if (word === "-h" || word === "--help" || rest.includes("--help") || rest.includes("-h")) {
+    process.stdout.write(IMG_HELP);
+    return 0;
+  }
+  try {
+    if (word === undefined) throw new UsageError("Not enough arguments");
+    const load = COMMANDS[word];
+    if (!load) throw new UsageError(`Command not found: ${word}`);
+    return await (
+      await load()
+    )(rest);
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    process.stderr.write(`wasmqemu img: ${reason(error)}\n`);
+    if (!(error instanceof UsageError)) return FAILED[word!] ?? 1;
+    process.stderr.write(`${error.hint}\n`);
+    return 1;
+  }
+}

@@ -1,0 +1,128 @@
+// img info: what an image is, without opening what it names.
+import { UserError } from "../../core/errors.ts";
+import type { DiskImage } from "../../image/image.ts";
+import { openImage, resolveBacking } from "../../image/open.ts";
+import { Qcow2Image } from "../../image/qcow2.ts";
+import { node } from "../../runtimes/node.ts";
+import { getopt, has, last, oneName, wantsJson } from "./getopt.ts";
+import { toJson } from "./json.ts";
+import { humanSize } from "./size.ts";
+
+/** The facts in the order that the JSON prints them. */
+interface Info {
+  "virtual-size": number;
+  filename: string;
+  "cluster-size"?: number;
+  format: string;
+  "actual-size"?: number;
+  "format-specific"?: { type: string; data: Record<string, unknown> };
+  "full-backing-filename"?: string;
+  "backing-filename"?: string;
+  "backing-filename-format"?: string;
+  encrypted?: boolean;
+  "dirty-flag": boolean;
+}
+
+export async function info(argv: string[]): Promise<number> {
+  const parsed = getopt(argv, "hf:U", {
+    output: "output:",
+    "backing-chain": "backing-chain",
+    "force-share": "U",
+    format: "f",
+  });
+  const json = wantsJson(parsed);
+  const chain = has(parsed, "backing-chain");
+  const infos = await collect(oneName(parsed), last(parsed, "f"), chain);
+  if (json) process.stdout.write(`${toJson(chain ? infos : infos[0])}\n`);
+  else process.stdout.write(infos.map(human).join("\n"));
+  return 0;
+}
+
+async function collect(name: string, format: string | undefined, chain: boolean): Promise<Info[]> {
+  const infos: Info[] = [];
+  const seen = new Set<string>();
+  let next: { name: string; format: string | undefined } | undefined = { name, format };
+  while (next) {
+    const identity = (await node.identity(next.name)) ?? next.name;
+    if (seen.has(identity)) throw new UserError(`Backing file '${next.name}' creates an infinite loop.`);
+    seen.add(identity);
+    const image = await openImage(node, next.name, { format: next.format, chain: false });
+    try {
+      const facts = await describe(next.name, image);
+      infos.push(facts);
+      const backing = facts["full-backing-filename"];
+      next = chain && backing ? { name: backing, format: facts["backing-filename-format"] } : undefined;
+    } finally {
+      await image.close();
+    }
+  }
+  return infos;
+}
+
+async function describe(name: string, image: DiskImage): Promise<Info> {
+  const actual = await image.allocated();
+  const qcow2 = image instanceof Qcow2Image ? image : undefined;
+  const backing = qcow2?.backingName;
+  const backingFormat = qcow2?.extensions.backingFormat;
+  return {
+    ...(backing && backingFormat ? { "backing-filename-format": backingFormat } : {}),
+    "virtual-size": image.size,
+    filename: name,
+    ...(image.clusterSize ? { "cluster-size": image.clusterSize } : {}),
+    format: image.format,
+    ...(actual === undefined ? {} : { "actual-size": actual }),
+    ...(qcow2 ? { "format-specific": { type: "qcow2", data: specific(qcow2) } } : {}),
+    ...(backing
+      ? { "full-backing-filename": resolveBacking(name, backing), "backing-filename": backing }
+      : {}),
+    ...(qcow2?.encryption ? { encrypted: true } : {}),
+    "dirty-flag": qcow2?.dirty ?? false,
+  };
+}
+
+function specific(image: Qcow2Image): Record<string, unknown> {
+  const { core } = image.engine;
+  if (core.version() < 3)
+    return { compat: "0.10", "compression-type": image.compression, "refcount-bits": 16 };
+  return {
+    compat: "1.1",
+    "compression-type": image.compression,
+    "lazy-refcounts": image.lazyRefcounts,
+    "refcount-bits": 2 ** core.refcountOrder(),
+    ...(image.encryption === "aes" ? { encrypt: { format: "aes" } } : {}),
+    ...(image.hasExternalData
+      ? { "data-file": image.extensions.dataFile, "data-file-raw": (core.autoclear() & 2) !== 0 }
+      : {}),
+    corrupt: image.corrupt,
+    "extended-l2": image.extendedL2,
+  };
+}
+
+function human(info: Info): string {
+  const lines = [
+    `image: ${info.filename}`,
+    `file format: ${info.format}`,
+    `virtual size: ${humanSize(info["virtual-size"])} (${info["virtual-size"]} bytes)`,
+    `disk size: ${info["actual-size"] === undefined ? "unavailable" : humanSize(info["actual-size"])}`,
+  ];
+  if (info.encrypted) lines.push("encrypted: yes");
+  if (info["cluster-size"]) lines.push(`cluster_size: ${info["cluster-size"]}`);
+  if (info["dirty-flag"]) lines.push("cleanly shut down: no");
+  const backing = info["backing-filename"];
+  const full = info["full-backing-filename"];
+  if (backing) lines.push(`backing file: ${backing}${full === backing ? "" : ` (actual path: ${full})`}`);
+  if (info["backing-filename-format"]) lines.push(`backing file format: ${info["backing-filename-format"]}`);
+  const details = info["format-specific"];
+  if (details) lines.push("Format specific information:", ...nested(details.data, "    "));
+  return lines.join("\n") + "\n";
+}
+
+/** `key: value` lines, four blanks a level; list items are `[n]:`; dashes in keys become blanks. */
+function nested(value: object, indent: string): string[] {
+  return Object.entries(value).flatMap(([key, item]) => {
+    const label = Array.isArray(value) ? `[${key}]` : key.replaceAll("-", " ");
+    if (typeof item === "object" && item !== null)
+      return [`${indent}${label}:`, ...nested(item, `${indent}    `)];
+    return [`${indent}${label}: ${String(item)}`];
+  });
+}

@@ -1,0 +1,46 @@
+// Sizes as words and back, by qemu-img's rules: 1024-based suffixes, decimal fractions only with a suffix.
+import { UserError } from "../../core/errors.ts";
+
+const SUFFIXES = "bkmgtpe";
+
+/** Bytes of a size such as 10G, 1.5k, 0x100000; undefined: not a size. `Infinity`: 2^63 or more. */
+export function parseSize(text: string): number | undefined {
+  const hex = /^\s*\+?(0x[0-9a-f]+)$/i.exec(text);
+  if (hex) return bounded(Number(hex[1]));
+  const match = /^\s*\+?(\d+)(\.\d*)?([bkmgtpe])?$/i.exec(text);
+  if (!match) return undefined;
+  const [, whole, fraction, suffix] = match;
+  const unit = 1024 ** Math.max(0, SUFFIXES.indexOf(suffix?.toLowerCase() ?? "b"));
+  if (fraction !== undefined && unit === 1) return undefined;
+  return bounded(Number(whole) * unit + Math.floor(Number(`0${fraction ?? ""}`) * unit));
+}
+
+function bounded(bytes: number): number {
+  return bytes >= 2 ** 63 ? Infinity : bytes;
+}
+
+/** Parses or refuses in the tool's words; `what` names the value. */
+export function requireSize(text: string, what: string): number {
+  const size = parseSize(text);
+  if (size === undefined)
+    throw new UserError(
+      `Invalid ${what} specified. You may use k, M, G, T, P or E suffixes for\n` +
+        "wasmqemu img: kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.",
+    );
+  if (size === Infinity)
+    throw new UserError(`Invalid ${what} specified. Must be between 0 and 9223372036854775807.`);
+  return size;
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+/** Three significant digits and a binary unit: `196 KiB`, `1.02 MiB`, `0 B`. */
+export function humanSize(bytes: number): string {
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${Number(value.toPrecision(3))} ${UNITS[unit]}`;
+}

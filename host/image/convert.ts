@@ -1,0 +1,147 @@
+// Copying one image into another: ranges known to be zero are never read, bytes found to be zero never written.
+//
+// Several requests of 2 MiB are in flight at once. Each is read straight into the copy engine's memory, scanned
+// there, and written from there; nothing is copied in between. Writes start in the order of the disk, so that an
+// image that allocates as it goes is laid out in that order.
+import { isWritable } from "../block/source.ts";
+import { UserError, codeOf, reason } from "../core/errors.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+import { type BlockExports } from "./engine.ts";
+import { loadEngine } from "../core/load.ts";
+import { chainExtent, type DiskImage } from "./image.ts";
+
+const CHUNK = 2 * 2 ** 20;
+const IN_FLIGHT = 4;
+
+export interface CopyOptions {
+  /** Zeros are found in units of this many bytes; 0: everything is written. */
+  sparse: number;
+  /** The target reads as zeros already. */
+  targetIsZero: boolean;
+  /** Where in the target the source's first byte goes. */
+  targetOffset?: number;
+  signal?: AbortSignal;
+  /** Bytes of the source that are done, and how many there are. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+interface Piece {
+  offset: number;
+  length: number;
+  zero: boolean;
+}
+
+export async function copyImage(
+  runtime: Runtime,
+  source: DiskImage,
+  target: DiskImage,
+  options: CopyOptions,
+): Promise<void> {
+  if (!isWritable(target)) throw new UserError(`'${target.name}' cannot be written`, "EACCES");
+  const core = await loadEngine<BlockExports>(runtime, "block.wasm");
+  if (!core.reserve(CHUNK * IN_FLIGHT)) throw new UserError("Not enough memory to copy an image", "ENOMEM");
+  const workAt = core.WORK_AT.value as number;
+  const shift = options.targetOffset ?? 0;
+  // A target with clusters allocates them whole: a smaller hole in one saves nothing.
+  const unit = Math.max(options.sparse, options.sparse ? (target.clusterSize ?? 0) : 0);
+  const pieces = walk(source);
+  let done = 0;
+  let order = Promise.resolve();
+
+  const worker = async (slot: number): Promise<void> => {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      // A piece is taken and its place in the order with it, before anything is awaited.
+      const before = order;
+      let pass!: () => void;
+      order = new Promise((resolve) => (pass = resolve));
+      try {
+        const next = await pieces.next();
+        if (next.done) return;
+        const piece = next.value;
+        const writes = piece.zero
+          ? await copyZeros(piece, before)
+          : await copyData(piece, workAt + slot * CHUNK, before);
+        pass();
+        await Promise.all(writes);
+        done += piece.length;
+        options.onProgress?.(done, source.size);
+      } finally {
+        pass();
+      }
+    }
+  };
+
+  const copyZeros = async ({ offset, length }: Piece, before: Promise<void>): Promise<Promise<void>[]> => {
+    await before;
+    if (options.sparse !== 0 && options.targetIsZero) return [];
+    if (options.sparse !== 0 && target.discard)
+      return [writing(offset, target.discard(offset + shift, length))];
+    const zeros = new Uint8Array(Math.min(length, CHUNK));
+    for (let at = 0; at < length; at += zeros.length)
+      await writing(
+        offset,
+        target.write(zeros.subarray(0, Math.min(zeros.length, length - at)), offset + at + shift),
+      );
+    return [];
+  };
+
+  const copyData = async (
+    { offset, length }: Piece,
+    at: number,
+    before: Promise<void>,
+  ): Promise<Promise<void>[]> => {
+    const buffer = new Uint8Array(core.memory.buffer as ArrayBuffer, at, length);
+    try {
+      await source.read(buffer, offset);
+    } catch (error) {
+      throw new UserError(`error while reading at byte ${offset}: ${reason(error)}`, codeOf(error));
+    }
+    await before;
+    if (unit === 0) return [writing(offset, target.write(buffer, offset + shift))];
+    const writes: Promise<void>[] = [];
+    for (let from = 0; from < length;) {
+      const run = core.runLength(at + from, length - from, unit);
+      if (!core.isZero(at + from, Math.min(unit, run)))
+        writes.push(
+          writing(offset + from, target.write(buffer.subarray(from, from + run), offset + from + shift)),
+        );
+      else if (!options.targetIsZero)
+        writes.push(writing(offset + from, target.discard!(offset + from + shift, run)));
+      from += run;
+    }
+    return writes;
+  };
+
+  await Promise.all(Array.from({ length: IN_FLIGHT }, (_, slot) => worker(slot)));
+}
+
+async function writing(offset: number, write: Promise<void>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    throw new UserError(`error while writing at byte ${offset}: ${reason(error)}`, codeOf(error));
+  }
+}
+
+/** The source in pieces, each wholly known to be zero or at most a chunk of what must be read. */
+async function* walk(source: DiskImage): AsyncGenerator<Piece, undefined> {
+  for (let offset = 0; offset < source.size;) {
+    const extent = await chainExtent(source, offset, source.size - offset);
+    if (extent.zero) yield { offset, length: extent.length, zero: true };
+    else {
+      // Small extents together: a read may span many of them.
+      let end = offset + Math.min(extent.length, CHUNK);
+      while (end < source.size && end - offset < CHUNK) {
+        const next = await chainExtent(source, end, offset + CHUNK - end);
+        if (next.zero) break;
+        end = Math.min(end + next.length, offset + CHUNK, source.size);
+      }
+      yield { offset, length: end - offset, zero: false };
+      offset = end;
+      continue;
+    }
+    offset += extent.length;
+  }
+  return undefined;
+}

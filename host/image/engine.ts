@@ -1,0 +1,143 @@
+// One instance of the block engine and the file it decides about: runs its verbs, doing what each step asks for.
+import type { BlockSource } from "../block/source.ts";
+import { UserError } from "../core/errors.ts";
+import { type EngineExports, loadEngine } from "../core/load.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+import { sentence } from "./qcow2-failures.ts";
+
+/** assembly/block/index.ts as TypeScript sees it. Verbs return a `Step`. */
+export interface BlockExports extends EngineExports {
+  readonly HEADER_AT: WebAssembly.Global;
+  readonly PACKED_AT: WebAssembly.Global;
+  readonly UNPACKED_AT: WebAssembly.Global;
+  readonly WORK_AT: WebAssembly.Global;
+  reserve(work: number): number;
+  transferOffset(): number;
+  transferAddress(): number;
+  transferLength(): number;
+  extentKind(): number;
+  extentOffset(): number;
+  extentLength(): number;
+  reason(): number;
+  reasonFirst(): bigint;
+  reasonSecond(): bigint;
+  openHeader(available: number, tolerant: boolean): number;
+  openTables(fileSize: number): number;
+  formatImage(
+    version: number,
+    clusterBits: number,
+    refcountOrder: number,
+    incompatible: number,
+    compatible: number,
+    compressionType: number,
+  ): void;
+  virtualSize(): number;
+  version(): number;
+  clusterBits(): number;
+  refcountOrder(): number;
+  compressionType(): number;
+  cryptMethod(): number;
+  headerLength(): number;
+  incompatible(): number;
+  compatible(): number;
+  autoclear(): number;
+  backingOffset(): number;
+  backingLength(): number;
+  snapshotCount(): number;
+  snapshotsOffset(): number;
+  l1Size(): number;
+  l1Offset(): number;
+  setBacking(offset: number, length: number): void;
+  planRead(guest: number, length: number): number;
+  planWrite(guest: number, length: number): number;
+  commitWrite(guest: number, host: number, clusters: number): number;
+  cancelWrite(host: number, clusters: number): number;
+  zeroClusters(guest: number, length: number, unmap: boolean, hasBacking: boolean): number;
+  planPacked(length: number): number;
+  commitPacked(guest: number, host: number, length: number): number;
+  unpackCluster(length: number): number;
+  resize(size: number): number;
+  flushTables(): number;
+  needsFlush(): number;
+  abandon(): void;
+  isZero(at: number, length: number): number;
+  runLength(at: number, length: number, unit: number): number;
+  firstDifference(a: number, b: number, length: number): number;
+}
+
+/** What a verb answers; the values are assembly/block/exchange.ts's. */
+export const Step = { done: 0, load: 1, store: 2, barrier: 3, flush: 4, fail: 5, found: 6 } as const;
+
+/** Calls engine verbs for one file. At most one verb is under way at a time; others wait their turn. */
+export class Engine {
+  private last: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
+
+  private constructor(
+    readonly core: BlockExports,
+    private readonly file: BlockSource,
+  ) {}
+
+  static async start(runtime: Runtime, file: BlockSource): Promise<Engine> {
+    const core = await loadEngine<BlockExports>(runtime, "block.wasm");
+    if (!core.reserve(0)) throw new UserError("Not enough memory to open an image", "ENOMEM");
+    return new Engine(core, file);
+  }
+
+  view(address: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.core.memory.buffer as ArrayBuffer, address, length);
+  }
+
+  /** Runs `verb` to its end and gives what `answer` reads off it, before any other verb can change it. */
+  run<T>(verb: (core: BlockExports) => number, answer: (core: BlockExports) => T): T | Promise<T> {
+    if (this.waiting > 0) return this.inTurn(() => this.finish(verb, verb(this.core), answer));
+    const step = verb(this.core);
+    // The common case costs no promise: everything needed was in memory.
+    if (step === Step.done) return answer(this.core);
+    return this.inTurn(() => this.finish(verb, step, answer));
+  }
+
+  /** Every dirty table to the file, in the engine's order. */
+  async flush(): Promise<void> {
+    await this.run((core) => core.flushTables(), nothing);
+  }
+
+  /** Keeps all verbs out while `action` runs; it must not call `run`. */
+  inTurn<T>(action: () => Promise<T>): Promise<T> {
+    this.waiting++;
+    // The first in turn starts at once: the step that it holds must be acted on before anyone else's.
+    const turn = this.waiting === 1 ? action() : this.last.then(action, action);
+    const settled = turn.finally(() => this.waiting--);
+    this.last = settled.catch(nothing);
+    return settled;
+  }
+
+  private async finish<T>(
+    verb: (core: BlockExports) => number,
+    first: number,
+    answer: (core: BlockExports) => T,
+  ): Promise<T> {
+    for (let step = first; ; step = verb(this.core)) {
+      if (step === Step.done || step === Step.found) return answer(this.core);
+      await this.act(step);
+    }
+  }
+
+  private async act(step: number): Promise<void> {
+    const { core, file } = this;
+    const bytes = (): Uint8Array => this.view(core.transferAddress(), core.transferLength());
+    try {
+      if (step === Step.load) await file.read(bytes(), core.transferOffset());
+      else if (step === Step.store) await file.write!(bytes(), core.transferOffset());
+      else if (step === Step.barrier) await file.flush!();
+      else if (step === Step.flush)
+        await this.finish((engine) => engine.flushTables(), core.flushTables(), nothing);
+      else throw new UserError(sentence(core.reason(), core.reasonFirst(), core.reasonSecond()), "EIO");
+    } catch (error) {
+      core.abandon();
+      throw error;
+    }
+  }
+}
+
+export function nothing(): void {}

@@ -1,0 +1,62 @@
+// Image formats by name and by their first bytes. Raw is what is left when no other format knows the bytes.
+import { UserError } from "../core/errors.ts";
+
+/** How much of a file is looked at to tell its format. */
+export const PROBE_SIZE = 2048;
+
+interface Format {
+  name: string;
+  /** Whether this version can open it. */
+  supported: boolean;
+  probe(head: Uint8Array): boolean;
+}
+
+const word = (head: Uint8Array, at: number): number =>
+  head.length >= at + 4 ? new DataView(head.buffer, head.byteOffset).getUint32(at) : 0;
+const starts = (head: Uint8Array, text: string): boolean =>
+  head.length >= text.length && [...text].every((char, index) => head[index] === char.charCodeAt(0));
+
+const QCOW = 0x514649fb;
+
+export const FORMATS: readonly Format[] = [
+  { name: "qcow2", supported: true, probe: (head) => word(head, 0) === QCOW && word(head, 4) >= 2 },
+  { name: "qcow", supported: false, probe: (head) => word(head, 0) === QCOW && word(head, 4) === 1 },
+  { name: "qed", supported: false, probe: (head) => starts(head, "QED\0") },
+  { name: "luks", supported: false, probe: (head) => starts(head, "LUKS\xba\xbe\0\x01") },
+  { name: "vdi", supported: false, probe: (head) => word(head, 0x40) === 0x7f10dabe },
+  {
+    name: "vmdk",
+    supported: false,
+    probe: (head) => starts(head, "KDMV") || starts(head, "COWD") || isVmdkText(head),
+  },
+  { name: "vpc", supported: false, probe: (head) => starts(head, "conectix") },
+  { name: "vhdx", supported: false, probe: (head) => starts(head, "vhdxfile") },
+  {
+    name: "parallels",
+    supported: false,
+    probe: (head) => starts(head, "WithoutFreeSpace") || starts(head, "WithouFreSpacExt"),
+  },
+  { name: "bochs", supported: false, probe: (head) => starts(head, "Bochs Virtual HD Image\0") },
+  {
+    name: "cloop",
+    supported: false,
+    probe: (head) => starts(head, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop "),
+  },
+  { name: "raw", supported: true, probe: () => true },
+];
+
+/** Comment and blank lines, then `version=1`, 2 or 3. */
+function isVmdkText(head: Uint8Array): boolean {
+  return /^(?:#[^\n]*\n|[ \t\r]*\n)+version=[123]\s/.test(new TextDecoder("latin1").decode(head));
+}
+
+export function probeFormat(head: Uint8Array): string {
+  return FORMATS.find(({ probe }) => probe(head))!.name;
+}
+
+/** Refuses names that no format has, and formats that this version knows but cannot open. */
+export function requireFormat(name: string): void {
+  const format = FORMATS.find((one) => one.name === name);
+  if (!format) throw new UserError(`Unknown driver '${name}'`, "ENOENT");
+  if (!format.supported) throw new UserError(`Image format '${name}' is not supported yet`, "ENOTSUP");
+}

@@ -1,0 +1,92 @@
+// A new qcow2 image, written through the engine: a blank one of no size, which then grows to the size asked for.
+import type { BlockSource } from "../block/source.ts";
+import { UserError } from "../core/errors.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+import { Engine, nothing } from "./engine.ts";
+import { writeHeader } from "./qcow2.ts";
+
+export interface Qcow2CreateOptions {
+  size: number;
+  version: 2 | 3;
+  clusterSize: number;
+  refcountBits: number;
+  extendedL2: boolean;
+  lazyRefcounts: boolean;
+  backingFile?: string;
+  backingFormat?: string;
+}
+
+export const QCOW2_DEFAULTS = {
+  version: 3,
+  clusterSize: 65536,
+  refcountBits: 16,
+  extendedL2: false,
+  lazyRefcounts: false,
+} as const;
+
+const EXTENDED_L2 = 16;
+/** L1 tables end at 32 MiB, 8 bytes an entry. */
+const L1_ENTRIES_MAX = 2 ** 22;
+
+/** What cannot be made is refused before anything is written. */
+export function checkQcow2Options(options: Qcow2CreateOptions): void {
+  const { clusterSize, refcountBits, version } = options;
+  const v3 = (what: string): string =>
+    `${what} compatibility level 1.1 and above (use version=v3 or greater)`;
+  if (!isPowerOfTwo(clusterSize) || clusterSize < 512 || clusterSize > 2 ** 21)
+    throw new UserError("Cluster size must be a power of two between 512 and 2048k", "EINVAL");
+  if (options.extendedL2 && version < 3)
+    throw new UserError(v3("Extended L2 entries are only supported with"), "EINVAL");
+  if (options.extendedL2 && clusterSize < 16384)
+    throw new UserError(
+      "Extended L2 entries are only supported with cluster sizes of at least 16384 bytes",
+      "EINVAL",
+    );
+  if (options.lazyRefcounts && version < 3)
+    throw new UserError(v3("Lazy refcounts only supported with"), "EINVAL");
+  if (!isPowerOfTwo(refcountBits) || refcountBits > 64)
+    throw new UserError("Refcount width must be a power of two and may not exceed 64 bits", "EINVAL");
+  if (refcountBits !== 16 && version < 3)
+    throw new UserError(
+      "Different refcount widths than 16 bits require compatibility level 1.1 or above (use version=v3 or greater)",
+      "EINVAL",
+    );
+  const perTable = clusterSize * (clusterSize / (options.extendedL2 ? 16 : 8));
+  if (options.size / perTable > L1_ENTRIES_MAX)
+    throw new UserError(
+      "The image size is too large for file format 'qcow2' (try using a larger cluster size)",
+      "EFBIG",
+    );
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return value >= 1 && Number.isInteger(Math.log2(value));
+}
+
+/** Makes `file`, which is empty, a qcow2 image. */
+export async function createQcow2(
+  runtime: Runtime,
+  file: BlockSource,
+  options: Qcow2CreateOptions,
+): Promise<void> {
+  checkQcow2Options(options);
+  const engine = await Engine.start(runtime, file);
+  engine.core.formatImage(
+    options.version,
+    Math.log2(options.clusterSize),
+    Math.log2(options.refcountBits),
+    options.extendedL2 ? EXTENDED_L2 : 0,
+    options.lazyRefcounts ? 1 : 0,
+    0,
+  );
+  const extensions = {
+    featureNames: new Map<number, string>(),
+    unknown: [],
+    ...(options.backingFormat ? { backingFormat: options.backingFormat } : {}),
+  };
+  await writeHeader(engine, file, extensions, options.backingFile);
+  await engine.flush();
+  const size = Math.ceil(options.size / 512) * 512;
+  await engine.run((core) => core.resize(size), nothing);
+  await engine.flush();
+}

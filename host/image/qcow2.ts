@@ -1,0 +1,392 @@
+// A qcow2 image as a BlockSource: asks the engine where bytes are or may go, moves them, and lets the engine know.
+//
+// Requests run side by side. Two that meet on a guest cluster, one of them writing, take turns (RangeLock); the
+// engine's tables change in turn (Engine); the bytes themselves move in parallel.
+import type { BlockSource } from "../block/source.ts";
+import { UserError } from "../core/errors.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+import { type BlockExports, Engine, nothing } from "./engine.ts";
+import type { DiskImage, Extent } from "./image.ts";
+import { type Extensions, layExtensions, parseExtensions } from "./qcow2-header.ts";
+import { RangeLock } from "./ranges.ts";
+
+/** Kinds of extent (assembly/qcow2/plan.ts, write.ts). */
+const Kind = { unallocated: 0, zeros: 1, data: 2, packed: 3, zerosAllocated: 4, fresh: 5 } as const;
+
+const Feature = { dirty: 1, corrupt: 2, externalData: 4, compression: 8, extendedL2: 16 } as const;
+const LAZY_REFCOUNTS = 1;
+const Encryption = { none: 0, aes: 1, luks: 2 } as const;
+const ZSTD = 1;
+
+/** A partly written cluster up to this size goes to the file as one write, old content around the new. */
+const WHOLE_WRITE_LIMIT = 256 * 1024;
+
+export interface Qcow2Options {
+  readOnly: boolean;
+  /** For check: opens what is too damaged to be used. */
+  tolerant?: boolean;
+}
+
+interface Planned {
+  kind: number;
+  offset: number;
+  length: number;
+  packedLength: number;
+}
+
+const planned = (core: BlockExports): Planned => ({
+  kind: core.extentKind(),
+  offset: core.extentOffset(),
+  length: core.extentLength(),
+  packedLength: core.transferLength(),
+});
+
+export class Qcow2Image implements DiskImage {
+  readonly format = "qcow2";
+  backing: DiskImage | undefined;
+  /** Where guest data lies when not in the image's own file. */
+  dataFile: BlockSource | undefined;
+  readonly clusterSize: number;
+  readonly write?: (from: Uint8Array, offset: number) => Promise<void>;
+  readonly discard?: (offset: number, length: number) => Promise<void>;
+  readonly flush?: () => Promise<void>;
+  readonly resize?: (size: number) => Promise<void>;
+  private readonly ranges = new RangeLock();
+  /** Host offset of the compressed cluster that the engine holds inflated; small reads of one come in rows. */
+  private unpacked = -1;
+  private unpacking: Promise<void> = Promise.resolve();
+
+  private constructor(
+    readonly name: string,
+    readonly file: BlockSource & { allocated(): Promise<number | undefined> },
+    readonly engine: Engine,
+    readonly extensions: Extensions,
+    readonly backingName: string | undefined,
+    readonly readOnly: boolean,
+  ) {
+    this.clusterSize = 2 ** engine.core.clusterBits();
+    if (readOnly) return;
+    this.write = (from, offset) => this.writeGuest(from, offset);
+    this.discard = (offset, length) => this.zeroGuest(offset, length, false);
+    this.flush = () => this.flushAll();
+    this.resize = (size) => this.setSize(size);
+  }
+
+  static async open(
+    runtime: Runtime,
+    name: string,
+    file: BlockSource & { allocated(): Promise<number | undefined> },
+    options: Qcow2Options,
+  ): Promise<Qcow2Image> {
+    const engine = await Engine.start(runtime, file);
+    const { core } = engine;
+    const available = Math.min(file.size, 2 ** 21);
+    const header = engine.view(core.HEADER_AT.value as number, 2 ** 21);
+    await file.read(header.subarray(0, Math.min(available, 65536)), 0);
+    await engine.run(() => core.openHeader(available, options.tolerant ?? false), nothing);
+    const clusterSize = 2 ** core.clusterBits();
+    if (clusterSize > 65536) await file.read(header.subarray(0, clusterSize), 0);
+    const cluster = header.subarray(0, clusterSize);
+    const nameAt = core.backingOffset();
+    const extensions = parseExtensions(cluster, core.headerLength(), nameAt || clusterSize);
+    const backingName = nameAt
+      ? new TextDecoder().decode(cluster.slice(nameAt, nameAt + core.backingLength()))
+      : undefined;
+    if (core.cryptMethod() === Encryption.luks && !extensions.encryption)
+      throw new UserError("Missing CRYPTO header for crypt method 2", "EINVAL");
+    if (core.incompatible() & Feature.corrupt && !options.readOnly && !options.tolerant)
+      throw new UserError("qcow2: Image is corrupt; cannot be opened read/write", "EACCES");
+    await engine.run(() => core.openTables(file.size), nothing);
+    return new Qcow2Image(name, file, engine, extensions, backingName, options.readOnly);
+  }
+
+  get size(): number {
+    return this.engine.core.virtualSize();
+  }
+
+  get dataName(): string {
+    return this.extensions.dataFile ?? this.name;
+  }
+
+  get dirty(): boolean {
+    return (this.engine.core.incompatible() & Feature.dirty) !== 0;
+  }
+
+  get corrupt(): boolean {
+    return (this.engine.core.incompatible() & Feature.corrupt) !== 0;
+  }
+
+  get extendedL2(): boolean {
+    return (this.engine.core.incompatible() & Feature.extendedL2) !== 0;
+  }
+
+  get hasExternalData(): boolean {
+    return (this.engine.core.incompatible() & Feature.externalData) !== 0;
+  }
+
+  get lazyRefcounts(): boolean {
+    return (this.engine.core.compatible() & LAZY_REFCOUNTS) !== 0;
+  }
+
+  get encryption(): "aes" | "luks" | undefined {
+    const method = this.engine.core.cryptMethod();
+    return method === Encryption.none ? undefined : method === Encryption.aes ? "aes" : "luks";
+  }
+
+  get compression(): "zlib" | "zstd" {
+    return this.engine.core.compressionType() === ZSTD ? "zstd" : "zlib";
+  }
+
+  allocated(): Promise<number | undefined> {
+    return this.file.allocated();
+  }
+
+  /** Refuses, with one sentence, guest data that this version cannot understand. */
+  requireReadable(): void {
+    if (this.encryption)
+      throw new UserError(`Encrypted images (${this.encryption}) are not supported yet`, "ENOTSUP");
+    if (this.hasExternalData && !this.dataFile)
+      throw new UserError("'data-file' is required for this image", "EINVAL");
+  }
+
+  async read(into: Uint8Array, offset: number): Promise<void> {
+    if (this.readOnly) return this.readGuest(into, offset);
+    const release = await this.ranges.acquire(offset, offset + into.length, false);
+    try {
+      await this.readGuest(into, offset);
+    } finally {
+      release();
+    }
+  }
+
+  async extent(offset: number, length: number): Promise<Extent> {
+    const plan = await this.planRead(offset, length);
+    const span = { length: plan.length, present: true };
+    if (plan.kind === Kind.unallocated) return { length: plan.length, present: false, zero: false };
+    if (plan.kind === Kind.zeros) return { ...span, zero: true };
+    if (plan.kind === Kind.zerosAllocated) return { ...span, zero: true, offset: plan.offset };
+    if (plan.kind === Kind.packed) return { ...span, zero: false, compressed: true };
+    return this.encryption ? { ...span, zero: false } : { ...span, zero: false, offset: plan.offset };
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (!this.readOnly && this.engine.core.needsFlush()) await this.engine.flush();
+    } finally {
+      await this.file.close();
+      await this.dataFile?.close();
+      await this.backing?.close();
+    }
+  }
+
+  private get data(): BlockSource {
+    return this.dataFile ?? this.file;
+  }
+
+  private planRead(offset: number, length: number): Planned | Promise<Planned> {
+    return this.engine.run((core) => core.planRead(offset, length), planned);
+  }
+
+  /** Reads without a lock: for those who hold one. */
+  private async readGuest(into: Uint8Array, offset: number): Promise<void> {
+    const jobs: Promise<void>[] = [];
+    const inside = Math.max(0, Math.min(into.length, this.size - offset));
+    if (inside < into.length) into.fill(0, inside);
+    for (let done = 0; done < inside;) {
+      const answer = this.planRead(offset + done, inside - done);
+      const plan = answer instanceof Promise ? await answer : answer;
+      const part = into.subarray(done, done + plan.length);
+      if (plan.kind === Kind.data) jobs.push(this.data.read(part, plan.offset));
+      else if (plan.kind === Kind.packed) jobs.push(this.readPacked(part, offset + done, plan));
+      else if (plan.kind === Kind.unallocated && this.backing)
+        jobs.push(this.backing.read(part, offset + done));
+      else part.fill(0);
+      done += plan.length;
+    }
+    await Promise.all(jobs);
+  }
+
+  /** One compressed cluster at a time: the engine has one place to inflate to. */
+  private readPacked(into: Uint8Array, offset: number, plan: Planned): Promise<void> {
+    const work = async (): Promise<void> => {
+      const { core } = this.engine;
+      if (this.unpacked !== plan.offset) {
+        if (this.compression === "zstd")
+          throw new UserError("zstd compression is not supported yet", "ENOTSUP");
+        this.unpacked = -1;
+        await this.data.read(
+          this.engine.view(core.PACKED_AT.value as number, plan.packedLength),
+          plan.offset,
+        );
+        if (!core.unpackCluster(plan.packedLength))
+          throw new UserError(
+            `Cannot read the cluster at 0x${plan.offset.toString(16)}: its compressed data is damaged`,
+            "EIO",
+          );
+        this.unpacked = plan.offset;
+      }
+      const within = offset % this.clusterSize;
+      into.set(this.engine.view((core.UNPACKED_AT.value as number) + within, into.length));
+    };
+    const done = this.unpacking.then(work);
+    this.unpacking = done.catch(nothing);
+    return done;
+  }
+
+  private clusterStart(offset: number): number {
+    return offset - (offset % this.clusterSize);
+  }
+
+  private clusterEnd(offset: number): number {
+    return Math.ceil(offset / this.clusterSize) * this.clusterSize;
+  }
+
+  private async writeGuest(from: Uint8Array, offset: number): Promise<void> {
+    const end = offset + from.length;
+    if (end > this.size) throw new UserError(`A write at ${offset} goes past the end of the disk`, "EIO");
+    const release = await this.ranges.acquire(this.clusterStart(offset), this.clusterEnd(end), true);
+    try {
+      const jobs: Promise<void>[] = [];
+      const plans = this.planWrites(from, offset, jobs);
+      // All of them, failed ones too, before the range is given back.
+      const results = await Promise.allSettled([
+        plans,
+        ...(await plans.then(
+          () => jobs,
+          () => jobs,
+        )),
+      ]);
+      for (const result of results) if (result.status === "rejected") throw result.reason;
+    } finally {
+      release();
+    }
+  }
+
+  /** Plans a write part by part and starts each part's work. */
+  private async planWrites(from: Uint8Array, offset: number, jobs: Promise<void>[]): Promise<void> {
+    for (let done = 0; done < from.length;) {
+      const at = offset + done;
+      const answer = this.engine.run((core) => core.planWrite(at, from.length - done), planned);
+      const plan = answer instanceof Promise ? await answer : answer;
+      const part = from.subarray(done, done + plan.length);
+      const job =
+        plan.kind === Kind.data ? this.data.write!(part, plan.offset) : this.fillFresh(part, at, plan.offset);
+      // Awaited by the caller with the others; until then a failure is not "unhandled".
+      job.catch(nothing);
+      jobs.push(job);
+      done += plan.length;
+    }
+  }
+
+  /** Fills room that nothing names yet: new bytes, around them what the guest saw there; then lets a table name it. */
+  private async fillFresh(part: Uint8Array, at: number, host: number): Promise<void> {
+    const start = this.clusterStart(at);
+    const stop = this.clusterEnd(at + part.length);
+    const head = at - start;
+    const tail = stop - at - part.length;
+    const hostStart = host - head;
+    try {
+      if (head === 0 && tail === 0) await this.data.write!(part, host);
+      else if (stop - start <= WHOLE_WRITE_LIMIT) {
+        const whole = new Uint8Array(stop - start);
+        if (head) await this.readGuest(whole.subarray(0, head), start);
+        if (tail) await this.readGuest(whole.subarray(whole.length - tail), stop - tail);
+        whole.set(part, head);
+        await this.data.write!(whole, hostStart);
+      } else {
+        await this.data.write!(part, host);
+        await this.copyOld(start, head, hostStart);
+        await this.copyOld(stop - tail, tail, hostStart + (stop - start) - tail);
+      }
+    } catch (error) {
+      await this.engine.run(
+        (core) => core.cancelWrite(hostStart, (stop - start) / this.clusterSize),
+        nothing,
+      );
+      throw error;
+    }
+    await this.engine.run(
+      (core) => core.commitWrite(start, hostStart, (stop - start) / this.clusterSize),
+      nothing,
+    );
+  }
+
+  private async copyOld(guest: number, length: number, host: number): Promise<void> {
+    if (length === 0) return;
+    const old = new Uint8Array(length);
+    await this.readGuest(old, guest);
+    await this.data.write!(old, host);
+  }
+
+  /** Makes a range read as zeros, or with `unmap` as the backing file does: whole clusters by their table entry. */
+  async zeroGuest(offset: number, length: number, unmap: boolean): Promise<void> {
+    const end = Math.min(offset + length, this.size);
+    // The disk's last cluster is whole even where the disk ends within it.
+    const tableEnd = end === this.size ? this.clusterEnd(end) : end;
+    const canZero = unmap || !this.backing || this.engine.core.version() >= 3;
+    const first = canZero ? this.clusterEnd(offset) : tableEnd;
+    const last = this.clusterStart(tableEnd);
+    if (first >= last) return unmap ? undefined : this.writeZeros(offset, end);
+    if (!unmap) await this.writeZeros(offset, first);
+    const release = await this.ranges.acquire(first, last, true);
+    try {
+      for (let at = first; at < last;)
+        at += await this.engine.run(
+          (core) => core.zeroClusters(at, last - at, unmap, this.backing !== undefined),
+          (core) => core.extentLength(),
+        );
+    } finally {
+      release();
+    }
+    if (!unmap) await this.writeZeros(last, end);
+  }
+
+  private async writeZeros(from: number, to: number): Promise<void> {
+    for (let at = from; at < to;) {
+      const length = Math.min(to - at, 2 ** 20);
+      await this.writeGuest(new Uint8Array(length), at);
+      at += length;
+    }
+  }
+
+  private async flushAll(): Promise<void> {
+    if (this.dataFile) await this.dataFile.flush!();
+    await this.engine.flush();
+    await this.file.flush!();
+  }
+
+  private async setSize(size: number): Promise<void> {
+    const release = await this.ranges.acquire(0, Infinity, true);
+    try {
+      await this.engine.run((core) => core.resize(size), nothing);
+      await this.flushAll();
+    } finally {
+      release();
+    }
+  }
+
+  /** Writes the header's cluster anew: after a change of names, extensions or feature bits. */
+  async storeHeader(backingName: string | undefined): Promise<void> {
+    await writeHeader(this.engine, this.file, this.extensions, backingName);
+  }
+}
+
+/** Lays out and writes the header's cluster as the engine and `extensions` have it. */
+export async function writeHeader(
+  engine: Engine,
+  file: BlockSource,
+  extensions: Extensions,
+  backingName: string | undefined,
+): Promise<void> {
+  const { core } = engine;
+  const cluster = engine.view(core.HEADER_AT.value as number, 2 ** core.clusterBits());
+  const { nameAt, nameLength, end } = layExtensions(
+    cluster,
+    core.headerLength(),
+    extensions,
+    backingName,
+    core.version(),
+  );
+  core.setBacking(nameAt, nameLength);
+  await file.write!(cluster.subarray(0, end), 0);
+}
