@@ -1,5 +1,5 @@
 // Builds dist/: the engines (asc, only when their sources changed), the host bundle (esbuild), the types (tsc).
-// `node scripts/build.mjs [--debug] [--only=machine,block,host,testing]`; testing: small engines that tests drive.
+// `node scripts/build.mjs [--debug] [--only=machine,block,host,guests,testing]`; testing: small engines that tests drive.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -61,6 +61,20 @@ function removeStale({ metafile }) {
     if (file.endsWith(".js") && !made.has(file)) rmSync(join("dist", file));
 }
 
+/** The demo guest, from its source, by our own assembler. */
+async function demoGuest() {
+  const { outputFiles } = await build({
+    entryPoints: ["guests/asm/assemble.ts"],
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    write: false,
+  });
+  const code = Buffer.from(outputFiles[0].contents).toString("base64");
+  const { assemble } = await import(`data:text/javascript;base64,${code}`);
+  writeFileSync("dist/demo.bin", assemble(readFileSync("guests/demo/demo.asm", "utf8")).bytes);
+}
+
 const jobs = [];
 for (const name of ["machine", "block"]) {
   const entry = `assembly/${name}/index.ts`;
@@ -90,6 +104,7 @@ if (wants("host") && existsSync("host/cli/main.ts")) {
     }).then(removeStale),
   );
 }
+if (wants("guests")) jobs.push(demoGuest());
 await Promise.all(jobs);
 if (args.includes("--types") || !only) {
   if (existsSync("host/index.ts") && readdirSync("host").length > 0)

@@ -94,8 +94,12 @@ E820_TABLE      equ 0x2d0               ; 20 bytes each: address, size, type (1 
         bits 32
 kernel: cli
         cld
+        lgdt [cs:gdtr_here]
+        mov eax, 0x18
+        mov ds, eax
+        mov es, eax
+        mov ss, eax
         mov esp, STACK_TOP
-        lgdt [gdtr_here]
 
         ; One page directory of 2 MiB pages maps the first GiB onto itself.
         mov edi, PML4
@@ -140,10 +144,6 @@ gdtr_here: dw gdt_end - gdt - 1
 
         bits 64
 long_mode:
-        mov ax, 0x18
-        mov ds, ax
-        mov es, ax
-        mov ss, ax
         mov r15d, esi
         call serial_init
         lea rsi, [rel text_hello]
