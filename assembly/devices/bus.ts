@@ -1,15 +1,332 @@
 // Hands ports and device memory to the chips, and carries the chips' pins to the interrupt lines.
+import { EVENT_RESCHEDULE, cpu, signal } from "../cpu/state";
+import {
+  com1,
+  com2,
+  com3,
+  com4,
+  idePrimary,
+  ideSecondary,
+  ioapic,
+  lapic,
+  pciPort,
+  picPrimary,
+  picSecondary,
+  pit,
+  pm,
+  rtc,
+  systemPorts,
+} from "../machine/board";
+import { now } from "../machine/clock";
+import { EXIT_POWER_OFF, EXIT_RESET, leave } from "../machine/exit";
+import {
+  APIC_WINDOW,
+  FIRST_WIDE,
+  IOAPIC_BASE,
+  LAPIC_BASE,
+  SOCKET_APM,
+  SOCKET_BUS_MASTER,
+  SOCKET_COM1,
+  SOCKET_COM2,
+  SOCKET_COM3,
+  SOCKET_COM4,
+  SOCKET_ELCR,
+  SOCKET_IDE_CONTROL_PRIMARY,
+  SOCKET_IDE_CONTROL_SECONDARY,
+  SOCKET_IDE_PRIMARY,
+  SOCKET_IDE_SECONDARY,
+  SOCKET_NONE,
+  SOCKET_PCI_ADDRESS,
+  SOCKET_PCI_DATA,
+  SOCKET_PIC_PRIMARY,
+  SOCKET_PIC_SECONDARY,
+  SOCKET_PIT,
+  SOCKET_PM,
+  SOCKET_PORT_92,
+  SOCKET_RESET_CONTROL,
+  SOCKET_RTC,
+  SOCKET_SPEAKER,
+  functionAt,
+  rewire,
+  socketAt,
+} from "../machine/wiring";
+import { IdeChannel } from "./ide-channel";
+import { driveLine, sendCommand, settleInterrupts } from "./irq-lines";
+import { NO_SLEEP, SLEEP_HIBERNATE, SLEEP_SOFT_OFF } from "./piix4-pm";
+import { Uart16550 } from "./uart16550";
+
+export const IRQ_COM2: u32 = 3; // and COM4
+export const IRQ_COM1: u32 = 4; // and COM3
+export const IRQ_RTC: u32 = 8;
+export const IRQ_SCI: u32 = 9;
+export const IRQ_IDE_PRIMARY: u32 = 14;
+export const IRQ_IDE_SECONDARY: u32 = 15;
+
+const OPEN_BUS: u32 = 0xffff_ffff;
+
+/** Interrupt command register, low half: writing it sends. */
+const LAPIC_COMMAND: u32 = 0x300;
+
+/** APM commands by which ACPI is switched on and off (FADT: SMI_CMD). */
+const APM_ACPI_ENABLE: u32 = 0xf1;
+const APM_ACPI_DISABLE: u32 = 0xf0;
 
 /** Reads `size` (1, 2, 4) bytes at an I/O port; what no chip decodes reads ones. */
 export function portRead(port: u32, size: u32): u32 {
-  return 0xffff_ffff;
+  const socket = socketAt(port);
+  if (socket >= FIRST_WIDE) return readWide(socket, port, size);
+  if (size == 1) return readByte(socket, port);
+  let value: u32 = 0;
+  for (let i: u32 = 0; i < size; i++) value |= readByte(socketAt(port + i), port + i) << (i << 3);
+  return value;
 }
 
-export function portWrite(port: u32, size: u32, value: u32): void {}
+export function portWrite(port: u32, size: u32, value: u32): void {
+  // CF9h lies inside the address port, which takes dwords only.
+  const socket = size == 4 && (port & ~3) == 0xcf8 ? SOCKET_PCI_ADDRESS : socketAt(port);
+  if (socket >= FIRST_WIDE) writeWide(socket, port, size, value);
+  else
+    for (let i: u32 = 0; i < size; i++) writeByte(socketAt(port + i), port + i, (value >> (i << 3)) & 0xff);
+}
+
+function readByte(socket: u32, port: u32): u32 {
+  switch (socket) {
+    case SOCKET_NONE:
+      return 0xff;
+    case SOCKET_PIC_PRIMARY: {
+      const value = picPrimary.read(port & 1);
+      settleInterrupts();
+      return value;
+    }
+    case SOCKET_PIC_SECONDARY: {
+      const value = picSecondary.read(port & 1);
+      settleInterrupts();
+      return value;
+    }
+    case SOCKET_ELCR:
+      return (port & 1 ? picSecondary : picPrimary).readElcr();
+    case SOCKET_PIT:
+      return pit.read(port & 3, now());
+    case SOCKET_RTC: {
+      const value = rtc.read(port & 1, now());
+      driveLine(IRQ_RTC, rtc.irq);
+      return value;
+    }
+    case SOCKET_COM1:
+    case SOCKET_COM2:
+    case SOCKET_COM3:
+    case SOCKET_COM4: {
+      const value = serialPort(socket).read(port & 7);
+      driveSerialLines();
+      return value;
+    }
+    case SOCKET_SPEAKER:
+      return systemPorts.readSpeaker(pit, now());
+    case SOCKET_PORT_92:
+      return systemPorts.readPort92();
+    case SOCKET_APM:
+      return systemPorts.readApm(port & 1);
+    case SOCKET_RESET_CONTROL:
+      return systemPorts.readResetControl();
+    case SOCKET_IDE_CONTROL_PRIMARY:
+      return idePrimary.readControl();
+    case SOCKET_IDE_CONTROL_SECONDARY:
+      return ideSecondary.readControl();
+    case SOCKET_BUS_MASTER:
+      return (port & 8 ? ideSecondary : idePrimary).readMaster(port & 7);
+    default:
+      return socket >= FIRST_WIDE ? readWide(socket, port, 1) : 0xff;
+  }
+}
+
+function writeByte(socket: u32, port: u32, value: u32): void {
+  switch (socket) {
+    case SOCKET_NONE:
+      break;
+    case SOCKET_PIC_PRIMARY:
+      picPrimary.write(port & 1, value);
+      settleInterrupts();
+      break;
+    case SOCKET_PIC_SECONDARY:
+      picSecondary.write(port & 1, value);
+      settleInterrupts();
+      break;
+    case SOCKET_ELCR:
+      (port & 1 ? picSecondary : picPrimary).writeElcr(value);
+      settleInterrupts();
+      break;
+    case SOCKET_PIT:
+      pit.write(port & 3, value, now());
+      driveLine(0, pit.out(0, now()));
+      signal(EVENT_RESCHEDULE);
+      break;
+    case SOCKET_RTC:
+      rtc.write(port & 1, value, now());
+      driveLine(IRQ_RTC, rtc.irq);
+      if (port & 1) signal(EVENT_RESCHEDULE);
+      break;
+    case SOCKET_COM1:
+    case SOCKET_COM2:
+    case SOCKET_COM3:
+    case SOCKET_COM4:
+      serialPort(socket).write(port & 7, value);
+      driveSerialLines();
+      break;
+    case SOCKET_SPEAKER:
+      systemPorts.writeSpeaker(value, pit, now());
+      break;
+    case SOCKET_PORT_92:
+      if (systemPorts.writePort92(value)) leave(EXIT_RESET);
+      break;
+    case SOCKET_APM:
+      systemPorts.writeApm(port & 1, value);
+      if ((port & 1) == 0) commandApm(value);
+      break;
+    case SOCKET_RESET_CONTROL:
+      if (systemPorts.writeResetControl(value)) leave(EXIT_RESET);
+      break;
+    case SOCKET_IDE_CONTROL_PRIMARY:
+      idePrimary.writeControl(value);
+      driveIdeLines();
+      break;
+    case SOCKET_IDE_CONTROL_SECONDARY:
+      ideSecondary.writeControl(value);
+      driveIdeLines();
+      break;
+    case SOCKET_BUS_MASTER:
+      (port & 8 ? ideSecondary : idePrimary).writeMaster(port & 7, value);
+      driveIdeLines();
+      break;
+    default:
+      if (socket >= FIRST_WIDE) writeWide(socket, port, 1, value);
+  }
+}
+
+function readWide(socket: u32, port: u32, size: u32): u32 {
+  switch (socket) {
+    case SOCKET_PCI_ADDRESS:
+      return size == 4 ? pciPort.selected : OPEN_BUS;
+    case SOCKET_PCI_DATA:
+      return readConfiguration(port & 3, size);
+    case SOCKET_PM:
+      return pm.read(port & 63, size, now());
+    case SOCKET_IDE_PRIMARY:
+      return readIde(idePrimary, port & 7, size);
+    case SOCKET_IDE_SECONDARY:
+      return readIde(ideSecondary, port & 7, size);
+    default:
+      return OPEN_BUS;
+  }
+}
+
+function writeWide(socket: u32, port: u32, size: u32, value: u32): void {
+  switch (socket) {
+    case SOCKET_PCI_ADDRESS:
+      if (size == 4) pciPort.selected = value;
+      break;
+    case SOCKET_PCI_DATA:
+      writeConfiguration(port & 3, size, value);
+      break;
+    case SOCKET_PM:
+      enterSleep(pm.write(port & 63, size, value));
+      driveLine(IRQ_SCI, pm.sci);
+      signal(EVENT_RESCHEDULE);
+      break;
+    case SOCKET_IDE_PRIMARY:
+      writeIde(idePrimary, port & 7, size, value);
+      break;
+    case SOCKET_IDE_SECONDARY:
+      writeIde(ideSecondary, port & 7, size, value);
+      break;
+  }
+}
+
+function serialPort(socket: u32): Uart16550 {
+  switch (socket) {
+    case SOCKET_COM1:
+      return com1;
+    case SOCKET_COM2:
+      return com2;
+    case SOCKET_COM3:
+      return com3;
+    default:
+      return com4;
+  }
+}
+
+/** COM1 and COM3 share a line, COM2 and COM4 the other. */
+export function driveSerialLines(): void {
+  driveLine(IRQ_COM1, com1.intr || com3.intr);
+  driveLine(IRQ_COM2, com2.intr || com4.intr);
+}
+
+export function driveIdeLines(): void {
+  idePrimary.settle();
+  ideSecondary.settle();
+  driveLine(IRQ_IDE_PRIMARY, idePrimary.intrq);
+  driveLine(IRQ_IDE_SECONDARY, ideSecondary.intrq);
+}
+
+/** The data register is 16 bits wide (32 as two words); the others are bytes. */
+function readIde(channel: IdeChannel, register: u32, size: u32): u32 {
+  let value = channel.read(register, size);
+  if (register != 0) for (let i: u32 = 1; i < size; i++) value |= channel.read(register + i, 1) << (i << 3);
+  driveIdeLines();
+  return value;
+}
+
+function writeIde(channel: IdeChannel, register: u32, size: u32, value: u32): void {
+  if (register == 0) channel.write(0, size, value);
+  else for (let i: u32 = 0; i < size; i++) channel.write(register + i, 1, (value >> (i << 3)) & 0xff);
+  driveIdeLines();
+}
+
+function readConfiguration(lane: u32, size: u32): u32 {
+  const target = functionAt(pciPort.target);
+  if (!pciPort.selectsBus0 || changetype<usize>(target) == 0) return OPEN_BUS;
+  return target.read(pciPort.register(lane), size);
+}
+
+function writeConfiguration(lane: u32, size: u32, value: u32): void {
+  const target = functionAt(pciPort.target);
+  if (!pciPort.selectsBus0 || changetype<usize>(target) == 0) return;
+  target.write(pciPort.register(lane), size, value);
+  rewire(target);
+}
+
+function commandApm(command: u32): void {
+  if (command == APM_ACPI_ENABLE) pm.setAcpiMode(true);
+  else if (command == APM_ACPI_DISABLE) pm.setAcpiMode(false);
+  driveLine(IRQ_SCI, pm.sci);
+}
+
+function enterSleep(type: u32): void {
+  if (type != NO_SLEEP && (type == SLEEP_SOFT_OFF || type == SLEEP_HIBERNATE)) leave(EXIT_POWER_OFF);
+}
 
 /** Reads `size` (1, 2, 4, 8) bytes of device memory; what no chip decodes reads ones. */
 export function mmioRead(address: u32, size: u32): u64 {
+  if (address - LAPIC_BASE < APIC_WINDOW) {
+    const value = lapic(cpu.index).read(address & 0xff0, now());
+    return (<u64>value) >> ((address & 3) << 3);
+  }
+  if (address - IOAPIC_BASE < APIC_WINDOW) return ioapic.read(address & 0xff);
   return 0xffff_ffff_ffff_ffff;
 }
 
-export function mmioWrite(address: u32, size: u32, value: u64): void {}
+export function mmioWrite(address: u32, size: u32, value: u64): void {
+  if (address - LAPIC_BASE < APIC_WINDOW) writeLapic(address & 0xff0, <u32>value);
+  else if (address - IOAPIC_BASE < APIC_WINDOW) {
+    ioapic.write(address & 0xff, <u32>value);
+    settleInterrupts();
+  }
+}
+
+function writeLapic(register: u32, value: u32): void {
+  const ended = lapic(cpu.index).write(register, value, now());
+  if (ended >= 0) ioapic.endOfInterrupt(ended);
+  if (register == LAPIC_COMMAND) sendCommand();
+  settleInterrupts();
+  // The timer may be due earlier now.
+  if (register >= 0x320) signal(EVENT_RESCHEDULE);
+}

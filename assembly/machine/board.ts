@@ -1,6 +1,150 @@
-import { NEVER } from "./clock";
-export function resetChips(): void {}
-export function advanceChips(now: u64): void {}
+// The chips in their sockets: typed views at constant addresses, and what the run loop asks of all of them.
+import { IRQ_RTC, IRQ_SCI, driveIdeLines, driveSerialLines } from "../devices/bus";
+import { storeConfiguration } from "../devices/cmos";
+import { DRIVES, Drive } from "../devices/drives";
+import { I8254, PIT_SIZE } from "../devices/i8254";
+import { I8259 } from "../devices/i8259";
+import { IDE_CHANNEL_SIZE, IdeChannel } from "../devices/ide-channel";
+import { IOAPIC_SIZE, IoApic } from "../devices/ioapic";
+import {
+  IRQ_TIMER,
+  IrqLines,
+  driveLine,
+  pulseLine,
+  resetIrqLines,
+  resetLapics,
+  settleInterrupts,
+} from "../devices/irq-lines";
+import { LAPIC_SIZE, Lapic } from "../devices/lapic";
+import { Mc146818, RTC_SIZE } from "../devices/mc146818";
+import { PCI_FUNCTION_SIZE, PciConfigPort, PciFunction } from "../devices/pci";
+import { Piix4Pm } from "../devices/piix4-pm";
+import { SystemPorts } from "../devices/system-ports";
+import { Uart16550 } from "../devices/uart16550";
+import { blockRequest, orphanBlockRequests } from "../rings/block";
+import { SERIAL_PORTS } from "../rings/bytes";
+import { clock, NEVER } from "./clock";
+import { CHIPS_AT, VCPUS_MAX } from "./layout";
+import { resetWiring } from "./wiring";
+
+/** PCI functions that can be plugged in; the first four are the chipset's. */
+export const PCI_FUNCTIONS: u32 = 16;
+
+// Each address is the one before plus its size, on a boundary of 8.
+const LAPICS_AT: usize = CHIPS_AT;
+const IOAPIC_AT: usize = LAPICS_AT + LAPIC_SIZE * <usize>VCPUS_MAX;
+const PIC_PRIMARY_AT: usize = IOAPIC_AT + IOAPIC_SIZE;
+const PIC_SECONDARY_AT: usize = (PIC_PRIMARY_AT + offsetof<I8259>() + 7) & ~7;
+const PIT_AT: usize = (PIC_SECONDARY_AT + offsetof<I8259>() + 7) & ~7;
+const RTC_AT: usize = PIT_AT + PIT_SIZE;
+const SERIAL_AT: usize = (RTC_AT + RTC_SIZE + 7) & ~7;
+const SERIAL_SIZE: usize = (offsetof<Uart16550>() + 7) & ~7;
+const SYSTEM_PORTS_AT: usize = SERIAL_AT + SERIAL_SIZE * <usize>SERIAL_PORTS;
+const PM_AT: usize = (SYSTEM_PORTS_AT + offsetof<SystemPorts>() + 7) & ~7;
+const PCI_PORT_AT: usize = (PM_AT + offsetof<Piix4Pm>() + 7) & ~7;
+const PCI_FUNCTIONS_AT: usize = (PCI_PORT_AT + offsetof<PciConfigPort>() + 7) & ~7;
+const IDE_PRIMARY_AT: usize = PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * <usize>PCI_FUNCTIONS;
+const IDE_SECONDARY_AT: usize = (IDE_PRIMARY_AT + IDE_CHANNEL_SIZE + 7) & ~7;
+/** What the host told about the drives (devices/drives.ts). */
+export const DRIVES_AT: usize = (IDE_SECONDARY_AT + IDE_CHANNEL_SIZE + 7) & ~7;
+const IRQ_LINES_AT: usize = DRIVES_AT + offsetof<Drive>() * <usize>DRIVES;
+/** The port map: for each of 65536 ports the socket that decodes it (machine/wiring.ts). */
+export const PORT_MAP_AT: usize = (IRQ_LINES_AT + offsetof<IrqLines>() + 63) & ~63;
+export const PORT_MAP_SIZE: usize = 0x1_0000;
+export const CHIPS_END: usize = PORT_MAP_AT + PORT_MAP_SIZE;
+
+export const ioapic = changetype<IoApic>(IOAPIC_AT);
+export const picPrimary = changetype<I8259>(PIC_PRIMARY_AT);
+export const picSecondary = changetype<I8259>(PIC_SECONDARY_AT);
+export const pit = changetype<I8254>(PIT_AT);
+export const rtc = changetype<Mc146818>(RTC_AT);
+export const com1 = changetype<Uart16550>(SERIAL_AT);
+export const com2 = changetype<Uart16550>(SERIAL_AT + SERIAL_SIZE);
+export const com3 = changetype<Uart16550>(SERIAL_AT + SERIAL_SIZE * 2);
+export const com4 = changetype<Uart16550>(SERIAL_AT + SERIAL_SIZE * 3);
+export const systemPorts = changetype<SystemPorts>(SYSTEM_PORTS_AT);
+export const pm = changetype<Piix4Pm>(PM_AT);
+export const irqLines = changetype<IrqLines>(IRQ_LINES_AT);
+export const pciPort = changetype<PciConfigPort>(PCI_PORT_AT);
+export const idePrimary = changetype<IdeChannel>(IDE_PRIMARY_AT);
+export const ideSecondary = changetype<IdeChannel>(IDE_SECONDARY_AT);
+
+/** The primary's line 2 carries the secondary; ELCR can make level lines of 3-7, 9-12, 14 and 15. */
+const PRIMARY_CASCADE: u32 = 1 << 2;
+const PRIMARY_LEVEL_SELECTABLE: u32 = 0xf8;
+const SECONDARY_LEVEL_SELECTABLE: u32 = 0xde;
+const SERIAL_RETRY: u64 = 1_000_000;
+
+export const hostBridge = changetype<PciFunction>(PCI_FUNCTIONS_AT);
+export const isaBridge = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE);
+export const ideFunction = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * 2);
+export const pmFunction = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * 3);
+
+/** The local APIC of vCPU `index`. */
+export function lapic(index: u32): Lapic {
+  return changetype<Lapic>(LAPICS_AT + <usize>index * LAPIC_SIZE);
+}
+
+export function pciFunction(slot: u32): PciFunction {
+  return changetype<PciFunction>(PCI_FUNCTIONS_AT + <usize>slot * PCI_FUNCTION_SIZE);
+}
+
+/** Power on or reset: every chip as its data sheet says, the drives as the host told them. */
+export function resetChips(): void {
+  orphanBlockRequests();
+  const now = clock.sliceStart;
+  resetLapics();
+  ioapic.reset();
+  picPrimary.reset(PRIMARY_CASCADE, PRIMARY_LEVEL_SELECTABLE);
+  picSecondary.reset(0, SECONDARY_LEVEL_SELECTABLE);
+  resetIrqLines();
+  pit.reset();
+  rtc.powerOn(clock.epoch);
+  rtc.advance(now);
+  com1.reset(0);
+  com2.reset(1);
+  com3.reset(2);
+  com4.reset(3);
+  systemPorts.reset();
+  pm.reset(now);
+  pciPort.reset();
+  idePrimary.reset(0);
+  ideSecondary.reset(1);
+  resetWiring();
+  storeConfiguration(rtc);
+}
+
+/** Brings the chips' timers up to `now` and carries their pins. */
+export function advanceChips(now: u64): void {
+  if (pit.takeTimerEdge(now)) pulseLine(IRQ_TIMER);
+  driveLine(IRQ_TIMER, pit.out(0, now));
+  rtc.advance(now);
+  driveLine(IRQ_RTC, rtc.irq);
+  pm.advance(now);
+  driveLine(IRQ_SCI, pm.sci);
+  for (let index: u32 = 0; index < clock.vcpus; index++) lapic(index).advance(now);
+  com1.exchange();
+  com2.exchange();
+  com3.exchange();
+  com4.exchange();
+  driveSerialLines();
+  settleInterrupts();
+}
+
+/** When a chip will next have something to say by itself; NEVER if none will. */
 export function nextDeadline(now: u64): u64 {
-  return NEVER;
+  let deadline = min(pit.deadline(now), min(rtc.deadline(now), pm.deadline(now)));
+  for (let index: u32 = 0; index < clock.vcpus; index++) deadline = min(deadline, lapic(index).expiry);
+  // Serial bytes that found no room leave as soon as the host has read.
+  if (com1.blocked || com2.blocked || com3.blocked || com4.blocked)
+    deadline = min(deadline, now + SERIAL_RETRY);
+  return deadline;
+}
+
+/** The host has carried out the request in `slot` (rings/block.ts); `status` is BLOCK_*. */
+export function completeBlock(slot: u32, status: u32): void {
+  const request = blockRequest(slot);
+  if (!request.release()) return;
+  (request.drive < 2 ? idePrimary : ideSecondary).requestCompleted(request, status);
+  driveIdeLines();
 }

@@ -35,10 +35,10 @@ export const BOARD_SIZE: usize = 0x200;
 export const SCRATCH_AT: usize = BOARD_AT + 0x100;
 export const SCRATCH_SIZE: usize = 0x100;
 export const CHIPS_AT: usize = (BOARD_AT + BOARD_SIZE + 63) & ~63;
-export const CHIPS_SIZE: usize = 0x10000; // the sockets inside: machine/board.ts
+export const CHIPS_SIZE: usize = 0x40000; // the sockets inside: machine/board.ts
 
 export const RINGS_AT: usize = CHIPS_AT + CHIPS_SIZE;
-export const RINGS_SIZE: usize = 0x40000; // the rings inside: rings/
+export const RINGS_SIZE: usize = 0x80000; // the rings inside: rings/
 
 export const CODE_AT: usize = RINGS_AT + RINGS_SIZE;
 export const CODE_HASH_AT: usize = CODE_AT; // u32 block address by hash of (physical address, mode)

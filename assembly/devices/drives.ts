@@ -1,0 +1,26 @@
+// What hangs on the board's storage connectors: told by the host before power on, and when a medium changes.
+import { DRIVES_AT } from "../machine/board";
+
+/** Connectors, numbered as in a request's `drive`. */
+export const IDE_DRIVES: u32 = 4; // 0-3: primary master, primary slave, secondary master, secondary slave
+export const FLOPPY_DRIVE: u32 = 4; // 4, 5
+export const VIRTIO_DRIVE: u32 = 6; // 6-13
+export const DRIVES: u32 = 14;
+
+export const DRIVE_NONE: u32 = 0;
+export const DRIVE_DISK: u32 = 1;
+export const DRIVE_CD: u32 = 2;
+export const DRIVE_FLOPPY: u32 = 3;
+
+@final
+@unmanaged
+export class Drive {
+  /** Size of the medium in 512-byte sectors; 0 = none inserted. */
+  sectors: u64;
+  kind: u32;
+  readOnly: u32;
+}
+
+export function drive(index: u32): Drive {
+  return changetype<Drive>(DRIVES_AT + <usize>index * offsetof<Drive>());
+}

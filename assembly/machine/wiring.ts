@@ -1,0 +1,136 @@
+// Which ports and which memory each socket decodes. What the guest can move (PCI base addresses, PM base, the IDE
+// channels' enable, PAM) is wired anew when it writes the configuration space.
+import { PM_PORTS, pmBase, resetPmFunction } from "../devices/piix4-pm";
+import { protectedSegments, resetHostBridge } from "../devices/i440fx";
+import { drivePciLines } from "../devices/irq-lines";
+import { ideDecodes, resetIdeFunction, resetIsaBridge, routeOf } from "../devices/piix3";
+import { PciFunction } from "../devices/pci";
+import { physicalMap } from "../memory/physical";
+import { flushTlb } from "../memory/tlb";
+import {
+  PCI_FUNCTIONS,
+  PORT_MAP_AT,
+  PORT_MAP_SIZE,
+  hostBridge,
+  ideFunction,
+  isaBridge,
+  pciFunction,
+  pmFunction,
+} from "./board";
+
+/** What the port map holds. Sockets below FIRST_WIDE are 8 bits wide: the bus cuts wider accesses in bytes. */
+export const SOCKET_NONE: u32 = 0;
+export const SOCKET_PIC_PRIMARY: u32 = 1;
+export const SOCKET_PIC_SECONDARY: u32 = 2;
+export const SOCKET_ELCR: u32 = 3;
+export const SOCKET_PIT: u32 = 4;
+export const SOCKET_RTC: u32 = 5;
+export const SOCKET_COM1: u32 = 6;
+export const SOCKET_COM2: u32 = 7;
+export const SOCKET_COM3: u32 = 8;
+export const SOCKET_COM4: u32 = 9;
+export const SOCKET_SPEAKER: u32 = 10;
+export const SOCKET_PORT_92: u32 = 11;
+export const SOCKET_APM: u32 = 12;
+export const SOCKET_RESET_CONTROL: u32 = 13;
+export const SOCKET_IDE_CONTROL_PRIMARY: u32 = 14;
+export const SOCKET_IDE_CONTROL_SECONDARY: u32 = 15;
+export const SOCKET_BUS_MASTER: u32 = 16;
+export const FIRST_WIDE: u32 = 17;
+export const SOCKET_PCI_ADDRESS: u32 = 17;
+export const SOCKET_PCI_DATA: u32 = 18;
+export const SOCKET_PM: u32 = 19;
+export const SOCKET_IDE_PRIMARY: u32 = 20;
+export const SOCKET_IDE_SECONDARY: u32 = 21;
+
+/** Chips in memory space, each at its address of the PC. */
+export const IOAPIC_BASE: u32 = 0xfec0_0000;
+export const LAPIC_BASE: u32 = 0xfee0_0000;
+/** Both decode a page. */
+export const APIC_WINDOW: u32 = 0x1000;
+
+export function socketAt(port: u32): u32 {
+  return load<u8>(PORT_MAP_AT + <usize>(port & 0xffff));
+}
+
+function plug(socket: u32, port: u32, count: u32): void {
+  memory.fill(PORT_MAP_AT + <usize>port, <u8>socket, <usize>count);
+}
+
+function unplug(socket: u32): void {
+  for (let port: usize = 0; port < PORT_MAP_SIZE; port++)
+    if (load<u8>(PORT_MAP_AT + port) == socket) store<u8>(PORT_MAP_AT + port, SOCKET_NONE);
+}
+
+/** Moves a socket of `count` ports to `base`, 0 for nowhere, unless it is there already. */
+function move(socket: u32, base: u32, count: u32): void {
+  if (base != 0 && socketAt(base) == socket && socketAt(base + count - 1) == socket) return;
+  unplug(socket);
+  if (base != 0) plug(socket, base, count);
+}
+
+/** Fixed ports of the ISA bus, and the chipset's functions as reset leaves them. */
+export function resetWiring(): void {
+  memory.fill(PORT_MAP_AT, <u8>SOCKET_NONE, PORT_MAP_SIZE);
+  plug(SOCKET_PIC_PRIMARY, 0x20, 2);
+  plug(SOCKET_PIT, 0x40, 4);
+  plug(SOCKET_SPEAKER, 0x61, 1);
+  plug(SOCKET_RTC, 0x70, 2);
+  plug(SOCKET_PORT_92, 0x92, 1);
+  plug(SOCKET_PIC_SECONDARY, 0xa0, 2);
+  plug(SOCKET_APM, 0xb2, 2);
+  plug(SOCKET_COM4, 0x2e8, 8);
+  plug(SOCKET_COM2, 0x2f8, 8);
+  plug(SOCKET_COM3, 0x3e8, 8);
+  plug(SOCKET_COM1, 0x3f8, 8);
+  plug(SOCKET_ELCR, 0x4d0, 2);
+  plug(SOCKET_PCI_ADDRESS, 0xcf8, 4);
+  plug(SOCKET_RESET_CONTROL, 0xcf9, 1);
+  plug(SOCKET_PCI_DATA, 0xcfc, 4);
+  resetHostBridge(hostBridge);
+  resetIsaBridge(isaBridge);
+  resetIdeFunction(ideFunction);
+  resetPmFunction(pmFunction);
+  for (let slot: u32 = 0; slot < PCI_FUNCTIONS; slot++) rewire(pciFunction(slot));
+}
+
+/** The function of bus 0 at `address` (device << 3 | function), or a zero pointer. */
+export function functionAt(address: u32): PciFunction {
+  for (let slot: u32 = 0; slot < PCI_FUNCTIONS; slot++)
+    if (pciFunction(slot).present && pciFunction(slot).address == address) return pciFunction(slot);
+  return changetype<PciFunction>(0);
+}
+
+/** Wires what the configuration space of `target` now says. */
+export function rewire(target: PciFunction): void {
+  if (target == hostBridge) shadow();
+  else if (target == isaBridge) routePciInterrupts();
+  else if (target == pmFunction) move(SOCKET_PM, pmBase(pmFunction), PM_PORTS);
+  else if (target == ideFunction) {
+    move(SOCKET_BUS_MASTER, ideFunction.ioBar(4), 16);
+    const primary = ideDecodes(ideFunction, 0);
+    move(SOCKET_IDE_PRIMARY, primary ? 0x1f0 : 0, 8);
+    move(SOCKET_IDE_CONTROL_PRIMARY, primary ? 0x3f6 : 0, 1);
+    const secondary = ideDecodes(ideFunction, 1);
+    move(SOCKET_IDE_SECONDARY, secondary ? 0x170 : 0, 8);
+    move(SOCKET_IDE_CONTROL_SECONDARY, secondary ? 0x376 : 0, 1);
+  }
+}
+
+function shadow(): void {
+  const segments = protectedSegments(hostBridge);
+  if (segments == physicalMap.romSegments) return;
+  physicalMap.romSegments = segments;
+  flushTlb();
+}
+
+/** INTx of every function, by slot and pin to a PIRQ, by PIRQ to an IRQ. */
+export function routePciInterrupts(): void {
+  let levels: u32 = 0;
+  for (let slot: u32 = 0; slot < PCI_FUNCTIONS; slot++) {
+    const pirq = pciFunction(slot).assertedPirq();
+    const line = pirq < 0 ? -1 : routeOf(isaBridge, pirq);
+    if (line >= 0) levels |= 1 << line;
+  }
+  drivePciLines(levels);
+}
