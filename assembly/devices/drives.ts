@@ -24,3 +24,13 @@ export class Drive {
 export function drive(index: u32): Drive {
   return changetype<Drive>(DRIVES_AT + <usize>index * offsetof<Drive>());
 }
+
+/**
+ * The host's word on what hangs on connector `index`: its kind (DRIVE_*), the medium's size in 512-byte sectors
+ * (0 = no medium), and whether it refuses writes.
+ */
+export function attachDrive(index: u32, kind: u32, sectorsLow: u32, sectorsHigh: u32, readOnly: u32): void {
+  drive(index).kind = kind;
+  drive(index).sectors = (<u64>sectorsLow) | ((<u64>sectorsHigh) << 32);
+  drive(index).readOnly = readOnly;
+}

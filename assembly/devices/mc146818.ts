@@ -74,8 +74,12 @@ export class Mc146818 {
     store<u8>(this.cell(index), <u8>value);
   }
 
+  get powered(): bool {
+    return this.get(REGISTER_D) != 0;
+  }
+
   /** Power on: the battery has kept the time, the RAM is what the board stores next. */
-  powerOn(epoch: u64): void {
+  powerOn(epoch: u64, now: u64): void {
     memory.fill(this.cell(0), 0, CMOS_SIZE);
     this.epoch = epoch;
     this.ahead = 0;
@@ -83,7 +87,7 @@ export class Mc146818 {
     this.set(REGISTER_A, A_DIVIDER_ON | 6);
     this.set(REGISTER_B, B_24_HOURS);
     this.set(REGISTER_D, D_VALID);
-    this.updatedAt = this.unixSeconds(0);
+    this.updatedAt = this.unixSeconds(now);
     this.periods = 0;
     this.showTime();
   }

@@ -111,7 +111,7 @@ export class PciFunction {
   private writeByte(offset: u32, value: u32): void {
     if (offset >= <u32>SPACE) return;
     if (offset == PCI_STATUS + 1) {
-      this.set<u8>(offset, (this.get<u8>(offset) & ~(value & (STATUS_CLEARABLE >> 8))));
+      this.set<u8>(offset, this.get<u8>(offset) & ~(value & (STATUS_CLEARABLE >> 8)));
       return;
     }
     const mask: u32 = load<u8>(this.at(offset), SPACE);

@@ -23,7 +23,7 @@ import { SystemPorts } from "../devices/system-ports";
 import { Uart16550 } from "../devices/uart16550";
 import { blockRequest, orphanBlockRequests } from "../rings/block";
 import { SERIAL_PORTS } from "../rings/bytes";
-import { clock, NEVER } from "./clock";
+import { clock } from "./clock";
 import { CHIPS_AT, VCPUS_MAX } from "./layout";
 import { resetWiring } from "./wiring";
 
@@ -99,8 +99,11 @@ export function resetChips(): void {
   picSecondary.reset(0, SECONDARY_LEVEL_SELECTABLE);
   resetIrqLines();
   pit.reset();
-  rtc.powerOn(clock.epoch);
-  rtc.advance(now);
+  if (rtc.powered) rtc.reset();
+  else {
+    rtc.powerOn(clock.epoch, now);
+    storeConfiguration(rtc);
+  }
   com1.reset(0);
   com2.reset(1);
   com3.reset(2);
@@ -111,7 +114,6 @@ export function resetChips(): void {
   idePrimary.reset(0);
   ideSecondary.reset(1);
   resetWiring();
-  storeConfiguration(rtc);
 }
 
 /** Brings the chips' timers up to `now` and carries their pins. */

@@ -13,6 +13,26 @@ export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, X87_AT } from "./layout";
 export { CLOCK_DEADLINE, CLOCK_EPOCH, CLOCK_PACE, CLOCK_SLICE_START, executed } from "./clock";
 export { EXIT_DEBUG, EXIT_DOORBELL, EXIT_HALTED, EXIT_POWER_OFF, EXIT_RESET, EXIT_SLICE } from "./exit";
 export { runMachine } from "./run";
+export { completeBlock } from "./board";
+export { attachDrive } from "../devices/drives";
+export {
+  BLOCK_DISCARD,
+  BLOCK_FLUSH,
+  BLOCK_READ,
+  BLOCK_RING_AT,
+  BLOCK_SLOTS,
+  BLOCK_SLOTS_AT,
+  BLOCK_SLOT_SIZE,
+  BLOCK_WRITE,
+} from "../rings/block";
+export {
+  SERIAL_IN_AT,
+  SERIAL_IN_CAPACITY,
+  SERIAL_IN_SIZE,
+  SERIAL_OUT_AT,
+  SERIAL_OUT_CAPACITY,
+  SERIAL_OUT_SIZE,
+} from "../rings/bytes";
 
 /** A new machine with `ramSize` bytes of RAM, already in linear memory behind RAM_AT, and `vcpus` processors. */
 export function powerOn(ramSize: u32, vcpus: u32): void {

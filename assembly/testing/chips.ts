@@ -1,12 +1,12 @@
 // The chips without a processor: what test/devices pokes.
 export { portRead, portWrite, mmioRead, mmioWrite } from "../devices/bus";
+export { attachDrive } from "../devices/drives";
 export { acknowledgeInterrupt, driveLine, interruptPending, setTaskPriority } from "../devices/irq-lines";
 export { advanceChips, completeBlock, nextDeadline, resetChips } from "../machine/board";
 export { RAM_AT } from "../machine/layout";
 export { BLOCK_RING_AT, BLOCK_SLOTS, BLOCK_SLOTS_AT, BLOCK_SLOT_SIZE } from "../rings/block";
 export { SERIAL_IN_AT, SERIAL_IN_SIZE, SERIAL_OUT_AT, SERIAL_OUT_SIZE } from "../rings/bytes";
 import { clock } from "../machine/clock";
-import { drive } from "../devices/drives";
 import { cpu } from "../cpu/state";
 import { physicalMap } from "../memory/physical";
 
@@ -21,11 +21,6 @@ export function assemble(ramBytes: u32, vcpus: u32, epochSeconds: f64): void {
 /** Sets virtual time, in ns. */
 export function setTime(nanoseconds: f64): void {
   clock.sliceStart = <u64>nanoseconds;
-}
-
-export function insertDrive(index: u32, kind: u32, sectors: f64): void {
-  drive(index).kind = kind;
-  drive(index).sectors = <u64>sectors;
 }
 
 /** Reason to leave the run loop, and forgets it. */

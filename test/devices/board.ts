@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 interface ChipExports {
   memory: WebAssembly.Memory;
   assemble(ramBytes: number, vcpus: number, epochSeconds: number): void;
-  insertDrive(index: number, kind: number, sectors: number): void;
+  attachDrive(index: number, kind: number, low: number, high: number, readOnly: number): void;
   resetChips(): void;
   setTime(nanoseconds: number): void;
   advanceChips(now: bigint): void;
@@ -57,7 +57,7 @@ export class Board {
     const pages = Math.ceil((this.address("RAM_AT") + RAM_BYTES - exports.memory.buffer.byteLength) / 65536);
     if (pages > 0) exports.memory.grow(pages);
     exports.assemble(RAM_BYTES, vcpus, EPOCH);
-    disks.forEach((sectors, index) => exports.insertDrive(index, 1, sectors));
+    disks.forEach((sectors, index) => exports.attachDrive(index, 1, sectors, 0, 0));
     exports.resetChips();
   }
 
