@@ -3,7 +3,7 @@
 import type { BlockSource } from "./block/source.ts";
 import { DiskService } from "./core/disks.ts";
 import { UserError } from "./core/errors.ts";
-import { loadLinux, type LinuxImage } from "./core/linux.ts";
+import { startLinux, type LinuxImage } from "./core/linux.ts";
 import { MachineEngine } from "./core/machine-engine.ts";
 import { BlockRing, ByteRing } from "./core/rings.ts";
 import { Alarm, breathe } from "./core/scheduler.ts";
@@ -81,7 +81,7 @@ export class Machine {
     const engine = await MachineEngine.load(runtime, { ramBytes: options.memory, vcpus: 1, epoch });
     (options.disks ?? []).forEach((disk, place) => disk && attach(engine, place, disk));
     engine.powerOn();
-    loadLinux(engine, options.linux);
+    startLinux(engine, options.linux);
     return new Machine(engine, options, runtime.now);
   }
 
@@ -111,7 +111,7 @@ export class Machine {
           await this.disks.settle();
           if (this.options.endOnReset) return { reason: "reset" };
           this.engine.reset();
-          loadLinux(this.engine, this.options.linux);
+          startLinux(this.engine, this.options.linux);
       }
     }
     await this.disks.settle();

@@ -12,6 +12,21 @@ import { switchTo } from "./vcpus";
 export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, X87_AT } from "./layout";
 export { CLOCK_DEADLINE, CLOCK_EPOCH, CLOCK_PACE, CLOCK_SLICE_START, executed } from "./clock";
 export { EXIT_DEBUG, EXIT_DOORBELL, EXIT_HALTED, EXIT_POWER_OFF, EXIT_RESET, EXIT_SLICE } from "./exit";
+export {
+  LINUX_COMMAND_LINE_TO,
+  LINUX_COMMAND_LINE_TOO_LONG,
+  LINUX_HEADER_AT,
+  LINUX_HEADER_SIZE,
+  LINUX_INITRD_TO,
+  LINUX_KERNEL_OFFSET,
+  LINUX_KERNEL_TO,
+  LINUX_NO_KERNEL,
+  LINUX_NO_ROOM,
+  LINUX_OK,
+  LINUX_TOO_OLD,
+  planLinux,
+  startLinux,
+} from "../firmware/linux-boot";
 export { runMachine } from "./run";
 export { completeBlock } from "./board";
 export { attachDrive } from "../devices/drives";

@@ -1,7 +1,14 @@
-// Opens the images that the command line names.
+// Opens the images that the command line names, as drives of the machine.
+import { mkdtemp, rmdir, unlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { BlockSource } from "../block/source.ts";
-import { FileSource } from "../block/file.ts";
-import { reason, UserError } from "../core/errors.ts";
+import { isExpected, reason, UserError } from "../core/errors.ts";
+import { createImage } from "../image/create.ts";
+import { PROBE_SIZE, probeFormat } from "../image/format.ts";
+import type { DiskImage } from "../image/image.ts";
+import { localPath, openImage } from "../image/open.ts";
+import { QCOW2_DEFAULTS } from "../image/qcow2-create.ts";
 import { node } from "../runtimes/node.ts";
 import { type Drive, placeDrives } from "./drives.ts";
 import type { PcOptions } from "./pc-options.ts";
@@ -14,7 +21,7 @@ export async function openDisks(
   const disks: (BlockSource | undefined)[] = [];
   try {
     for (const drive of placeDrives(options.drives))
-      disks.push(drive && (await openDrive(drive, options, say)));
+      disks.push(drive && (await openDrive(drive, drive.snapshot || options.snapshot, say)));
     return disks;
   } catch (error) {
     await closeDisks(disks);
@@ -28,12 +35,87 @@ export async function closeDisks(disks: readonly (BlockSource | undefined)[]): P
 
 async function openDrive(
   drive: Drive,
-  _options: PcOptions,
-  _say: (sentence: string) => void,
+  snapshot: boolean,
+  say: (sentence: string) => void,
 ): Promise<BlockSource> {
   try {
-    return await FileSource.open(node, drive.file, "write");
+    if (snapshot) return await openSnapshot(drive);
+    let guessed = false;
+    const image = await openImage(node, drive.file, {
+      format: drive.format,
+      readOnly: false,
+      onGuessedRaw: () => (guessed = true),
+    });
+    const disk = drive.cache === "writethrough" ? writeThrough(image) : image;
+    if (!guessed) return disk;
+    if (!/\.(raw|img)$/i.test(drive.file))
+      say(`${drive.option}: guessed to be raw; say -drive file=${drive.file},format=raw if it is`);
+    return guardFirstBlock(disk);
   } catch (error) {
-    throw new UserError(`${drive.option}: Could not open '${drive.file}': ${reason(error)}`);
+    if (!isExpected(error)) throw error;
+    throw new UserError(`${drive.option}: ${reason(error)}`);
   }
+}
+
+/** A temporary overlay takes the writes; its file has no name any more, so it goes with the process. */
+async function openSnapshot(drive: Drive): Promise<DiskImage> {
+  const base = await openImage(node, drive.file, { format: drive.format });
+  const { size, format } = base;
+  await base.close();
+  const folder = await mkdtemp(join(tmpdir(), "wasmqemu-snapshot-"));
+  const overlay = join(folder, "overlay.qcow2");
+  try {
+    const backingFile = resolve(localPath(drive.file));
+    await createImage(node, overlay, "qcow2", {
+      ...QCOW2_DEFAULTS,
+      size,
+      backingFile,
+      backingFormat: format,
+    });
+    return await openImage(node, overlay, { format: "qcow2", readOnly: false });
+  } finally {
+    await unlink(overlay).catch(() => {});
+    await rmdir(folder);
+  }
+}
+
+/** cache=writethrough: a write is complete when it is on stable storage. */
+function writeThrough(image: BlockSource): BlockSource {
+  return {
+    size: image.size,
+    read: (into, offset) => image.read(into, offset),
+    write: async (from, offset) => {
+      await image.write?.(from, offset);
+      await image.flush?.();
+    },
+    flush: async () => image.flush?.(),
+    close: () => image.close(),
+  };
+}
+
+/**
+ * A guest that writes another format's first bytes to a disk guessed to be raw could make the next guess open files of
+ * its choice: such writes fail.
+ */
+function guardFirstBlock(disk: BlockSource): BlockSource {
+  return {
+    size: disk.size,
+    read: (into, offset) => disk.read(into, offset),
+    write: async (from, offset) => {
+      if (offset < PROBE_SIZE) await requireRaw(disk, from, offset);
+      await disk.write?.(from, offset);
+    },
+    flush: async () => disk.flush?.(),
+    discard: async (offset, length) => disk.discard?.(offset, length),
+    close: () => disk.close(),
+  };
+}
+
+async function requireRaw(disk: BlockSource, from: Uint8Array, offset: number): Promise<void> {
+  const head = new Uint8Array(PROBE_SIZE);
+  await disk.read(head, 0);
+  head.set(from.subarray(0, PROBE_SIZE - offset), offset);
+  const format = probeFormat(head);
+  if (format !== "raw")
+    throw new UserError(`its first bytes would be those of a ${format} image; give format=raw to allow it`);
 }

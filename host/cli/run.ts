@@ -17,7 +17,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (argv[0] === "demo") return await (await import("./demo.ts")).demo(argv.slice(1));
     const invocation = parseArguments(argv);
     if (invocation.kind === "print") return print(invocation.text);
-    return await runMachine(invocation.options);
+    const { options } = invocation;
+    return await runMachine(options, await readLinux(options));
   } catch (error) {
     if (!isExpected(error)) throw error;
     say(reason(error));
@@ -31,13 +32,13 @@ function print(text: string): number {
 }
 
 /** One sentence on standard error. */
-function say(sentence: string): void {
+export function say(sentence: string): void {
   process.stderr.write(`wasmqemu: ${sentence}\n`);
 }
 
-async function runMachine(options: PcOptions): Promise<number> {
+/** Opens the disks, runs the machine to its end, closes the disks; returns the exit code. */
+export async function runMachine(options: PcOptions, linux: LinuxImage): Promise<number> {
   options.warnings.forEach(say);
-  const linux = await readLinux(options);
   const disks = await openDisks(options, say);
   try {
     const machine = await Machine.create({

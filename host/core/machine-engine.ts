@@ -16,6 +16,9 @@ export interface MachineExports extends EngineExports {
   attachDisk(place: number, sectorsLow: number, sectorsHigh: number): void;
   /** The request in `slot` has ended with BLOCK_OK or BLOCK_FAILED. */
   completeBlock(slot: number, status: number): void;
+  /** Decides where a kernel's pieces go; returns LINUX_*. */
+  planLinux(kernelSize: number, initrdSize: number, commandLineSize: number): number;
+  startLinux(): void;
   /** The exit code that goes with EXIT_DEBUG. */
   debugExitCode(): number;
 }
@@ -37,6 +40,17 @@ const CONSTANTS = [
   "BLOCK_SLOT_SIZE",
   "BLOCK_OK",
   "BLOCK_FAILED",
+  "LINUX_HEADER_AT",
+  "LINUX_HEADER_SIZE",
+  "LINUX_KERNEL_OFFSET",
+  "LINUX_KERNEL_TO",
+  "LINUX_INITRD_TO",
+  "LINUX_COMMAND_LINE_TO",
+  "LINUX_OK",
+  "LINUX_NO_KERNEL",
+  "LINUX_TOO_OLD",
+  "LINUX_NO_ROOM",
+  "LINUX_COMMAND_LINE_TOO_LONG",
   "EXIT_SLICE",
   "EXIT_HALTED",
   "EXIT_POWER_OFF",
@@ -124,6 +138,11 @@ export class MachineEngine {
         instructions = 0;
       }
     }
+  }
+
+  /** The u32 at an address that the engine names. */
+  word(name: keyof Constants): number {
+    return this.record.getUint32(this.constants[name], true);
   }
 
   /** Virtual time in ns until which a halted machine has nothing to do. */
