@@ -33,8 +33,6 @@ export interface MachineOptions {
 export type Ending =
   | { reason: "power-off" }
   | { reason: "reset" }
-  /** The guest wrote to isa-debug-exit; `code` is the exit code that QEMU would have. */
-  | { reason: "debug-exit"; code: number }
   /** `stop` was called; `run` goes on from here. */
   | { reason: "stopped" };
 
@@ -104,9 +102,6 @@ export class Machine {
         case "EXIT_POWER_OFF":
           await this.disks.settle();
           return { reason: "power-off" };
-        case "EXIT_DEBUG":
-          await this.disks.settle();
-          return { reason: "debug-exit", code: this.engine.debugExitCode };
         case "EXIT_RESET":
           await this.disks.settle();
           if (this.options.endOnReset) return { reason: "reset" };

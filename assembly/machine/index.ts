@@ -29,10 +29,12 @@ export {
 } from "../firmware/linux-boot";
 export { runMachine } from "./run";
 export { completeBlock } from "./board";
-export { attachDrive } from "../devices/drives";
+export { attachDrive, DRIVE_DISK } from "../devices/drives";
 export {
   BLOCK_DISCARD,
+  BLOCK_FAILED,
   BLOCK_FLUSH,
+  BLOCK_OK,
   BLOCK_READ,
   BLOCK_RING_AT,
   BLOCK_SLOTS,

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { isExpected, reason, UserError } from "../core/errors.ts";
 import type { LinuxImage } from "../core/linux.ts";
-import { type Ending, Machine } from "../machine.ts";
+import { Machine } from "../machine.ts";
 import { openConsole } from "./console.ts";
 import { closeDisks, openDisks } from "./disks.ts";
 import { FIRST_STEPS } from "./help.ts";
@@ -69,15 +69,11 @@ async function runToTheEnd(machine: Machine, options: PcOptions): Promise<number
   try {
     const ending = await machine.run();
     if (options.noShutdown && (ending.reason === "power-off" || ending.reason === "reset")) await wanted;
-    return exitCode(ending);
+    return 0;
   } finally {
     console.close();
     stopListening();
   }
-}
-
-function exitCode(ending: Ending): number {
-  return ending.reason === "debug-exit" ? ending.code : 0;
 }
 
 /** The signals that end a machine in good order. */

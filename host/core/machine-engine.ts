@@ -12,15 +12,19 @@ export interface MachineExports extends EngineExports {
   runMachine(instructions: number): number;
   /** Instructions run since the slice began. */
   executed(): number;
-  /** Puts a disk of so many sectors (two halves of a u64) into a place of the IDE controller. */
-  attachDisk(place: number, sectorsLow: number, sectorsHigh: number): void;
+  /** What hangs on a connector: its kind (DRIVE_*) and its sectors, two halves of a u64. */
+  attachDrive(
+    connector: number,
+    kind: number,
+    sectorsLow: number,
+    sectorsHigh: number,
+    readOnly: number,
+  ): void;
   /** The request in `slot` has ended with BLOCK_OK or BLOCK_FAILED. */
   completeBlock(slot: number, status: number): void;
   /** Decides where a kernel's pieces go; returns LINUX_*. */
   planLinux(kernelSize: number, initrdSize: number, commandLineSize: number): number;
   startLinux(): void;
-  /** The exit code that goes with EXIT_DEBUG. */
-  debugExitCode(): number;
 }
 
 /** Constants that the engine exports by name: addresses, capacities, codes. */
@@ -34,6 +38,7 @@ const CONSTANTS = [
   "SERIAL_OUT_CAPACITY",
   "SERIAL_IN_AT",
   "SERIAL_IN_CAPACITY",
+  "DRIVE_DISK",
   "BLOCK_RING_AT",
   "BLOCK_SLOTS",
   "BLOCK_SLOTS_AT",
@@ -151,10 +156,6 @@ export class MachineEngine {
     return deadline === NEVER ? Infinity : Number(deadline);
   }
 
-  get debugExitCode(): number {
-    return this.exports.debugExitCode();
-  }
-
   /** Processors and chips come up; the disks are attached by now. */
   powerOn(): void {
     this.exports.powerOn(this.options.ramBytes, this.options.vcpus);
@@ -165,8 +166,15 @@ export class MachineEngine {
     this.exports.resetMachine();
   }
 
+  /** Puts a disk of `sectors` on the IDE connector `place`. */
   attachDisk(place: number, sectors: number): void {
-    this.exports.attachDisk(place, sectors >>> 0, Math.floor(sectors / 2 ** 32));
+    this.exports.attachDrive(
+      place,
+      this.constants.DRIVE_DISK,
+      sectors >>> 0,
+      Math.floor(sectors / 2 ** 32),
+      0,
+    );
   }
 
   completeBlock(slot: number, succeeded: boolean): void {
