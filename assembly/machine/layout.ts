@@ -14,6 +14,8 @@ export const PAGE_SIZE: usize = 4096;
 
 export const CPU_AT: usize = 0x40000;
 export const CPU_SIZE: usize = 0x800; // registers and control state, cpu/state.ts
+/** The end of that: two vector operands of the running instruction, where they must be addressed by element. */
+export const VECTOR_SCRATCH_AT: usize = CPU_AT + CPU_SIZE - 32;
 export const X87_AT: usize = CPU_AT + CPU_SIZE;
 export const X87_SIZE: usize = 0x100; // eight registers of 16 bytes, then the control words, cpu/x87-state.ts
 export const VECTORS_AT: usize = X87_AT + X87_SIZE;

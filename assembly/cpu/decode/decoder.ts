@@ -1,9 +1,11 @@
 // Bytes → Insn: prefixes, opcode maps, operands, immediates (SDM 2A chapter 2).
 import {
+  BYTE_SOURCE,
   COLUMN_66,
   COLUMN_F2,
   COLUMN_F3,
   COLUMN_NONE,
+  DI_OPERAND,
   GROUP as SSE_GROUP,
   IMM8,
   MEM_ONLY,
@@ -21,6 +23,7 @@ import {
   MODE_CODE32,
   MODE_CODE64,
   MODE_FLAT,
+  REG_RDI,
   REG_RIP_BASE,
   REG_ZERO,
   SS,
@@ -331,8 +334,14 @@ function decodeVector(i: Insn, map: u32, opcode: u32): bool {
   if ((row & MEM_ONLY && isRegister) || (row & REG_ONLY && !isRegister)) return undefined(i);
   i.op = <u16>(row & 0xfff);
   i.dst = <u8>(((modrm >> 3) & 7) | ((rex & REX_R) << 1));
-  if (isRegister) i.src = <u8>((modrm & 7) | ((rex & 1) << 3));
-  else {
+  if (isRegister) {
+    const number = (modrm & 7) | ((rex & 1) << 3);
+    i.src = row & BYTE_SOURCE ? registerOffset(number, 0) : <u8>number;
+    if (row & DI_OPERAND) {
+      i.base = <u8>REG_RDI;
+      i.seg = segmentFor(i.address, segmentOverride, false);
+    }
+  } else {
     i.form = <u8>SRC_MEMORY;
     decodeMemory(i, modrm, rex, segmentOverride);
   }

@@ -1,9 +1,9 @@
 // Opcode rows of MMX, SSE … SSE4.2, AES, PCLMULQDQ, SHA, CRC32 and ADX (SDM 2D tables ): a column for
 // each mandatory prefix. UNPCKLPS is PUNPCKLDQ by another name, MOVAPS is MOVDQA, and so on: bits have no type.
 //
-//  31            17   16     15     14    13    12 11                                    0
-//  ├ 0 ─────────────┼─no───┼─group┼─reg─┼─mem─┼─imm┼ operation (decode/operations-sse.ts) ┤
-//                    ModRM          only  only   8
+//  31     19  18   17     16     15     14    13    12 11                                    0
+//  ├ 0 ─────┼─DI─┼─byte─┼─no───┼─group┼─reg─┼─mem─┼─imm┼ operation (decode/operations-sse.ts) ┤
+//                        ModRM         only  only   8
 import * as op from "./operations-sse";
 
 /** An 8-bit immediate follows. */
@@ -16,6 +16,11 @@ export const REG_ONLY: u32 = 1 << 14;
 export const GROUP: u32 = 1 << 15;
 /** The instruction has no ModRM byte (op.EMMS). */
 export const NO_MODRM: u32 = 1 << 16;
+
+/** ModRM.rm, where it names a register, names a byte register (CRC32). */
+export const BYTE_SOURCE: u32 = 1 << 17;
+/** The memory operand is at DS:rDI besides (MASKMOVDQU). */
+export const DI_OPERAND: u32 = 1 << 18;
 
 const MMX: u32 = op.MMX_FORM;
 
@@ -148,7 +153,7 @@ const INTEGERS = memory.data<u32>([
   /* f4 */ MMX | op.PMULUDQ, op.PMULUDQ, 0, 0,
   /* f5 */ MMX | op.PMADDWD, op.PMADDWD, 0, 0,
   /* f6 */ MMX | op.PSADBW, op.PSADBW, 0, 0,
-  /* f7 */ MMX | op.MASKMOVDQU | REG_ONLY, op.MASKMOVDQU | REG_ONLY, 0, 0,
+  /* f7 */ MMX | op.MASKMOVDQU | REG_ONLY | DI_OPERAND, op.MASKMOVDQU | REG_ONLY | DI_OPERAND, 0, 0,
   /* f8 */ MMX | op.PSUBB, op.PSUBB, 0, 0,
   /* f9 */ MMX | op.PSUBW, op.PSUBW, 0, 0,
   /* fa */ MMX | op.PSUBD, op.PSUBD, 0, 0,
@@ -256,7 +261,7 @@ function row38(column: u32, opcode: u32): u32 {
   }
   if (opcode >= 0xc8 && opcode <= 0xcd) return column == COLUMN_NONE ? rowSha(opcode) : 0;
   if (opcode >= 0xdb && opcode <= 0xdf) return column == COLUMN_66 ? rowAes(opcode) : 0;
-  if (opcode == 0xf0 && column == COLUMN_F2) return op.CRC32_BYTE;
+  if (opcode == 0xf0 && column == COLUMN_F2) return op.CRC32_BYTE | BYTE_SOURCE;
   if (opcode == 0xf1 && column == COLUMN_F2) return op.CRC32;
   if (opcode == 0xf6 && column == COLUMN_66) return op.ADCX;
   if (opcode == 0xf6 && column == COLUMN_F3) return op.ADOX;
