@@ -1,0 +1,24 @@
+// Where the ACPI tables lie: FACS first, as it must lie on 64 bytes, then the rest, in the RAM that the memory map
+// reserves; the RSDP in the BIOS segment, where operating systems search for it.
+import { usableTop } from "../memory-map";
+import { writeDsdt } from "./dsdt";
+import { writeFacs, writeFadt } from "./fadt";
+import { writeMadt } from "./madt";
+import { writeRsdp } from "./rsdp";
+import { beginTable, endTable, position, putDword, seek } from "./table";
+
+const RSDP: u32 = 0xf_59d0;
+
+export function writeAcpiTables(): void {
+  seek(usableTop());
+  const facs = writeFacs();
+  const dsdt = writeDsdt();
+  const fadt = writeFadt(facs, dsdt);
+  const madt = writeMadt();
+  const rsdt = position();
+  beginTable("RSDT", 1);
+  putDword(fadt);
+  putDword(madt);
+  endTable(rsdt);
+  writeRsdp(RSDP, rsdt);
+}

@@ -1,0 +1,66 @@
+// What firmware does before it boots anything: chips programmed, PCI placed, interrupts routed, tables written.
+// It speaks to the chips through their ports, as firmware in a ROM would, wherever that is no longer.
+import { portWrite } from "../devices/bus";
+import { shadowAsFirmware } from "../devices/i440fx";
+import { PCI_BAR0, PCI_COMMAND, COMMAND_IO, COMMAND_MEMORY } from "../devices/pci";
+import { enableIdeAsFirmware, routeAsFirmware } from "../devices/piix3";
+import { placeAsFirmware } from "../devices/piix4-pm";
+import { hostBridge, ideFunction, isaBridge, lapic, pmFunction } from "../machine/board";
+import { RAM_AT } from "../machine/layout";
+import { rewire } from "../machine/wiring";
+import { writeAcpiTables } from "./acpi/tables";
+import { EBDA } from "./memory-map";
+
+/** Where the PM registers and the IDE bus master are placed; the FADT tells the former. */
+export const PM_BASE: u32 = 0x600;
+const BUS_MASTER_BASE: u32 = 0xc000;
+const COMMAND_SERR: u32 = 1 << 8;
+
+const BDA: usize = RAM_AT + 0x400;
+
+export function powerOnSelfTest(): void {
+  initialisePic(0x20, 0x08, 1 << 2, 0xb8);
+  initialisePic(0xa0, 0x70, 2, 0x8e);
+  // Counter 0: 18.2 interrupts a second.
+  portWrite(0x43, 1, 0x34);
+  portWrite(0x40, 1, 0);
+  portWrite(0x40, 1, 0);
+  portWrite(0x4d1, 1, 0x0c); // PCI's IRQs 10 and 11 are levels
+  lapic(0).wireAsFirmware();
+  placePci();
+  fillBiosData();
+  writeAcpiTables();
+}
+
+/** ICW1 … ICW4 and the mask. */
+function initialisePic(port: u32, vectors: u32, cascade: u32, mask: u32): void {
+  portWrite(port, 1, 0x11);
+  portWrite(port + 1, 1, vectors);
+  portWrite(port + 1, 1, cascade);
+  portWrite(port + 1, 1, 1);
+  portWrite(port + 1, 1, mask);
+}
+
+function placePci(): void {
+  const command = COMMAND_IO | COMMAND_MEMORY | COMMAND_SERR;
+  hostBridge.set<u16>(PCI_COMMAND, command);
+  shadowAsFirmware(hostBridge);
+  routeAsFirmware(isaBridge);
+  ideFunction.set<u16>(PCI_COMMAND, command);
+  ideFunction.set<u32>(PCI_BAR0 + 4 * 4, BUS_MASTER_BASE | 1);
+  enableIdeAsFirmware(ideFunction);
+  pmFunction.set<u16>(PCI_COMMAND, command);
+  placeAsFirmware(pmFunction, PM_BASE);
+  rewire(hostBridge);
+  rewire(isaBridge);
+  rewire(ideFunction);
+  rewire(pmFunction);
+}
+
+/** The BIOS data area, as far as operating systems look into it. */
+function fillBiosData(): void {
+  store<u16>(BDA, 0x3f8); // COM1
+  store<u16>(BDA, EBDA >> 4, 0x0e);
+  store<u16>(BDA, 639, 0x13); // KiB of conventional memory
+  store<u8>(RAM_AT + <usize>EBDA, 1); // size of the EBDA in KiB
+}
