@@ -9,7 +9,8 @@
 import { enterFlatProtectedMode } from "../cpu/modes";
 import { cpu } from "../cpu/state";
 import { BOARD_AT, RAM_AT } from "../machine/layout";
-import { physicalMap } from "../memory/physical";
+import { usableTop, writeMemoryMap } from "./memory-map";
+import { powerOnSelfTest } from "./post";
 
 /** How a plan came out. */
 export const LINUX_OK: u32 = 0;
@@ -33,7 +34,7 @@ class LinuxPlan {
   entry: u32;
 }
 
-const PLAN_AT: usize = BOARD_AT + 0x100;
+const PLAN_AT: usize = BOARD_AT + 0xc0;
 const plan = changetype<LinuxPlan>(PLAN_AT);
 export const LINUX_KERNEL_OFFSET: usize = PLAN_AT + offsetof<LinuxPlan>("kernelOffset");
 export const LINUX_KERNEL_TO: usize = PLAN_AT + offsetof<LinuxPlan>("kernelTo");
@@ -77,11 +78,7 @@ const COMMAND_LINE_OLD_MAX: u32 = 255;
 const ALT_MEM_K: usize = 0x1e0;
 const E820_ENTRIES: usize = 0x1e8;
 const E820_TABLE: usize = 0x2d0;
-const E820_RAM: u32 = 1;
-const E820_RESERVED: u32 = 2;
 
-/** The firmware's tables lie in the last 128 KiB of RAM. */
-const RESERVED_TOP: u32 = 0x20000;
 const MIB: u32 = 0x100000;
 
 function header<T>(offset: usize): T {
@@ -106,7 +103,7 @@ export function planLinux(kernelSize: u32, initrdSize: u32, commandLineSize: u32
   if (commandLineSize > min(longest, BOOT_PARAMETERS - 1)) return LINUX_COMMAND_LINE_TOO_LONG;
 
   const end = kernelEnd(version, kernelSize - plan.kernelOffset);
-  const top = min(<u64>header<u32>(INITRD_ADDR_MAX) + 1, <u64>physicalMap.ramSize - RESERVED_TOP);
+  const top = min(<u64>header<u32>(INITRD_ADDR_MAX) + 1, <u64>usableTop());
   if (end + initrdSize > top) return LINUX_NO_ROOM;
   plan.initrdTo = (<u32>top - initrdSize) & ~(PAGE - 1);
   if (<u64>plan.initrdTo < end) return LINUX_NO_ROOM;
@@ -133,28 +130,13 @@ function writeBootParameters(initrdSize: u32): void {
     store<u32>(at + RAMDISK_IMAGE, plan.initrdTo);
     store<u32>(at + RAMDISK_SIZE, initrdSize);
   }
-  const top = physicalMap.ramSize - RESERVED_TOP;
-  store<u32>(at + ALT_MEM_K, (top - MIB) >> 10);
-  addRange(at, 0, 0x9fc00, E820_RAM);
-  addRange(at, 0x9fc00, 0x400, E820_RESERVED); // extended BIOS data area
-  addRange(at, 0xf0000, 0x10000, E820_RESERVED); // BIOS
-  addRange(at, MIB, top - MIB, E820_RAM);
-  addRange(at, top, RESERVED_TOP, E820_RESERVED);
-  addRange(at, 0xfffc0000, 0x40000, E820_RESERVED); // firmware ROM
+  store<u32>(at + ALT_MEM_K, (usableTop() - MIB) >> 10);
+  store<u8>(at + E820_ENTRIES, <u8>writeMemoryMap(at + E820_TABLE));
 }
 
-/** One entry of the E820 table: address, length, type, 20 bytes. */
-function addRange(at: usize, start: u64, length: u64, type: u32): void {
-  const count = <usize>load<u8>(at + E820_ENTRIES);
-  const entry = at + E820_TABLE + count * 20;
-  store<u64>(entry, start);
-  store<u64>(entry + 8, length);
-  store<u32>(entry + 16, type);
-  store<u8>(at + E820_ENTRIES, <u8>(count + 1));
-}
-
-/** Enters the kernel: flat protected mode, paging and interrupts off, RSI at the boot parameters. */
+/** Plays firmware, then enters the kernel: flat protected mode, paging and interrupts off, RSI at the boot parameters. */
 export function startLinux(): void {
+  powerOnSelfTest();
   // __BOOT_CS (10h) and __BOOT_DS (18h): flat, 4 GiB, accessed.
   const gdt: usize = RAM_AT + <usize>BOOT_GDT;
   memory.fill(gdt, 0, 16);

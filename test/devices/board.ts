@@ -6,6 +6,7 @@ interface ChipExports {
   assemble(ramBytes: number, vcpus: number, epochSeconds: number): void;
   attachDrive(index: number, kind: number, low: number, high: number, readOnly: number): void;
   resetChips(): void;
+  powerOnSelfTest(): void;
   setTime(nanoseconds: number): void;
   advanceChips(now: bigint): void;
   nextDeadline(now: bigint): bigint;
