@@ -29,10 +29,11 @@ export const FOUND: u32 = 6;
 @unmanaged
 export class Exchange {
   step: u32;
-  /** A `Failure` or a `Finding`, and the two numbers that its sentence names. */
+  /** A `Failure` or a `Finding`, and the numbers that its sentence names. */
   reason: u32;
   first: u64;
   second: u64;
+  third: u64;
   transferOffset: u64;
   transferAddress: u32;
   transferLength: u32;
@@ -62,9 +63,10 @@ export function fail(reason: u32, first: u64 = 0, second: u64 = 0): usize {
 }
 
 /** Reports `reason` with its numbers and comes back. */
-export function found(reason: u32, first: u64, second: u64): u32 {
+export function found(reason: u32, first: u64, second: u64 = 0, third: u64 = 0): u32 {
   exchange.reason = reason;
   exchange.first = first;
   exchange.second = second;
+  exchange.third = third;
   return FOUND;
 }

@@ -1,19 +1,22 @@
 // The way out of the block engine: everything that the host may call.
 import { inflate } from "../codecs/inflate";
 import { createBlank } from "../qcow2/create";
+import * as checking from "../qcow2/check";
 import * as flush from "../qcow2/flush";
 import * as header from "../qcow2/header";
 import { image } from "../qcow2/image";
 import { openTables as loadTables } from "../qcow2/open";
 import * as plan from "../qcow2/plan";
 import * as refcount from "../qcow2/refcount";
+import * as snapshots from "../qcow2/snapshots";
 import * as sizing from "../qcow2/resize";
 import { dropLoading } from "../qcow2/table-cache";
 import * as writing from "../qcow2/write";
-import { exchange } from "./exchange";
+import { DONE, exchange } from "./exchange";
 import {
   ensureMemory,
   HEADER_AT as HEADER,
+  L1_AT as L1,
   PACKED_AT as PACKED,
   UNPACKED_AT as UNPACKED,
   WORK_AT as WORK,
@@ -22,6 +25,7 @@ import * as zeros from "./zeros";
 
 // Where the host puts and finds bytes.
 export const HEADER_AT: usize = HEADER;
+export const L1_AT: usize = L1;
 export const PACKED_AT: usize = PACKED;
 export const UNPACKED_AT: usize = UNPACKED;
 export const WORK_AT: usize = WORK;
@@ -59,6 +63,10 @@ export function reasonFirst(): u64 {
 }
 export function reasonSecond(): u64 {
   return exchange.second;
+}
+
+export function reasonThird(): u64 {
+  return exchange.third;
 }
 
 // Opening and making.
@@ -178,6 +186,78 @@ export function abandon(): void {
   dropLoading();
   writing.abandon();
   sizing.resetResize();
+  snapshots.resetWalk();
+  checking.resetCheck();
+}
+
+// Snapshots: the host lays out tables, the engine counts.
+export function referenceTree(active: bool, offset: f64, entries: u32, act: u32): u32 {
+  return snapshots.referenceTree(active, <u64>offset, entries, act);
+}
+/** Exactly `clusters` adjacent clusters: extent offset. */
+export function allocateRange(clusters: u32): u32 {
+  exchange.step = DONE;
+  exchange.extentOffset = refcount.allocate(clusters, true);
+  return exchange.step;
+}
+/** Drops one reference of each cluster of a range that no table on disk names any more. */
+export function dropRange(offset: f64, clusters: u32): u32 {
+  return writing.cancelWrite(<u64>offset, clusters);
+}
+/** Names the snapshot table in the header's bytes; the host stores them. */
+export function setSnapshots(count: u32, offset: f64): void {
+  image.snapshotCount = count;
+  image.snapshotsOffset = <u64>offset;
+  header.storeHeader();
+}
+/** Names another active L1 table in the header's bytes; the host stores them and loads the table. */
+export function setActive(size: f64, offset: f64, entries: u32): void {
+  image.size = <u64>size;
+  image.l1Offset = <u64>offset;
+  image.l1Size = entries;
+  header.storeHeader();
+}
+
+// Checking and repairing.
+export function startCheck(fileSize: f64): u32 {
+  return checking.startCheck(<u64>fileSize);
+}
+export function countRange(offset: f64, length: f64): u32 {
+  return checking.countRange(<u64>offset, <u64>length);
+}
+export function countTables(): u32 {
+  return checking.countTables();
+}
+export function countTree(active: bool, offset: f64, entries: u32): u32 {
+  return checking.countTree(active, <u64>offset, entries);
+}
+export function dropBadBlocks(): void {
+  checking.dropBadBlocks();
+}
+export function compareCounts(repair: u32): u32 {
+  return checking.compareCounts(repair);
+}
+export function compareCopied(repair: bool): u32 {
+  return checking.compareCopied(repair);
+}
+export function allocatedClusters(): f64 {
+  return <f64>checking.allocatedClusters;
+}
+export function packedClusters(): f64 {
+  return <f64>checking.packedClusters;
+}
+export function fragmentedClusters(): f64 {
+  return <f64>checking.fragmentedClusters;
+}
+export function endOffset(): f64 {
+  return <f64>checking.endOffset;
+}
+/** Sets the feature bits, to be stored by `setBacking`'s header or by the host. */
+export function setFeatures(incompatible: u32, compatible: u32, autoclear: u32): void {
+  image.incompatible = (image.incompatible & 0xffff_ffff_0000_0000) | incompatible;
+  image.compatible = (image.compatible & 0xffff_ffff_0000_0000) | compatible;
+  image.autoclear = autoclear;
+  header.storeHeader();
 }
 
 // Bytes in memory.

@@ -160,6 +160,35 @@ function createBlock(range: u64, cluster: u64): bool {
   return true;
 }
 
+/** Forgets the block that entry `index` names: it cannot be one. */
+export function clearTableEntry(index: u32): void {
+  setTableEntry(index, 0);
+}
+
+/** Sets the count of `cluster` to what was found to be right, with a new block at the file's end if there is none. */
+export function repairCount(cluster: u64, right: u64): bool {
+  if (right > maxCount()) return fail(Failure.REFCOUNT_FULL, cluster << image.clusterBits) != 0;
+  let block = blockOf(cluster);
+  if (block == 0) return false;
+  if (block == ABSENT) {
+    // Counts are not to be trusted yet, so "free" is what lies past everything.
+    const range = cluster >> image.blockBits;
+    const place = image.endCluster;
+    const placeBlock = place >> image.blockBits;
+    if (
+      !createBlock(
+        range,
+        placeBlock == range || tableEntry(placeBlock) != 0 ? place : placeBlock << image.blockBits,
+      )
+    )
+      return false;
+    block = blockOf(cluster);
+    if (block == 0) return false;
+  }
+  setCountIn(block, indexInBlock(cluster), right);
+  return true;
+}
+
 /** Makes cluster `at` the first block of a blank image, counting itself and all clusters before `end` as used. */
 export function adoptBlock(at: u64, end: u32): void {
   const block = newTable(at << image.clusterBits, REFCOUNT_BLOCK);

@@ -18,6 +18,10 @@ export class MemorySource implements BlockSource {
     return this.bytes.subarray(0, this.length);
   }
 
+  async allocated(): Promise<number> {
+    return this.length;
+  }
+
   async read(into: Uint8Array, offset: number): Promise<void> {
     const part = this.content.subarray(offset, offset + into.length);
     into.set(part);

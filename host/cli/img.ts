@@ -6,9 +6,11 @@ import { IMG_HELP } from "./img/help.ts";
 type Command = (argv: string[]) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  check: async () => (await import("./img/check.ts")).check,
   convert: async () => (await import("./img/convert.ts")).convert,
   create: async () => (await import("./img/create.ts")).create,
   info: async () => (await import("./img/info.ts")).info,
+  snapshot: async () => (await import("./img/snapshot.ts")).snapshot,
 };
 
 /** Exit codes other than 1 for "could not be done at all". */

@@ -5,6 +5,7 @@
 import type { BlockSource } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
+import { checkImage } from "./check.ts";
 import { type BlockExports, Engine, nothing } from "./engine.ts";
 import type { DiskImage, Extent } from "./image.ts";
 import { type Extensions, layExtensions, parseExtensions } from "./qcow2-header.ts";
@@ -17,6 +18,10 @@ const Feature = { dirty: 1, corrupt: 2, externalData: 4, compression: 8, extende
 const LAZY_REFCOUNTS = 1;
 const Encryption = { none: 0, aes: 1, luks: 2 } as const;
 const ZSTD = 1;
+
+/** Autoclear bit: the external data file is a valid raw image by itself. */
+const RAW_EXTERNAL = 2;
+const AUTOCLEAR_FIELD = 88;
 
 /** A partly written cluster up to this size goes to the file as one write, old content around the new. */
 const WHOLE_WRITE_LIMIT = 256 * 1024;
@@ -97,7 +102,9 @@ export class Qcow2Image implements DiskImage {
     if (core.incompatible() & Feature.corrupt && !options.readOnly && !options.tolerant)
       throw new UserError("qcow2: Image is corrupt; cannot be opened read/write", "EACCES");
     await engine.run(() => core.openTables(file.size), nothing);
-    return new Qcow2Image(name, file, engine, extensions, backingName, options.readOnly);
+    const image = new Qcow2Image(name, file, engine, extensions, backingName, options.readOnly);
+    if (!options.readOnly && !options.tolerant) await image.prepareWriting();
+    return image;
   }
 
   get size(): number {
@@ -177,6 +184,18 @@ export class Qcow2Image implements DiskImage {
       await this.dataFile?.close();
       await this.backing?.close();
     }
+  }
+
+  /** What the first writer owes: autoclear bits vouch for what it does not maintain, a dirty image's counts are stale. */
+  private async prepareWriting(): Promise<void> {
+    const { core } = this.engine;
+    const keep = this.hasExternalData ? RAW_EXTERNAL : 0;
+    if (core.autoclear() & ~keep) {
+      core.setFeatures(core.incompatible(), core.compatible(), core.autoclear() & keep);
+      await this.storeFields(AUTOCLEAR_FIELD, 8);
+      await this.file.flush!();
+    }
+    if (this.dirty) await checkImage(this, "all");
   }
 
   private get data(): BlockSource {
@@ -356,13 +375,27 @@ export class Qcow2Image implements DiskImage {
   }
 
   private async setSize(size: number): Promise<void> {
-    const release = await this.ranges.acquire(0, Infinity, true);
-    try {
+    if (size < this.size)
+      await this.zeroGuest(this.clusterEnd(size), this.size - this.clusterEnd(size), true);
+    await this.alone(async () => {
       await this.engine.run((core) => core.resize(size), nothing);
       await this.flushAll();
+    });
+  }
+
+  /** Keeps every request out while `action` changes the image as a whole. */
+  async alone<T>(action: () => Promise<T>): Promise<T> {
+    const release = await this.ranges.acquire(0, Infinity, true);
+    try {
+      return await action();
     } finally {
       release();
     }
+  }
+
+  /** Writes bytes of the header that the engine has changed: what one write carries changes as one. */
+  async storeFields(at: number, length: number): Promise<void> {
+    await this.file.write!(this.engine.view((this.engine.core.HEADER_AT.value as number) + at, length), at);
   }
 
   /** Writes the header's cluster anew: after a change of names, extensions or feature bits. */

@@ -3,13 +3,16 @@ import { UserError } from "../../core/errors.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { openImage, resolveBacking } from "../../image/open.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
+import { readSnapshots, type Snapshot } from "../../image/qcow2-snapshots.ts";
 import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, oneName, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
 import { humanSize } from "./size.ts";
+import { snapshotList } from "./snapshot.ts";
 
 /** The facts in the order that the JSON prints them. */
 interface Info {
+  snapshots?: object[];
   "virtual-size": number;
   filename: string;
   "cluster-size"?: number;
@@ -33,13 +36,22 @@ export async function info(argv: string[]): Promise<number> {
   const json = wantsJson(parsed);
   const chain = has(parsed, "backing-chain");
   const infos = await collect(oneName(parsed), last(parsed, "f"), chain);
-  if (json) process.stdout.write(`${toJson(chain ? infos : infos[0])}\n`);
+  if (json) process.stdout.write(`${toJson(chain ? infos.map(({ facts }) => facts) : infos[0]!.facts)}\n`);
   else process.stdout.write(infos.map(human).join("\n"));
   return 0;
 }
 
-async function collect(name: string, format: string | undefined, chain: boolean): Promise<Info[]> {
-  const infos: Info[] = [];
+interface Described {
+  facts: Info;
+  snapshots: Snapshot[];
+}
+
+async function snapshotsOf(image: DiskImage): Promise<Snapshot[]> {
+  return image instanceof Qcow2Image ? (await readSnapshots(image)).list : [];
+}
+
+async function collect(name: string, format: string | undefined, chain: boolean): Promise<Described[]> {
+  const infos: Described[] = [];
   const seen = new Set<string>();
   let next: { name: string; format: string | undefined } | undefined = { name, format };
   while (next) {
@@ -48,8 +60,9 @@ async function collect(name: string, format: string | undefined, chain: boolean)
     seen.add(identity);
     const image = await openImage(node, next.name, { format: next.format, chain: false });
     try {
-      const facts = await describe(next.name, image);
-      infos.push(facts);
+      const snapshots = await snapshotsOf(image);
+      const facts = await describe(next.name, image, snapshots);
+      infos.push({ facts, snapshots });
       const backing = facts["full-backing-filename"];
       next = chain && backing ? { name: backing, format: facts["backing-filename-format"] } : undefined;
     } finally {
@@ -59,12 +72,13 @@ async function collect(name: string, format: string | undefined, chain: boolean)
   return infos;
 }
 
-async function describe(name: string, image: DiskImage): Promise<Info> {
+async function describe(name: string, image: DiskImage, snapshots: readonly Snapshot[]): Promise<Info> {
   const actual = await image.allocated();
   const qcow2 = image instanceof Qcow2Image ? image : undefined;
   const backing = qcow2?.backingName;
   const backingFormat = qcow2?.extensions.backingFormat;
   return {
+    ...(snapshots.length ? { snapshots: snapshots.map(snapshotFacts) } : {}),
     ...(backing && backingFormat ? { "backing-filename-format": backingFormat } : {}),
     "virtual-size": image.size,
     filename: name,
@@ -77,6 +91,20 @@ async function describe(name: string, image: DiskImage): Promise<Info> {
       : {}),
     ...(qcow2?.encryption ? { encrypted: true } : {}),
     "dirty-flag": qcow2?.dirty ?? false,
+  };
+}
+
+function snapshotFacts(snapshot: Snapshot): object {
+  const second = 1_000_000_000n;
+  return {
+    ...(snapshot.icount === undefined ? {} : { icount: Number(snapshot.icount) }),
+    "vm-clock-nsec": Number(snapshot.clockNanoseconds % second),
+    name: snapshot.name,
+    "date-sec": snapshot.seconds,
+    "date-nsec": snapshot.nanoseconds,
+    "vm-clock-sec": Number(snapshot.clockNanoseconds / second),
+    id: snapshot.id,
+    "vm-state-size": snapshot.vmStateSize,
   };
 }
 
@@ -98,7 +126,7 @@ function specific(image: Qcow2Image): Record<string, unknown> {
   };
 }
 
-function human(info: Info): string {
+function human({ facts: info, snapshots }: Described): string {
   const lines = [
     `image: ${info.filename}`,
     `file format: ${info.format}`,
@@ -112,6 +140,7 @@ function human(info: Info): string {
   const full = info["full-backing-filename"];
   if (backing) lines.push(`backing file: ${backing}${full === backing ? "" : ` (actual path: ${full})`}`);
   if (info["backing-filename-format"]) lines.push(`backing file format: ${info["backing-filename-format"]}`);
+  if (snapshots.length) lines.push(snapshotList(snapshots).trimEnd());
   const details = info["format-specific"];
   if (details) lines.push("Format specific information:", ...nested(details.data, "    "));
   return lines.join("\n") + "\n";

@@ -1,0 +1,113 @@
+// img check: findings on stderr as they come, the sum on stdout, the verdict as exit code.
+import { UserError } from "../../core/errors.ts";
+import { checkImage, type CheckResult, type Repair } from "../../image/check.ts";
+import { openImage } from "../../image/open.ts";
+import { Qcow2Image } from "../../image/qcow2.ts";
+import { node } from "../../runtimes/node.ts";
+import { getopt, has, last, oneName, UsageError, wantsJson } from "./getopt.ts";
+import { toJson } from "./json.ts";
+
+const Exit = { sound: 0, notDone: 1, corrupt: 2, leaks: 3, unsupported: 63 } as const;
+
+export async function check(argv: string[]): Promise<number> {
+  const parsed = getopt(argv, "hf:qr:T:U", {
+    output: "output:",
+    repair: "r",
+    format: "f",
+    "force-share": "U",
+  });
+  const json = wantsJson(parsed);
+  const name = oneName(parsed);
+  const repair = last(parsed, "r") ?? "none";
+  if (repair !== "none" && repair !== "leaks" && repair !== "all")
+    throw new UsageError(`Unknown option value for -r (expecting 'leaks' or 'all'): ${repair}`);
+  const image = await openImage(node, name, {
+    format: last(parsed, "f"),
+    readOnly: repair === "none",
+    tolerant: true,
+  });
+  try {
+    if (!(image instanceof Qcow2Image)) {
+      process.stderr.write("wasmqemu img: This image format does not support checks\n");
+      return Exit.unsupported;
+    }
+    return await checkQcow2(image, name, repair, json, has(parsed, "q"));
+  } finally {
+    await image.close();
+  }
+}
+
+async function checkQcow2(
+  image: Qcow2Image,
+  name: string,
+  repair: Repair,
+  json: boolean,
+  quiet: boolean,
+): Promise<number> {
+  const say = (text: string): void => void (quiet || process.stdout.write(text));
+  const onFinding = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+  let result: CheckResult;
+  try {
+    result = await checkImage(image, repair, onFinding);
+    const { leaksFixed, corruptionsFixed } = result;
+    if (leaksFixed || corruptionsFixed) {
+      if (!json)
+        say(
+          "The following inconsistencies were found and repaired:\n\n" +
+            `    ${leaksFixed} leaked clusters\n    ${corruptionsFixed} corruptions\n\n` +
+            "Double checking the fixed image now...\n",
+        );
+      result = { ...(await checkImage(image, "none", onFinding)), leaksFixed, corruptionsFixed };
+    }
+  } catch (error) {
+    if (error instanceof UserError) throw new UserError(`Check failed: ${error.message}`, error.code);
+    throw error;
+  }
+  say(json ? `${toJson(asJson(name, result))}\n` : summary(result));
+  if (result.corruptions) return Exit.corrupt;
+  return result.leaks ? Exit.leaks : Exit.sound;
+}
+
+function summary(result: CheckResult): string {
+  const parts: string[] = [];
+  const { corruptions, leaks, allocatedClusters, totalClusters } = result;
+  if (!corruptions && !leaks) parts.push("No errors were found on the image.\n");
+  if (corruptions)
+    parts.push(
+      `\n${corruptions} errors were found on the image.\n` +
+        "Data may be corrupted, or further writes to the image may corrupt it.\n",
+    );
+  if (leaks)
+    parts.push(
+      `\n${leaks} leaked clusters were found on the image.\n` +
+        "This means waste of disk space, but no harm to data.\n",
+    );
+  const percent = (part: number, whole: number): string => ((part / whole) * 100).toFixed(2);
+  if (allocatedClusters && totalClusters)
+    parts.push(
+      `${allocatedClusters}/${totalClusters} = ${percent(allocatedClusters, totalClusters)}% allocated, ` +
+        `${percent(result.fragmentedClusters, allocatedClusters)}% fragmented, ` +
+        `${percent(result.compressedClusters, allocatedClusters)}% compressed clusters\n`,
+    );
+  parts.push(`Image end offset: ${result.imageEndOffset}\n`);
+  return parts.join("");
+}
+
+/** Keys in qemu-img's order; counts of nothing are left out. */
+function asJson(filename: string, result: CheckResult): object {
+  const some = (key: string, value: number): object => (value ? { [key]: value } : {});
+  return {
+    "image-end-offset": result.imageEndOffset,
+    ...some("compressed-clusters", result.compressedClusters),
+    "total-clusters": result.totalClusters,
+    ...some("corruptions", result.corruptions),
+    ...some("corruptions-fixed", result.corruptionsFixed),
+    "check-errors": 0,
+    ...some("leaks", result.leaks),
+    ...some("leaks-fixed", result.leaksFixed),
+    ...some("allocated-clusters", result.allocatedClusters),
+    filename,
+    format: "qcow2",
+    ...some("fragmented-clusters", result.fragmentedClusters),
+  };
+}

@@ -1,0 +1,145 @@
+// Checks a qcow2 image, and repairs what can be: counts from what refers to what, COPIED from the counts.
+import { UserError } from "../core/errors.ts";
+import { FINDINGS } from "./check-findings.ts";
+import { type BlockExports, Step } from "./engine.ts";
+import type { Qcow2Image } from "./qcow2.ts";
+import { readSnapshots } from "./qcow2-snapshots.ts";
+
+export type Repair = "none" | "leaks" | "all";
+const LEVEL: Readonly<Record<Repair, number>> = { none: 0, leaks: 1, all: 2 };
+
+const DIRTY = 1;
+const CORRUPT = 2;
+/** Tables of bitmaps: directory entries, whose own tables name their data. */
+const BITMAP_ENTRY = 24;
+
+export interface CheckResult {
+  corruptions: number;
+  leaks: number;
+  corruptionsFixed: number;
+  leaksFixed: number;
+  totalClusters: number;
+  allocatedClusters: number;
+  fragmentedClusters: number;
+  compressedClusters: number;
+  imageEndOffset: number;
+}
+
+/** `onFinding` gets each sentence as it is found. */
+export async function checkImage(
+  image: Qcow2Image,
+  repair: Repair = "none",
+  onFinding: (sentence: string) => void = () => {},
+): Promise<CheckResult> {
+  return image.alone(async () => {
+    const result = await checkOnce(image, repair, onFinding);
+    if (repair === "none") return result;
+    await image.engine.flush();
+    const { core } = image.engine;
+    const flags = core.incompatible() & (DIRTY | CORRUPT);
+    if (flags && result.corruptions === 0) {
+      core.setFeatures(core.incompatible() & ~(DIRTY | CORRUPT), core.compatible(), core.autoclear());
+      await image.file.flush!();
+      await image.storeFields(72, 8);
+    }
+    await image.file.flush!();
+    return result;
+  });
+}
+
+async function checkOnce(
+  image: Qcow2Image,
+  repair: Repair,
+  onFinding: (sentence: string) => void,
+): Promise<CheckResult> {
+  const { engine } = image;
+  const { core } = engine;
+  const level = LEVEL[repair];
+  const found = { corruptions: 0, leaks: 0, corruptionsFixed: 0, leaksFixed: 0 };
+
+  const walk = async (verb: (core: BlockExports) => number): Promise<void> => {
+    for (let step: number = Step.found; step === Step.found;) {
+      const finding = await engine.run(
+        (exports) => (step = verb(exports)),
+        (exports) =>
+          [exports.reason(), exports.reasonFirst(), exports.reasonSecond(), exports.reasonThird()] as const,
+      );
+      if (step !== Step.found) return;
+      const [code, first, second, third] = finding;
+      const kind = FINDINGS[code]!;
+      const repaired = kind.repairedBy !== undefined && kind.repairedBy <= level;
+      onFinding(kind.text(first, second, third, repaired));
+      if (kind.leak) found[repaired ? "leaksFixed" : "leaks"]++;
+      else found[repaired ? "corruptionsFixed" : "corruptions"]++;
+    }
+  };
+
+  const snapshots = await readSnapshots(image);
+  await walk((exports) => exports.startCheck(image.file.size));
+  await walk((exports) => exports.countTables());
+  if (core.l1Size()) await walkRange(walk, core.l1Offset(), core.l1Size() * 8);
+  await walk((exports) => exports.countTree(true, 0, exports.l1Size()));
+  for (const { l1Offset, l1Size, id, name } of snapshots.list) {
+    if (l1Offset % image.clusterSize || l1Size > 2 ** 22) {
+      onFinding(
+        l1Size > 2 ** 22
+          ? `ERROR snapshot ${id} (${name}) l1_size=0x${l1Size.toString(16)}: L1 table is too large; snapshot table entry corrupted`
+          : `ERROR snapshot ${id} (${name}) l1_offset=0x${l1Offset.toString(16)}: L1 table is not cluster aligned; snapshot table entry corrupted`,
+      );
+      found.corruptions++;
+      continue;
+    }
+    await walkRange(walk, l1Offset, l1Size * 8);
+    await walk((exports) => exports.countTree(false, l1Offset, l1Size));
+  }
+  if (snapshots.length) await walkRange(walk, core.snapshotsOffset(), snapshots.length);
+  const { encryption } = image.extensions;
+  if (encryption) await walkRange(walk, encryption.offset, encryption.length);
+  await countBitmaps(image, walk);
+
+  if (repair === "all") core.dropBadBlocks();
+  await walk((exports) => exports.compareCounts(level));
+  await walk((exports) => exports.compareCopied(repair === "all"));
+  return {
+    ...found,
+    totalClusters: Math.ceil(image.size / image.clusterSize),
+    allocatedClusters: core.allocatedClusters(),
+    fragmentedClusters: core.fragmentedClusters(),
+    compressedClusters: core.packedClusters(),
+    imageEndOffset: core.endOffset(),
+  };
+}
+
+type Walk = (verb: (core: BlockExports) => number) => Promise<void>;
+
+/** One finding at most, so the verb must not be asked again. */
+async function walkRange(walk: Walk, offset: number, length: number): Promise<void> {
+  let asked = false;
+  await walk((exports) => (asked ? Step.done : ((asked = true), exports.countRange(offset, length))));
+}
+
+/** Directory, tables and data of persistent bitmaps, if the image vouches for them. */
+async function countBitmaps(image: Qcow2Image, walk: Walk): Promise<void> {
+  const { bitmaps } = image.extensions;
+  if (!bitmaps || !(image.engine.core.autoclear() & 1)) return;
+  if (bitmaps.size > 64 * 2 ** 20) throw new UserError("Bitmap directory too large", "EFBIG");
+  await walkRange(walk, bitmaps.offset, bitmaps.size);
+  const directory = new Uint8Array(bitmaps.size);
+  await image.file.read(directory, bitmaps.offset);
+  const view = new DataView(directory.buffer);
+  for (let at = 0, index = 0; index < bitmaps.count && at + BITMAP_ENTRY <= directory.length; index++) {
+    const tableOffset = Number(view.getBigUint64(at));
+    const entries = view.getUint32(at + 8);
+    if (entries > 2 ** 23)
+      throw new UserError(`Bitmap ${index} has a table of ${entries} entries: too large`, "EFBIG");
+    await walkRange(walk, tableOffset, entries * 8);
+    const table = new Uint8Array(entries * 8);
+    await image.file.read(table, tableOffset);
+    for (let entry = 0; entry < entries; entry++) {
+      const data = Number(new DataView(table.buffer).getBigUint64(entry * 8) & 0x00ff_ffff_ffff_fe00n);
+      if (data) await walkRange(walk, data, image.clusterSize);
+    }
+    const length = BITMAP_ENTRY + view.getUint32(at + 20) + view.getUint16(at + 18);
+    at += (length + 7) & ~7;
+  }
+}
