@@ -20,89 +20,89 @@ import {
 import { AF, CF, OF, cpu } from "../state";
 import { multiplyHigh } from "../wide";
 import { divideSigned, divideUnsigned, multiplyHighSigned } from "./wide-int";
-import { first, firstForWrite, linearAddress, reg, setFirst, setReg, source } from "./operand";
+import { linearAddress, Operand, reg, setReg } from "./operand";
 import { read } from "../../memory/access";
 
 export function add<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
-  const b = source<T>(i);
+  const a = Operand.firstForWrite<T>(i);
+  const b = Operand.source<T>(i);
   const r = <T>(a + b);
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   record<T>(FLAGS_ADD, a, b, r);
 }
 
 export function adc<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
-  const b = source<T>(i);
+  const a = Operand.firstForWrite<T>(i);
+  const b = Operand.source<T>(i);
   const r = <T>(a + b + <T>carryFlag());
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   record<T>(FLAGS_ADD, a, b, r);
 }
 
 export function sub<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
-  const b = source<T>(i);
+  const a = Operand.firstForWrite<T>(i);
+  const b = Operand.source<T>(i);
   const r = <T>(a - b);
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   record<T>(FLAGS_SUB, a, b, r);
 }
 
 export function sbb<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
-  const b = source<T>(i);
+  const a = Operand.firstForWrite<T>(i);
+  const b = Operand.source<T>(i);
   const r = <T>(a - b - <T>carryFlag());
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   record<T>(FLAGS_SBB, a, b, r);
 }
 
 export function cmp<T>(i: Insn): void {
-  const a = first<T>(i);
-  const b = source<T>(i);
+  const a = Operand.first<T>(i);
+  const b = Operand.source<T>(i);
   record<T>(FLAGS_SUB, a, b, <T>(a - b));
 }
 
 export function inc<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const r = <T>(a + 1);
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordStep<T>(FLAGS_INC, a, r);
 }
 
 export function dec<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const r = <T>(a - 1);
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordStep<T>(FLAGS_DEC, a, r);
 }
 
 export function neg<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const r = <T>(0 - a);
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   record<T>(FLAGS_SUB, 0, a, r);
 }
 
 export function xadd<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const b = reg<T>(i.src);
   const r = <T>(a + b);
   if (i.form & DST_MEMORY) {
-    setFirst<T>(i, r);
+    Operand.setFirst<T>(i, r);
     setReg<T>(i.src, a);
   } else {
     setReg<T>(i.src, a);
-    setFirst<T>(i, r);
+    Operand.setFirst<T>(i, r);
   }
   record<T>(FLAGS_ADD, a, b, r);
 }
 
 export function cmpxchg<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const expected = reg<T>(0);
-  if (a == expected) setFirst<T>(i, reg<T>(i.src));
+  if (a == expected) Operand.setFirst<T>(i, reg<T>(i.src));
   else {
     // The destination is written back in any case; a 32-bit register is zero-extended only where it changes.
-    if (i.form & DST_MEMORY) setFirst<T>(i, a);
+    if (i.form & DST_MEMORY) Operand.setFirst<T>(i, a);
     setReg<T>(0, a);
   }
   record<T>(FLAGS_SUB, expected, a, <T>(expected - a));
@@ -110,7 +110,7 @@ export function cmpxchg<T>(i: Insn): void {
 
 /** MUL: rDX:rAX = rAX * operand; CF = OF = the upper half is not zero. */
 export function mul<T>(i: Insn): void {
-  const b = first<T>(i);
+  const b = Operand.first<T>(i);
   if (sizeof<T>() == 1) {
     const product = <u32>reg<u8>(0) * <u32>b;
     setReg<u16>(0, <u16>product);
@@ -132,7 +132,7 @@ export function mul<T>(i: Insn): void {
 
 /** IMUL with one operand: CF = OF = the product does not fit its lower half. */
 export function imulOne<T>(i: Insn): void {
-  const b = first<T>(i);
+  const b = Operand.first<T>(i);
   if (sizeof<T>() == 8) {
     const a = cpu.rax;
     const high = multiplyHighSigned(<i64>a, <i64>b);
@@ -154,7 +154,7 @@ export function imulOne<T>(i: Insn): void {
 
 /** IMUL with two operands, or three (`extra` set: the third is the immediate). */
 export function imul<T>(i: Insn): void {
-  const a = source<T>(i);
+  const a = Operand.source<T>(i);
   const b = i.extra ? <T>i.immediate : reg<T>(i.dst);
   const r = <T>(a * b);
   setReg<T>(i.dst, r);
@@ -165,7 +165,7 @@ export function imul<T>(i: Insn): void {
 }
 
 export function div<T>(i: Insn): void {
-  const b = first<T>(i);
+  const b = Operand.first<T>(i);
   if (b == 0) raise(DE);
   if (sizeof<T>() == 8) {
     if (cpu.rdx >= <u64>b) raise(DE);
@@ -182,7 +182,7 @@ export function div<T>(i: Insn): void {
 }
 
 export function idiv<T>(i: Insn): void {
-  const b = first<T>(i);
+  const b = Operand.first<T>(i);
   if (b == 0) raise(DE);
   if (sizeof<T>() == 8) {
     if (!divideSigned(cpu.rdx, cpu.rax, <i64>b)) raise(DE);

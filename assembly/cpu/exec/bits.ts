@@ -3,42 +3,32 @@ import { DST_MEMORY, Insn, SRC_IMMEDIATE } from "../decode/insn";
 import { arithmeticFlags, carryFlag, extend, recordLogic, recordShift, setArithmeticFlags } from "../flags";
 import { CF, OF, ZF, cpu } from "../state";
 import { read, readForWrite, write } from "../../memory/access";
-import {
-  cutAddress,
-  effectiveAddress,
-  first,
-  firstForWrite,
-  reg,
-  segmented,
-  setFirst,
-  setReg,
-  source,
-} from "./operand";
+import { cutAddress, effectiveAddress, Operand, reg, segmented, setReg } from "./operand";
 
 export function and<T>(i: Insn): void {
-  const r = <T>(firstForWrite<T>(i) & source<T>(i));
-  setFirst<T>(i, r);
+  const r = <T>(Operand.firstForWrite<T>(i) & Operand.source<T>(i));
+  Operand.setFirst<T>(i, r);
   recordLogic<T>(r);
 }
 
 export function or<T>(i: Insn): void {
-  const r = <T>(firstForWrite<T>(i) | source<T>(i));
-  setFirst<T>(i, r);
+  const r = <T>(Operand.firstForWrite<T>(i) | Operand.source<T>(i));
+  Operand.setFirst<T>(i, r);
   recordLogic<T>(r);
 }
 
 export function xor<T>(i: Insn): void {
-  const r = <T>(firstForWrite<T>(i) ^ source<T>(i));
-  setFirst<T>(i, r);
+  const r = <T>(Operand.firstForWrite<T>(i) ^ Operand.source<T>(i));
+  Operand.setFirst<T>(i, r);
   recordLogic<T>(r);
 }
 
 export function test<T>(i: Insn): void {
-  recordLogic<T>(<T>(first<T>(i) & source<T>(i)));
+  recordLogic<T>(<T>(Operand.first<T>(i) & Operand.source<T>(i)));
 }
 
 export function not<T>(i: Insn): void {
-  setFirst<T>(i, <T>~firstForWrite<T>(i));
+  Operand.setFirst<T>(i, <T>~Operand.firstForWrite<T>(i));
 }
 
 /** Count of a shift or rotate: 5 bits, 6 for 64-bit operands (SDM 2 "SAL/SAR/SHL/SHR"). */
@@ -58,11 +48,11 @@ function topBit<T>(value: T): bool {
 
 /** A 32-bit register shifted by 0 is zero-extended all the same. */
 function unchanged<T>(i: Insn, value: T): void {
-  if (sizeof<T>() == 4) setFirst<T>(i, value);
+  if (sizeof<T>() == 4) Operand.setFirst<T>(i, value);
 }
 
 export function shl<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const count = shiftCount<T>(i);
   if (count == 0) {
     unchanged<T>(i, a);
@@ -70,12 +60,12 @@ export function shl<T>(i: Insn): void {
   }
   const r = count < bits<T>() ? <T>((<u64>a) << count) : <T>0;
   const carry = count <= bits<T>() && (((<u64>a) >> (bits<T>() - count)) & 1) != 0;
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(r) != carry);
 }
 
 export function shr<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const count = shiftCount<T>(i);
   if (count == 0) {
     unchanged<T>(i, a);
@@ -83,12 +73,12 @@ export function shr<T>(i: Insn): void {
   }
   const r = count < bits<T>() ? <T>((<u64>a) >> count) : <T>0;
   const carry = count <= bits<T>() && (((<u64>a) >> (count - 1)) & 1) != 0;
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(a));
 }
 
 export function sar<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const count = shiftCount<T>(i);
   if (count == 0) {
     unchanged<T>(i, a);
@@ -96,7 +86,7 @@ export function sar<T>(i: Insn): void {
   }
   const wide = <i64>extend<T>(a);
   const r = <T>(wide >> (<i64>count));
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordShift<T>(r, ((wide >> (<i64>count - 1)) & 1) != 0, false);
 }
 
@@ -106,7 +96,7 @@ function recordRotate(carry: bool, overflow: bool): void {
 }
 
 export function rol<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const count = shiftCount<T>(i);
   if (count == 0) {
     unchanged<T>(i, a);
@@ -114,13 +104,13 @@ export function rol<T>(i: Insn): void {
   }
   const turn = count & (bits<T>() - 1);
   const r = turn ? <T>(((<u64>a) << turn) | ((<u64>a) >> (bits<T>() - turn))) : a;
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   const carry = ((<u64>r) & 1) != 0;
   recordRotate(carry, topBit<T>(r) != carry);
 }
 
 export function ror<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const count = shiftCount<T>(i);
   if (count == 0) {
     unchanged<T>(i, a);
@@ -129,12 +119,12 @@ export function ror<T>(i: Insn): void {
   const turn = count & (bits<T>() - 1);
   const rest = bits<T>() - turn;
   const r = turn ? <T>(((<u64>a) >> turn) | ((<u64>a) << rest)) : a;
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordRotate(topBit<T>(r), topBit<T>(r) != topBit<T>(<T>((<u64>r) << 1)));
 }
 
 export function rcl<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   let count = shiftCount<T>(i);
   if (sizeof<T>() < 4) count %= bits<T>() + 1;
   if (count == 0) {
@@ -148,12 +138,12 @@ export function rcl<T>(i: Insn): void {
     r = <T>(((<u64>r) << 1) | (<u64>carry));
     carry = out;
   }
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordRotate(carry, topBit<T>(r) != carry);
 }
 
 export function rcr<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   let count = shiftCount<T>(i);
   if (sizeof<T>() < 4) count %= bits<T>() + 1;
   if (count == 0) {
@@ -168,7 +158,7 @@ export function rcr<T>(i: Insn): void {
     r = <T>(((<u64>r) >> 1) | ((<u64>carry) << top));
     carry = out;
   }
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordRotate(carry, topBit<T>(r) != topBit<T>(<T>((<u64>r) << 1)));
 }
 
@@ -178,7 +168,7 @@ function doubleCount<T>(i: Insn): u64 {
 }
 
 export function shld<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const count = doubleCount<T>(i);
   if (count == 0) {
     unchanged<T>(i, a);
@@ -196,12 +186,12 @@ export function shld<T>(i: Insn): void {
     r = <T>(((<u64>a) << count) | ((<u64>b) >> (bits<T>() - count)));
     carry = (((<u64>a) >> (bits<T>() - count)) & 1) != 0;
   }
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(r) != topBit<T>(a));
 }
 
 export function shrd<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const count = doubleCount<T>(i);
   if (count == 0) {
     unchanged<T>(i, a);
@@ -219,7 +209,7 @@ export function shrd<T>(i: Insn): void {
     r = <T>(((<u64>a) >> count) | ((<u64>b) << rest));
     carry = (((<u64>a) >> (count - 1)) & 1) != 0;
   }
-  setFirst<T>(i, r);
+  Operand.setFirst<T>(i, r);
   recordShift<T>(r, carry, topBit<T>(r) != topBit<T>(a));
 }
 
@@ -284,12 +274,12 @@ function scanned<T>(i: Insn, zero: bool, result: u32): void {
 }
 
 export function bsf<T>(i: Insn): void {
-  const a = <u64>source<T>(i);
+  const a = <u64>Operand.source<T>(i);
   scanned<T>(i, a == 0, <u32>ctz<u64>(a));
 }
 
 export function bsr<T>(i: Insn): void {
-  const a = <u64>source<T>(i);
+  const a = <u64>Operand.source<T>(i);
   scanned<T>(i, a == 0, 63 - <u32>clz<u64>(a));
 }
 
@@ -300,17 +290,17 @@ function counted<T>(i: Insn, zero: bool, count: u64): void {
 }
 
 export function tzcnt<T>(i: Insn): void {
-  const a = <u64>source<T>(i);
+  const a = <u64>Operand.source<T>(i);
   counted<T>(i, a == 0, a == 0 ? bits<T>() : ctz<u64>(a));
 }
 
 export function lzcnt<T>(i: Insn): void {
-  const a = <u64>source<T>(i);
+  const a = <u64>Operand.source<T>(i);
   counted<T>(i, a == 0, clz<u64>(a) - (64 - bits<T>()));
 }
 
 export function popcount<T>(i: Insn): void {
-  const a = <u64>source<T>(i);
+  const a = <u64>Operand.source<T>(i);
   setReg<T>(i.dst, <T>popcnt<u64>(a));
   setArithmeticFlags(a == 0 ? ZF : 0);
 }

@@ -6,9 +6,9 @@ import { CS, MODE_CODE64, cpu } from "../state";
 import { checkSegment } from "../segments";
 import {
   cutAddress,
-  first,
   maskRip,
   nextRip,
+  Operand,
   peek,
   push,
   reg,
@@ -52,11 +52,11 @@ export function callNear<T>(i: Insn): void {
 }
 
 export function jmpIndirect<T>(i: Insn): void {
-  setTarget<T>(first<T>(i));
+  setTarget<T>(Operand.first<T>(i));
 }
 
 export function callIndirect<T>(i: Insn): void {
-  const target = first<T>(i);
+  const target = Operand.first<T>(i);
   push<T>(<T>nextRip(i));
   setTarget<T>(target);
 }

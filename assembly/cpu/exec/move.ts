@@ -6,35 +6,33 @@ import { MODE_CODE64, SS, cpu, signal, EVENT_RESCHEDULE } from "../state";
 import {
   cutAddress,
   effectiveAddress,
-  firstForWrite,
   linearAddress,
   linearAddressForWrite,
+  Operand,
   peek,
   pop,
   push,
   reg,
   segmented,
-  setFirst,
   setReg,
   setStackPointer,
-  source,
   stackAddress,
   stackPointer,
 } from "./operand";
 import { probeWrite, read, write } from "../../memory/access";
 
 export function mov<T>(i: Insn): void {
-  setFirst<T>(i, source<T>(i));
+  Operand.setFirst<T>(i, Operand.source<T>(i));
 }
 
 /** MOVZX; S is the source's type. */
 export function movzx<T, S>(i: Insn): void {
-  setReg<T>(i.dst, <T>source<S>(i));
+  setReg<T>(i.dst, <T>Operand.source<S>(i));
 }
 
 /** MOVSX, MOVSXD; S is the source's signed type, U the same unsigned. */
 export function movsx<T, U, S>(i: Insn): void {
-  setReg<T>(i.dst, <T>(<i64>(<S>source<U>(i))));
+  setReg<T>(i.dst, <T>(<i64>(<S>Operand.source<U>(i))));
 }
 
 export function lea<T>(i: Insn): void {
@@ -42,20 +40,20 @@ export function lea<T>(i: Insn): void {
 }
 
 export function xchg<T>(i: Insn): void {
-  const a = firstForWrite<T>(i);
+  const a = Operand.firstForWrite<T>(i);
   const b = reg<T>(i.src);
-  setFirst<T>(i, b);
+  Operand.setFirst<T>(i, b);
   setReg<T>(i.src, a);
 }
 
 /** CMOVcc: the source is read in any case, and a 32-bit destination is zero-extended in any case (SDM 2 "CMOVcc"). */
 export function cmov<T>(i: Insn): void {
-  const value = source<T>(i);
+  const value = Operand.source<T>(i);
   setReg<T>(i.dst, condition(i.extra) ? value : reg<T>(i.dst));
 }
 
 export function setcc(i: Insn): void {
-  setFirst<u8>(i, condition(i.extra) ? 1 : 0);
+  Operand.setFirst<u8>(i, condition(i.extra) ? 1 : 0);
 }
 
 export function bswap<T>(i: Insn): void {
@@ -75,11 +73,11 @@ function swap32(value: u32): u32 {
 }
 
 export function movbe<T>(i: Insn): void {
-  setFirst<T>(i, swap<T>(source<T>(i)));
+  Operand.setFirst<T>(i, swap<T>(Operand.source<T>(i)));
 }
 
 export function pushOperand<T>(i: Insn): void {
-  push<T>(source<T>(i));
+  push<T>(Operand.source<T>(i));
 }
 
 /** POP: an address that uses rSP sees it after the pop (SDM 2 "POP"); a fault leaves it as it was. */
@@ -118,7 +116,7 @@ export function movFromSegment<T>(i: Insn): void {
 }
 
 export function movToSegment(i: Insn): void {
-  loadSegment(i.extra, <u32>source<u16>(i));
+  loadSegment(i.extra, <u32>Operand.source<u16>(i));
   if (i.extra == SS) shadow();
 }
 

@@ -58,29 +58,51 @@ export function linearAddressForWrite(i: Insn, size: u32 = 1): u64 {
   return segmented(i, i.seg, effectiveAddress(i), size, true);
 }
 
-/** The second operand: register, memory or immediate. */
-export function source<T>(i: Insn): T {
-  if (i.form & SRC_IMMEDIATE) return <T>i.immediate;
-  if (i.form & SRC_MEMORY) return read<T>(linearAddress(i, sizeof<T>()));
-  return reg<T>(i.src);
+/** The memory operand, read. */
+export function readOperand<T>(i: Insn): T {
+  return read<T>(linearAddress(i, sizeof<T>()));
 }
 
-/** The first operand, register or memory, to be read only. */
-export function first<T>(i: Insn): T {
-  if (i.form & DST_MEMORY) return read<T>(linearAddress(i, sizeof<T>()));
-  return reg<T>(i.dst);
+/** The memory operand, read now and surely writable afterwards. */
+export function readOperandForWrite<T>(i: Insn): T {
+  return readForWrite<T>(linearAddressForWrite(i, sizeof<T>()));
 }
 
-/** The first operand, register or memory, to be written back by `setFirst`. */
-export function firstForWrite<T>(i: Insn): T {
-  if (i.form & DST_MEMORY) return readForWrite<T>(linearAddressForWrite(i, sizeof<T>()));
-  return reg<T>(i.dst);
+export function writeOperand<T>(i: Insn, value: T): void {
+  write<T>(linearAddressForWrite(i, sizeof<T>()), value);
 }
 
-/** Writes the first operand. */
-export function setFirst<T>(i: Insn, value: T): void {
-  if (i.form & DST_MEMORY) write<T>(linearAddressForWrite(i, sizeof<T>()), value);
-  else setReg<T>(i.dst, value);
+/**
+ * The operands of an instruction, expanded in place: what is in a register or immediate costs no call (a call costs as
+ * much as the rest of a handler), what is in memory one.
+ */
+export class Operand {
+  /** The second operand: register, memory or immediate. */
+  @inline
+  static source<T>(i: Insn): T {
+    if (i.form & SRC_MEMORY) return readOperand<T>(i);
+    return i.form & SRC_IMMEDIATE ? <T>i.immediate : load<T>(CPU_AT + <usize>i.src);
+  }
+
+  /** The first operand, register or memory, to be read only. */
+  @inline
+  static first<T>(i: Insn): T {
+    return i.form & DST_MEMORY ? readOperand<T>(i) : load<T>(CPU_AT + <usize>i.dst);
+  }
+
+  /** The first operand, register or memory, to be written back by `setFirst`. */
+  @inline
+  static firstForWrite<T>(i: Insn): T {
+    return i.form & DST_MEMORY ? readOperandForWrite<T>(i) : load<T>(CPU_AT + <usize>i.dst);
+  }
+
+  /** Writes the first operand. */
+  @inline
+  static setFirst<T>(i: Insn, value: T): void {
+    if (i.form & DST_MEMORY) writeOperand<T>(i, value);
+    else if (sizeof<T>() == 4) store<u64>(CPU_AT + <usize>i.dst, <u64>(<u32>value));
+    else store<T>(CPU_AT + <usize>i.dst, value);
+  }
 }
 
 /** RIP of the instruction behind this one, at the width of the code segment. */

@@ -15,7 +15,7 @@ import { UD, raise } from "../exceptions";
 import { arithmeticFlags, setArithmeticFlags } from "../flags";
 import { inLongMode, loadLdtr, loadTr } from "../segments";
 import { MODE_PROTECTED, ZF, cpu } from "../state";
-import { first, firstForWrite, reg, setFirst, setReg, source } from "./operand";
+import { Operand, reg, setReg } from "./operand";
 import { privileged } from "./system";
 
 function setZero(zero: bool): void {
@@ -49,7 +49,7 @@ function hasRights(access: u32, gates: bool): bool {
 
 export function lar<T>(i: Insn): void {
   protectedOnly();
-  const d = visibleDescriptor(<u32>source<u16>(i));
+  const d = visibleDescriptor(<u32>Operand.source<u16>(i));
   const found = d != 0 && hasRights(descriptorAccess(d), true);
   if (found) setReg<T>(i.dst, <T>((<u32>(d >> 32)) & 0x00ff_ff00));
   setZero(found);
@@ -57,7 +57,7 @@ export function lar<T>(i: Insn): void {
 
 export function lsl<T>(i: Insn): void {
   protectedOnly();
-  const d = visibleDescriptor(<u32>source<u16>(i));
+  const d = visibleDescriptor(<u32>Operand.source<u16>(i));
   const found = d != 0 && hasRights(descriptorAccess(d), false);
   if (found) setReg<T>(i.dst, <T>descriptorLimit(d));
   setZero(found);
@@ -65,7 +65,7 @@ export function lsl<T>(i: Insn): void {
 
 export function verify(i: Insn, write: bool): void {
   protectedOnly();
-  const access = descriptorAccess(visibleDescriptor(<u32>first<u16>(i)));
+  const access = descriptorAccess(visibleDescriptor(<u32>Operand.first<u16>(i)));
   const isData = (access & (CODE_OR_DATA | CODE)) == CODE_OR_DATA;
   const readable = isData || (access & READ_WRITE) != 0;
   setZero((access & CODE_OR_DATA) != 0 && (write ? isData && (access & READ_WRITE) != 0 : readable));
@@ -73,21 +73,21 @@ export function verify(i: Insn, write: bool): void {
 
 export function arpl(i: Insn): void {
   protectedOnly();
-  const a = <u32>firstForWrite<u16>(i);
+  const a = <u32>Operand.firstForWrite<u16>(i);
   const rpl = (<u32>reg<u16>(i.src)) & 3;
   const lower = (a & 3) < rpl;
-  if (lower) setFirst<u16>(i, <u16>((a & ~3) | rpl));
+  if (lower) Operand.setFirst<u16>(i, <u16>((a & ~3) | rpl));
   setZero(lower);
 }
 
 export function lldt(i: Insn): void {
   protectedOnly();
   privileged();
-  loadLdtr(<u32>first<u16>(i));
+  loadLdtr(<u32>Operand.first<u16>(i));
 }
 
 export function ltr(i: Insn): void {
   protectedOnly();
   privileged();
-  loadTr(<u32>first<u16>(i));
+  loadTr(<u32>Operand.first<u16>(i));
 }

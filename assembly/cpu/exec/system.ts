@@ -46,10 +46,10 @@ import {
 import { SCRATCH_AT } from "../../machine/layout";
 import { shadow } from "./move";
 import {
-  first,
   linearAddress,
   linearAddressForWrite,
   nextRip,
+  Operand,
   peek,
   push,
   reg,
@@ -154,7 +154,7 @@ export function smsw<T>(i: Insn): void {
 /** LMSW changes PE, MP, EM, TS only, and cannot clear PE. */
 export function lmsw(i: Insn): void {
   privileged();
-  const value = (<u64>first<u16>(i)) & 15;
+  const value = (<u64>Operand.first<u16>(i)) & 15;
   writeCr0((cpu.cr0 & ~14) | value | (cpu.cr0 & 1));
 }
 
