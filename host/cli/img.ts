@@ -7,9 +7,14 @@ type Command = (argv: string[]) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import("./img/check.ts")).check,
+  commit: async () => (await import("./img/commit.ts")).commit,
+  compare: async () => (await import("./img/compare.ts")).compare,
   convert: async () => (await import("./img/convert.ts")).convert,
   create: async () => (await import("./img/create.ts")).create,
   info: async () => (await import("./img/info.ts")).info,
+  map: async () => (await import("./img/map.ts")).map,
+  rebase: async () => (await import("./img/rebase.ts")).rebase,
+  resize: async () => (await import("./img/resize.ts")).resize,
   snapshot: async () => (await import("./img/snapshot.ts")).snapshot,
 };
 

@@ -8,6 +8,7 @@ import { sentence } from "./qcow2-failures.ts";
 /** assembly/block/index.ts as TypeScript sees it. Verbs return a `Step`. */
 export interface BlockExports extends EngineExports {
   readonly HEADER_AT: WebAssembly.Global;
+  readonly L1_AT: WebAssembly.Global;
   readonly PACKED_AT: WebAssembly.Global;
   readonly UNPACKED_AT: WebAssembly.Global;
   readonly WORK_AT: WebAssembly.Global;
@@ -21,6 +22,7 @@ export interface BlockExports extends EngineExports {
   reason(): number;
   reasonFirst(): bigint;
   reasonSecond(): bigint;
+  reasonThird(): bigint;
   openHeader(available: number, tolerant: boolean): number;
   openTables(fileSize: number): number;
   formatImage(
@@ -60,6 +62,23 @@ export interface BlockExports extends EngineExports {
   flushTables(): number;
   needsFlush(): number;
   abandon(): void;
+  referenceTree(active: boolean, offset: number, entries: number, act: number): number;
+  allocateRange(clusters: number): number;
+  dropRange(offset: number, clusters: number): number;
+  setSnapshots(count: number, offset: number): void;
+  setActive(size: number, offset: number, entries: number): void;
+  startCheck(fileSize: number): number;
+  countRange(offset: number, length: number): number;
+  countTables(): number;
+  countTree(active: boolean, offset: number, entries: number): number;
+  dropBadBlocks(): void;
+  compareCounts(repair: number): number;
+  compareCopied(repair: boolean): number;
+  allocatedClusters(): number;
+  packedClusters(): number;
+  fragmentedClusters(): number;
+  endOffset(): number;
+  setFeatures(incompatible: number, compatible: number, autoclear: number): void;
   isZero(at: number, length: number): number;
   runLength(at: number, length: number, unit: number): number;
   firstDifference(a: number, b: number, length: number): number;

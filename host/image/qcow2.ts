@@ -398,9 +398,20 @@ export class Qcow2Image implements DiskImage {
     await this.file.write!(this.engine.view((this.engine.core.HEADER_AT.value as number) + at, length), at);
   }
 
-  /** Writes the header's cluster anew: after a change of names, extensions or feature bits. */
-  async storeHeader(backingName: string | undefined): Promise<void> {
-    await writeHeader(this.engine, this.file, this.extensions, backingName);
+  /** Names another backing file, or none. Everything written so far is on the disk before the header changes. */
+  async setBacking(name: string | undefined, format: string | undefined): Promise<void> {
+    await this.alone(async () => {
+      await this.flushAll();
+      const { backingFormat: _, ...kept } = this.extensions;
+      await writeHeader(this.engine, this.file, format ? { ...kept, backingFormat: format } : kept, name);
+      await this.file.flush!();
+    });
+  }
+
+  /** Frees everything that lies in this image: the backing file shows through. */
+  async empty(): Promise<void> {
+    await this.zeroGuest(0, this.size, true);
+    await this.flushAll();
   }
 }
 

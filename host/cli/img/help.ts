@@ -1,9 +1,16 @@
 // What the image tool says about itself: only what it does.
 export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
 
+  check [-q] [-f FMT] [--output=human|json] [-r leaks|all] [-U] FILE
+  commit [-q] [-f FMT] [-b BASE] [-d] [-p] FILE
+  compare [-f FMT] [-F FMT] [-p] [-q] [-s] [-U] FILE1 FILE2
+  convert [-f FMT] [-O FMT] [-o OPTIONS] [-S SIZE] [-n [--target-is-zero]] [-p] [-q] [-U] FILE… TARGET
   create [-q] [-f FMT] [-b BACKING -F FMT] [-u] [-o OPTIONS] FILE [SIZE]
   info [-f FMT] [--output=human|json] [--backing-chain] [-U] FILE
-  convert [-f FMT] [-O FMT] [-o OPTIONS] [-S SIZE] [-n [--target-is-zero]] [-p] [-q] [-U] FILE… TARGET
+  map [-f FMT] [--output=human|json] [-s OFFSET] [-l LENGTH] [-U] FILE
+  rebase [-q] [-f FMT] [-p] [-u] -b BACKING [-F FMT] FILE
+  resize [-q] [-f FMT] [--shrink] FILE [+|-]SIZE
+  snapshot [-q] [-l | -c NAME | -a NAME | -d NAME] FILE
 
 Formats: raw, qcow2. Sizes take the suffixes k, M, G, T, P and E. Options and exit codes are qemu-img's.
 `;

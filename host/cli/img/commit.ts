@@ -1,0 +1,49 @@
+// img commit: an overlay's content into its backing file, or into one further down.
+import { UserError } from "../../core/errors.ts";
+import type { DiskImage } from "../../image/image.ts";
+import { openImage, resolveBacking } from "../../image/open.ts";
+import { Qcow2Image } from "../../image/qcow2.ts";
+import { commitInto } from "../../image/rebase.ts";
+import { node } from "../../runtimes/node.ts";
+import { getopt, has, last, oneName } from "./getopt.ts";
+import { Progress } from "./progress.ts";
+
+export async function commit(argv: string[]): Promise<number> {
+  const parsed = getopt(argv, "hf:t:b:dpqr:", { format: "f" });
+  const name = oneName(parsed);
+  const wanted = last(parsed, "b");
+  const image = await openImage(node, name, { format: last(parsed, "f"), readOnly: false });
+  try {
+    if (!(image instanceof Qcow2Image) || !image.backing)
+      throw new UserError("Image does not have a backing file");
+    const { layer, depth } = findBase(image, wanted);
+    // A second, writable door to the file that the chain reads: what is written here is above nothing it reads.
+    const base = await openImage(node, layer.name, { format: layer.format, readOnly: false });
+    try {
+      const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
+      await commitInto(image, base, depth, (done, total) => progress.report(done, total));
+      progress.end();
+    } finally {
+      await base.close();
+    }
+    // -b leaves the overlay as it is, since files between may hold what it needs.
+    if (!has(parsed, "d") && wanted === undefined) await image.empty();
+    if (!has(parsed, "q")) process.stdout.write("Image committed.\n");
+    return 0;
+  } finally {
+    await image.close();
+  }
+}
+
+/** The layer that -b names by its stored or full name; the next one down without -b. */
+function findBase(image: Qcow2Image, wanted: string | undefined): { layer: DiskImage; depth: number } {
+  let depth = 1;
+  let above: DiskImage = image;
+  for (let layer = image.backing; layer; layer = layer.backing, depth++) {
+    const stored = above instanceof Qcow2Image ? above.backingName : undefined;
+    if (wanted === undefined || wanted === layer.name || wanted === stored) return { layer, depth };
+    if (resolveBacking(image.name, wanted) === layer.name) return { layer, depth };
+    above = layer;
+  }
+  throw new UserError(`Did not find '${wanted}' in the backing chain of '${image.name}'`);
+}

@@ -1,0 +1,62 @@
+// img rebase: another backing file for an overlay, its content kept (or with -u, only the name changed).
+import { UserError, codeOf, isExpected, reason } from "../../core/errors.ts";
+import { FORMATS } from "../../image/format.ts";
+import type { DiskImage } from "../../image/image.ts";
+import { openImage, resolveBacking } from "../../image/open.ts";
+import { Qcow2Image } from "../../image/qcow2.ts";
+import { copyFromBacking } from "../../image/rebase.ts";
+import { node } from "../../runtimes/node.ts";
+import { getopt, has, last, oneName, UsageError } from "./getopt.ts";
+import { Progress } from "./progress.ts";
+
+export async function rebase(argv: string[]): Promise<number> {
+  const parsed = getopt(argv, "hf:F:b:upt:T:qU", { "force-share": "U", format: "f" });
+  const name = oneName(parsed);
+  const backing = last(parsed, "b");
+  const format = last(parsed, "F");
+  const unsafe = has(parsed, "u");
+  if (backing === undefined && !unsafe)
+    throw new UsageError("Must specify backing file (-b) or use unsafe mode (-u)");
+  if (format !== undefined && !FORMATS.some((one) => one.name === format))
+    throw new UserError(`Invalid format name: '${format}'`);
+  const failed = (why: string): UserError =>
+    new UserError(`Could not change the backing file to '${backing ?? ""}': ${why}`);
+
+  const image = await openImage(node, name, { format: last(parsed, "f"), readOnly: false, chain: !unsafe });
+  try {
+    if (!(image instanceof Qcow2Image)) throw failed("Operation not supported");
+    if (backing && format === undefined) throw failed("backing format must be specified");
+    const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
+    if (!unsafe) {
+      const target = backing ? await openNew(resolveBacking(name, backing), format, backing) : undefined;
+      try {
+        await copyFromBacking(node, image, target, (done, total) => progress.report(done, total));
+      } finally {
+        await target?.close();
+      }
+    }
+    if (new TextEncoder().encode(backing ?? "").length > 1023) throw failed("Invalid argument");
+    try {
+      await image.setBacking(backing || undefined, backing ? format : undefined);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+      throw failed(reason(error));
+    }
+    progress.end();
+    return 0;
+  } finally {
+    await image.close();
+  }
+}
+
+async function openNew(path: string, format: string | undefined, backing: string): Promise<DiskImage> {
+  try {
+    return await openImage(node, path, { format });
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    throw new UserError(
+      `Could not open new backing file '${backing}': ${reason(error).replace(/^Could not open '[^']*': (?=Could)/, "")}`,
+      codeOf(error),
+    );
+  }
+}

@@ -1,0 +1,43 @@
+// img resize: a new virtual size, absolute or by a difference.
+import { UserError } from "../../core/errors.ts";
+import { openImage } from "../../image/open.ts";
+import { node } from "../../runtimes/node.ts";
+import { getopt, has, last, UsageError } from "./getopt.ts";
+import { requireSize } from "./size.ts";
+
+export async function resize(argv: string[]): Promise<number> {
+  // The size is the last word always, so that -1M is no option.
+  const sizeText = argv.at(-1);
+  const parsed = getopt(argv.slice(0, -1), "hf:q", {
+    preallocation: "preallocation:",
+    shrink: "shrink",
+    format: "f",
+  });
+  const [name] = parsed.names;
+  if (sizeText === undefined || name === undefined || parsed.names.length > 1)
+    throw new UsageError("Expecting image file name and size");
+  const mode = last(parsed, "preallocation") ?? "off";
+  if (!["off", "metadata", "falloc", "full"].includes(mode))
+    throw new UserError(`Invalid preallocation mode '${mode}'`);
+  if (mode !== "off") throw new UserError(`--preallocation=${mode} is not supported yet`);
+  const sign = /^[+-]/.exec(sizeText)?.[0];
+  const amount = requireSize(sign ? sizeText.slice(1) : sizeText, "image size");
+
+  const image = await openImage(node, name, { format: last(parsed, "f"), readOnly: false });
+  try {
+    const size = sign === "+" ? image.size + amount : sign === "-" ? image.size - amount : amount;
+    if (size <= 0) throw new UserError("New image size must be positive");
+    if (size < image.size && !has(parsed, "shrink"))
+      throw new UserError(
+        "Use the --shrink option to perform a shrink operation.\n" +
+          "wasmqemu img: warning: Shrinking an image will delete all data beyond the shrunken image's end. " +
+          "Before performing such an operation, make sure there is no important data there.",
+      );
+    if (size % 512 !== 0) throw new UserError("The new size must be a multiple of 512");
+    await image.resize!(size);
+    if (!has(parsed, "q")) process.stdout.write("Image resized.\n");
+    return 0;
+  } finally {
+    await image.close();
+  }
+}
