@@ -7,7 +7,8 @@ import { build } from "esbuild";
 
 const [program, ...args] = process.argv.slice(2);
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const folder = join(root, ".cache");
+// Two folders deep, as the sources are: they look for dist/ from where they lie.
+const folder = join(root, ".cache", "ts");
 const outfile = join(folder, `${basename(program, ".ts")}.mjs`);
 mkdirSync(folder, { recursive: true });
 await build({
