@@ -53,7 +53,8 @@ async function openDrive(
     return guardFirstBlock(disk);
   } catch (error) {
     if (!isExpected(error)) throw error;
-    throw new UserError(`${drive.option}: ${reason(error)}`);
+    // qemu-img names a missing file twice, QEMU itself once.
+    throw new UserError(`${drive.option}: ${reason(error).replace(/^(Could not open '.*?': )\1/, "$1")}`);
   }
 }
 
