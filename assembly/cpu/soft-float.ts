@@ -1,6 +1,6 @@
 // IEEE 754 arithmetic on 32- and 64-bit numbers in integers, exact in every mode of MXCSR: what WebAssembly's own
 // arithmetic does not tell (exceptions) or cannot do (directed rounding, denormals as zero, flushing, x86's NaNs).
-// T is f32 or f64; numbers travel as their bits, in a u64.
+// T is f32 or f64 (or u16, the half of F16C); numbers travel as their bits, in a u64.
 //
 // A nonzero finite number is taken apart as mantissa * 2^(exponent - 63), the mantissa's top bit set. Below the
 // bits that fit stands at least one that is *sticky*: set when anything nonzero was lost.
@@ -22,31 +22,32 @@ import {
   roundingControl,
 } from "./mxcsr";
 import { cpu } from "./state";
+import { multiplyHigh } from "./wide";
 
 const TOP: u64 = 1 << 63;
 
 export function fractionBits<T>(): u64 {
-  return sizeof<T>() == 4 ? 23 : 52;
+  return sizeof<T>() == 2 ? 10 : sizeof<T>() == 4 ? 23 : 52;
 }
 
 function bias<T>(): i32 {
-  return sizeof<T>() == 4 ? 127 : 1023;
+  return sizeof<T>() == 2 ? 15 : sizeof<T>() == 4 ? 127 : 1023;
 }
 
 function exponentMax<T>(): i32 {
-  return sizeof<T>() == 4 ? 255 : 2047;
+  return sizeof<T>() == 2 ? 31 : sizeof<T>() == 4 ? 255 : 2047;
 }
 
 export function signBit<T>(): u64 {
-  return sizeof<T>() == 4 ? 1 << 31 : 1 << 63;
+  return sizeof<T>() == 2 ? 1 << 15 : sizeof<T>() == 4 ? 1 << 31 : 1 << 63;
 }
 
 function quietBit<T>(): u64 {
-  return sizeof<T>() == 4 ? 1 << 22 : 1 << 51;
+  return sizeof<T>() == 2 ? 1 << 9 : sizeof<T>() == 4 ? 1 << 22 : 1 << 51;
 }
 
 export function infinity<T>(): u64 {
-  return sizeof<T>() == 4 ? 0x7f80_0000 : 0x7ff0_0000_0000_0000;
+  return sizeof<T>() == 2 ? 0x7c00 : sizeof<T>() == 4 ? 0x7f80_0000 : 0x7ff0_0000_0000_0000;
 }
 
 /** The QNaN that answers an invalid operation (SDM 1 table 4-3). */
@@ -66,11 +67,11 @@ export function isSignalling<T>(x: u64): bool {
   return isNaN<T>(x) && (x & quietBit<T>()) == 0;
 }
 
-function isInfinite<T>(x: u64): bool {
+export function isInfinite<T>(x: u64): bool {
   return magnitude<T>(x) == infinity<T>();
 }
 
-function isZero<T>(x: u64): bool {
+export function isZero<T>(x: u64): bool {
   return magnitude<T>(x) == 0;
 }
 
@@ -78,7 +79,7 @@ export function isDenormal<T>(x: u64): bool {
   return magnitude<T>(x) - 1 < ((<u64>1) << fractionBits<T>()) - 1;
 }
 
-function isNegative<T>(x: u64): bool {
+export function isNegative<T>(x: u64): bool {
   return (x & signBit<T>()) != 0;
 }
 
@@ -133,17 +134,6 @@ export function shiftRightSticky(x: u64, count: u64): u64 {
   return (x >> count) | (<u64>(lost != 0));
 }
 
-/** High half of the product of two 64-bit numbers. */
-export function multiplyHigh(a: u64, b: u64): u64 {
-  const aLow = a & 0xffff_ffff;
-  const aHigh = a >> 32;
-  const bLow = b & 0xffff_ffff;
-  const bHigh = b >> 32;
-  const middle = aHigh * bLow + ((aLow * bLow) >> 32);
-  const middle2 = aLow * bHigh + (middle & 0xffff_ffff);
-  return aHigh * bHigh + (middle >> 32) + (middle2 >> 32);
-}
-
 /** `mantissa` without its last `lost` bits, rounded as `control` says. */
 function roundAway(negative: bool, mantissa: u64, lost: u64, control: u32): u64 {
   const kept = mantissa >> lost;
@@ -161,15 +151,18 @@ function roundAway(negative: bool, mantissa: u64, lost: u64, control: u32): u64 
  * is detected after rounding (SDM 1 §4.9.1.5), and flushing answers every tiny result (§10.2.3.3).
  */
 export function roundPack<T>(negative: bool, exponent: i32, mantissa: u64): u64 {
+  return roundTo<T>(negative, exponent, mantissa, roundingControl(), (cpu.mxcsr & FLUSH_TO_ZERO) != 0);
+}
+
+export function roundTo<T>(negative: bool, exponent: i32, mantissa: u64, control: u32, flush: bool): u64 {
   const lost = 63 - fractionBits<T>();
-  const control = roundingControl();
   const sign: u64 = negative ? signBit<T>() : 0;
   const biased = exponent + bias<T>();
   if (biased <= 0) {
     const carries = roundAway(negative, mantissa, lost, control) >> (fractionBits<T>() + 1) != 0;
     const tiny = biased < 0 || !carries;
     if (tiny && !isMasked(UNDERFLOW)) note(UNDERFLOW);
-    else if (tiny && cpu.mxcsr & FLUSH_TO_ZERO) {
+    else if (tiny && flush) {
       note(UNDERFLOW | PRECISION);
       return sign;
     }
@@ -189,12 +182,12 @@ export function roundPack<T>(negative: bool, exponent: i32, mantissa: u64): u64 
 }
 
 /** Sum of a nonzero finite number and zero: the number, which may have to be flushed. */
-function plusZero<T>(x: u64): u64 {
+export function plusZero<T>(x: u64): u64 {
   return roundPack<T>(isNegative<T>(x), exponentOf<T>(x), mantissaOf<T>(x));
 }
 
 /** Zero from numbers that cancel: positive but when rounding down (SDM 1 §4.8.3.1). */
-function cancelled<T>(): u64 {
+export function cancelled<T>(): u64 {
   return roundingControl() == ROUND_DOWN ? signBit<T>() : 0;
 }
 
@@ -305,17 +298,22 @@ export function softSquareRoot<T>(first: u64): u64 {
 /** f32 → f64, exact, and f64 → f32, rounded. */
 export function convertFloat<From, To>(first: u64): u64 {
   const a = operand<From>(first);
-  const negative = isNegative<From>(a);
-  const sign: u64 = negative ? signBit<To>() : 0;
-  if (isNaN<From>(a)) {
-    // The payload keeps its upper bits.
-    const top = answerNaN<From>(a) << (64 - fractionBits<From>());
-    return sign | infinity<To>() | (top >> (64 - fractionBits<To>()));
-  }
-  if (isInfinite<From>(a)) return sign | infinity<To>();
-  if (isZero<From>(a)) return sign;
+  if (isSpecial<From>(a)) return convertSpecial<From, To>(a);
   noteDenormal<From>(a);
-  return roundPack<To>(negative, exponentOf<From>(a), mantissaOf<From>(a));
+  return roundPack<To>(isNegative<From>(a), exponentOf<From>(a), mantissaOf<From>(a));
+}
+
+export function isSpecial<T>(x: u64): bool {
+  return isZero<T>(x) || magnitude<T>(x) >= infinity<T>();
+}
+
+/** A zero, an infinity or a NaN in another format; a NaN's payload keeps its upper bits. */
+export function convertSpecial<From, To>(a: u64): u64 {
+  const sign: u64 = isNegative<From>(a) ? signBit<To>() : 0;
+  if (isZero<From>(a)) return sign;
+  if (isInfinite<From>(a)) return sign | infinity<To>();
+  const payload = answerNaN<From>(a) << (64 - fractionBits<From>());
+  return sign | infinity<To>() | (payload >> (64 - fractionBits<To>()));
 }
 
 /** A signed integer as T. */

@@ -3,9 +3,10 @@ import { decode } from "../cpu/decode/decoder";
 import { Insn } from "../cpu/decode/insn";
 import { executeSse, ldmxcsr, stmxcsr } from "../cpu/exec/sse";
 import { SSE_FIRST } from "../cpu/decode/operations-sse";
-import { LDMXCSR, STMXCSR } from "../cpu/decode/operations";
+import { LDMXCSR, STMXCSR, UNDEFINED } from "../cpu/decode/operations";
+import { UD, raise } from "../cpu/exceptions";
 import { eflags, setEflags } from "../cpu/flags";
-import { MODE_CODE64, MODE_PROTECTED, cpu, setCpl } from "../cpu/state";
+import { CR0_PG, CR4_PAE, MODE_CODE64, MODE_PROTECTED, cpu, setCpl } from "../cpu/state";
 import { CHIPS_AT, RAM_AT as RAM } from "../machine/layout";
 import { flushTlb } from "../memory/tlb";
 import { physicalMap } from "../memory/physical";
@@ -29,16 +30,26 @@ export function reset(ramSize: u32): void {
   flushTlb();
 }
 
+/** Long mode with the page tables at `cr3`. */
+export function page(cr3: u32): void {
+  cpu.cr3 = cr3;
+  cpu.cr0 |= CR0_PG;
+  cpu.cr4 |= CR4_PAE;
+  flushTlb();
+}
+
 /** Decodes and runs the instruction at `address`; returns its length, or 0 if it is not one of ours. */
 export function step(address: u32): u32 {
   cpu.ripBase = address;
+  cpu.insn = <u32>changetype<usize>(insn);
   insn.offset = 0;
   decode(insn, address, address, cpu.mode, true);
   return run() ? <u32>insn.length : 0;
 }
 
 function run(): bool {
-  if (insn.op == LDMXCSR) ldmxcsr(insn);
+  if (insn.op == UNDEFINED) raise(UD);
+  else if (insn.op == LDMXCSR) ldmxcsr(insn);
   else if (insn.op == STMXCSR) stmxcsr(insn);
   else if (<u32>insn.op >= SSE_FIRST) executeSse(insn);
   else return false;

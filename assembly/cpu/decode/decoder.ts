@@ -14,6 +14,7 @@ import {
   sseGroupRow,
   sseRow,
 } from "./opcodes-sse";
+import { decodeVex } from "./vex";
 import {
   CS,
   DS,
@@ -23,6 +24,7 @@ import {
   MODE_CODE32,
   MODE_CODE64,
   MODE_FLAT,
+  MODE_PROTECTED,
   REG_RDI,
   REG_RIP_BASE,
   REG_ZERO,
@@ -144,6 +146,7 @@ const REX_R: u32 = 4;
 
 // What the prefixes of the instruction under decoding say.
 let code64: bool = false;
+let protectedMode: bool = false;
 let rex: u32 = 0;
 let segmentOverride: u32 = NO_OVERRIDE;
 let operandPrefix: bool = false;
@@ -165,6 +168,7 @@ export function decode(i: Insn, linear: u64, physical: u32, mode: u32, crossing:
   i.index = <u8>REG_ZERO;
   beginFetch(linear, physical, crossing);
   code64 = (mode & MODE_CODE64) != 0;
+  protectedMode = (mode & MODE_PROTECTED) != 0;
   const code32 = (mode & MODE_CODE32) != 0;
   let opcode = prefixes();
   operandWidth = code32 || code64 ? (operandPrefix ? W16 : W32) : operandPrefix ? W32 : W16;
@@ -261,10 +265,17 @@ function decodeOpcode(i: Insn, opcode: u32): bool {
   if (row == 0 && opcode != 0) return undefined(i);
   if (needsModrm(row)) {
     modrm = fetchByte();
-    // LES and LDS with a register are VEX, in 64-bit mode always: not promised by CPUID yet.
-    if ((opcode == 0xc4 || opcode == 0xc5) && modrm >> 6 == 3) return undefined(i);
+    // LES and LDS with a register are VEX, in 64-bit mode always (SDM 2A §2.3.5).
+    if ((opcode == 0xc4 || opcode == 0xc5) && (code64 || modrm >> 6 == 3))
+      return decodeAsVex(i, opcode == 0xc5);
   }
   return operands(i, row, opcode);
+}
+
+/** No other prefix may stand in front but those of segment and address size; no VEX outside protected mode. */
+function decodeAsVex(i: Insn, short: bool): bool {
+  if (rex || operandPrefix || repeat || lock || !protectedMode) return undefined(i);
+  return decodeVex(i, short, modrm, code64, segmentOverride) ? false : undefined(i);
 }
 
 function needsModrm(row: u32): bool {

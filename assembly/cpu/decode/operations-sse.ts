@@ -3,7 +3,7 @@
 //
 // A *lane operation* makes 128 bits of its first operand, its second operand and the immediate, and touches
 // nothing else: one body serves XMM, both lanes of YMM, and (the low half of it) MMX. They come first, by the size
-// of their memory operand.
+// of their memory operand. What exists only with VEX has numbers of its own behind the others.
 export const SSE_FIRST: u32 = 1024;
 export const MMX_FORM: u32 = 512;
 export const VEX_FORM: u32 = 1024;
@@ -290,4 +290,60 @@ export const PSHUFW: u32 = SSE_FIRST + 253;
 export const MOVQ_LOAD: u32 = SSE_FIRST + 254;
 export const EMMS: u32 = SSE_FIRST + 255;
 
-export const SSE_END: u32 = SSE_FIRST + VEX_FORM + MMX_FORM;
+// VEX only, lane operations (exec/avx.ts):
+export const VPERMILPS: u32 = SSE_FIRST + 256;
+export const VPERMILPD: u32 = SSE_FIRST + 257;
+export const VPERMILPS_IMM: u32 = SSE_FIRST + 258;
+export const VPERMILPD_IMM: u32 = SSE_FIRST + 259;
+export const VPBLENDD: u32 = SSE_FIRST + 260;
+export const VPSRLVD: u32 = SSE_FIRST + 261;
+export const VPSRLVQ: u32 = SSE_FIRST + 262;
+export const VPSRAVD: u32 = SSE_FIRST + 263;
+export const VPSLLVD: u32 = SSE_FIRST + 264;
+export const VPSLLVQ: u32 = SSE_FIRST + 265;
+
+// VEX only, across the lanes (exec/avx.ts):
+export const VPERMD: u32 = SSE_FIRST + 266;
+export const VPERMQ: u32 = SSE_FIRST + 267;
+export const VPERM2F128: u32 = SSE_FIRST + 268;
+export const VINSERTF128: u32 = SSE_FIRST + 269;
+export const VEXTRACTF128: u32 = SSE_FIRST + 270;
+export const VBROADCASTB: u32 = SSE_FIRST + 271;
+export const VBROADCASTW: u32 = SSE_FIRST + 272;
+export const VBROADCASTD: u32 = SSE_FIRST + 273;
+export const VBROADCASTQ: u32 = SSE_FIRST + 274;
+export const VBROADCASTF128: u32 = SSE_FIRST + 275;
+export const VBLENDVPS: u32 = SSE_FIRST + 276;
+export const VBLENDVPD: u32 = SSE_FIRST + 277;
+export const VPBLENDVB: u32 = SSE_FIRST + 278;
+export const VTESTPS: u32 = SSE_FIRST + 279;
+export const VTESTPD: u32 = SSE_FIRST + 280;
+export const VZEROUPPER: u32 = SSE_FIRST + 281;
+export const VCVTPH2PS: u32 = SSE_FIRST + 282;
+export const VCVTPS2PH: u32 = SSE_FIRST + 283;
+
+// VEX only, by mask or by vector of addresses; two numbers for the width of an element (exec/avx-memory.ts):
+export const VMASKMOVD_LOAD: u32 = SSE_FIRST + 284;
+export const VMASKMOVQ_LOAD: u32 = SSE_FIRST + 285;
+export const VMASKMOVD_STORE: u32 = SSE_FIRST + 286;
+export const VMASKMOVQ_STORE: u32 = SSE_FIRST + 287;
+export const VGATHERD: u32 = SSE_FIRST + 288;
+export const VGATHERQ: u32 = SSE_FIRST + 289;
+
+/** Fused multiply-add, opcodes 0F38 96 to BF: the opcode counts on from here (exec/fma.ts). */
+export const VFMA: u32 = SSE_FIRST + 290;
+
+// VEX-encoded, but on general registers (exec/bmi.ts):
+export const ANDN: u32 = SSE_FIRST + 332;
+export const BEXTR: u32 = SSE_FIRST + 333;
+export const BLSR: u32 = SSE_FIRST + 334;
+export const BLSMSK: u32 = SSE_FIRST + 335;
+export const BLSI: u32 = SSE_FIRST + 336;
+export const BZHI: u32 = SSE_FIRST + 337;
+export const MULX: u32 = SSE_FIRST + 338;
+export const PDEP: u32 = SSE_FIRST + 339;
+export const PEXT: u32 = SSE_FIRST + 340;
+export const RORX: u32 = SSE_FIRST + 341;
+export const SARX: u32 = SSE_FIRST + 342;
+export const SHLX: u32 = SSE_FIRST + 343;
+export const SHRX: u32 = SSE_FIRST + 344;

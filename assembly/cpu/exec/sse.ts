@@ -15,12 +15,14 @@ import { integerLane, shift } from "./sse-int";
 import { executeMove } from "./sse-move";
 import { blendBySign, shiftBytesLeft, shiftBytesRight, shuffleLane } from "./sse-shuffle";
 import { compareStrings } from "./sse-string";
+import { executeVex } from "./vex";
 import { laneSource, setXmm, xmm } from "./xmm";
 import { read, write } from "../../memory/access";
 
 export function executeSse(i: Insn): void {
   const operation: u32 = i.op;
-  if (operation >= op.SSE_FIRST + op.MMX_FORM) executeMmx(i, operation - op.MMX_FORM);
+  if (operation >= op.SSE_FIRST + op.VEX_FORM) executeVex(i);
+  else if (operation >= op.SSE_FIRST + op.MMX_FORM) executeMmx(i, operation - op.MMX_FORM);
   else if (operation >= op.CRC32_BYTE) executeGeneral(i, operation);
   else {
     checkSse();
