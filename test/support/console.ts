@@ -57,6 +57,10 @@ export class GuestConsole {
     }
   }
 
+  get pid(): number {
+    return this.process.pid!;
+  }
+
   type(text: string): void {
     this.process.stdin.write(text);
   }
