@@ -19,6 +19,8 @@ export interface MachineOptions {
   linux: LinuxImage;
   /** IDE disks by place: primary master, primary slave, secondary master, secondary slave. */
   disks?: readonly (BlockSource | undefined)[];
+  /** Plugs in isa-debug-exit: a write to these ports ends the machine with a code of the guest's choice. */
+  debugExit?: { port: number; ports: number } | undefined;
   /** A reset by the guest ends `run` instead of starting over. */
   endOnReset?: boolean;
   /** Time at power on in ms since 1970; default: now. */
@@ -33,6 +35,8 @@ export interface MachineOptions {
 export type Ending =
   | { reason: "power-off" }
   | { reason: "reset" }
+  /** The guest wrote to isa-debug-exit; `code` is what QEMU's process would end with. */
+  | { reason: "debug-exit"; code: number }
   /** `stop` was called; `run` goes on from here. */
   | { reason: "stopped" };
 
@@ -78,6 +82,7 @@ export class Machine {
     const epoch = options.epoch ?? Date.now();
     const engine = await MachineEngine.load(runtime, { ramBytes: options.memory, vcpus: 1, epoch });
     (options.disks ?? []).forEach((disk, place) => disk && attach(engine, place, disk));
+    if (options.debugExit) engine.exports.attachDebugExit(options.debugExit.port, options.debugExit.ports);
     engine.powerOn();
     startLinux(engine, options.linux);
     return new Machine(engine, options, runtime.now);
@@ -102,6 +107,9 @@ export class Machine {
         case "EXIT_POWER_OFF":
           await this.disks.settle();
           return { reason: "power-off" };
+        case "EXIT_DEBUG":
+          await this.disks.settle();
+          return { reason: "debug-exit", code: this.engine.exports.debugExitCode() };
         case "EXIT_RESET":
           await this.disks.settle();
           if (this.options.endOnReset) return { reason: "reset" };

@@ -5,6 +5,7 @@ import {
   com2,
   com3,
   com4,
+  debugExit,
   idePrimary,
   ideSecondary,
   ioapic,
@@ -18,7 +19,7 @@ import {
   systemPorts,
 } from "../machine/board";
 import { now } from "../machine/clock";
-import { EXIT_POWER_OFF, EXIT_RESET, leave } from "../machine/exit";
+import { EXIT_DEBUG, EXIT_POWER_OFF, EXIT_RESET, leave } from "../machine/exit";
 import {
   APIC_WINDOW,
   FIRST_WIDE,
@@ -30,6 +31,7 @@ import {
   SOCKET_COM2,
   SOCKET_COM3,
   SOCKET_COM4,
+  SOCKET_DEBUG_EXIT,
   SOCKET_ELCR,
   SOCKET_IDE_CONTROL_PRIMARY,
   SOCKET_IDE_CONTROL_SECONDARY,
@@ -237,6 +239,10 @@ function writeWide(socket: u32, port: u32, size: u32, value: u32): void {
       break;
     case SOCKET_IDE_SECONDARY:
       writeIde(ideSecondary, port & 7, size, value);
+      break;
+    case SOCKET_DEBUG_EXIT:
+      debugExit.write(value);
+      leave(EXIT_DEBUG);
       break;
   }
 }

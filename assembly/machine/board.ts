@@ -15,6 +15,7 @@ import {
   resetLapics,
   settleInterrupts,
 } from "../devices/irq-lines";
+import { IsaDebugExit } from "../devices/isa-debug-exit";
 import { LAPIC_SIZE, Lapic } from "../devices/lapic";
 import { Mc146818, RTC_SIZE } from "../devices/mc146818";
 import { PCI_FUNCTION_SIZE, PciConfigPort, PciFunction } from "../devices/pci";
@@ -48,8 +49,9 @@ const IDE_SECONDARY_AT: usize = (IDE_PRIMARY_AT + IDE_CHANNEL_SIZE + 7) & ~7;
 /** What the host told about the drives (devices/drives.ts). */
 export const DRIVES_AT: usize = (IDE_SECONDARY_AT + IDE_CHANNEL_SIZE + 7) & ~7;
 const IRQ_LINES_AT: usize = DRIVES_AT + offsetof<Drive>() * <usize>DRIVES;
+const DEBUG_EXIT_AT: usize = (IRQ_LINES_AT + offsetof<IrqLines>() + 7) & ~7;
 /** The port map: for each of 65536 ports the socket that decodes it (machine/wiring.ts). */
-export const PORT_MAP_AT: usize = (IRQ_LINES_AT + offsetof<IrqLines>() + 63) & ~63;
+export const PORT_MAP_AT: usize = (DEBUG_EXIT_AT + offsetof<IsaDebugExit>() + 63) & ~63;
 export const PORT_MAP_SIZE: usize = 0x1_0000;
 export const CHIPS_END: usize = PORT_MAP_AT + PORT_MAP_SIZE;
 
@@ -65,6 +67,7 @@ export const com4 = changetype<Uart16550>(SERIAL_AT + SERIAL_SIZE * 3);
 export const systemPorts = changetype<SystemPorts>(SYSTEM_PORTS_AT);
 export const pm = changetype<Piix4Pm>(PM_AT);
 export const irqLines = changetype<IrqLines>(IRQ_LINES_AT);
+export const debugExit = changetype<IsaDebugExit>(DEBUG_EXIT_AT);
 export const pciPort = changetype<PciConfigPort>(PCI_PORT_AT);
 export const idePrimary = changetype<IdeChannel>(IDE_PRIMARY_AT);
 export const ideSecondary = changetype<IdeChannel>(IDE_SECONDARY_AT);

@@ -6,7 +6,7 @@ import { updateMode } from "../cpu/segments";
 import { CpuState, cpu, setCpl } from "../cpu/state";
 import { flushTlb } from "../memory/tlb";
 import { physicalMap } from "../memory/physical";
-import { resetChips } from "./board";
+import { debugExit, resetChips } from "./board";
 import { clock } from "./clock";
 import { switchTo } from "./vcpus";
 export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, X87_AT } from "./layout";
@@ -70,6 +70,17 @@ export function powerOn(ramSize: u32, vcpus: u32): void {
 /** The reset line: processors and chips as after power on, RAM as it is. */
 export function resetMachine(): void {
   powerOn(physicalMap.ramSize, clock.vcpus);
+}
+
+/** Plugs in isa-debug-exit, before power on. */
+export function attachDebugExit(base: u32, ports: u32): void {
+  debugExit.base = base;
+  debugExit.ports = ports;
+}
+
+/** The exit code that goes with EXIT_DEBUG. */
+export function debugExitCode(): u32 {
+  return debugExit.code;
 }
 
 /** EFLAGS of the running vCPU, lazy flags worked out; and the way to set it. For debuggers and tests. */

@@ -11,6 +11,7 @@ import {
   PCI_FUNCTIONS,
   PORT_MAP_AT,
   PORT_MAP_SIZE,
+  debugExit,
   hostBridge,
   ideFunction,
   isaBridge,
@@ -42,6 +43,7 @@ export const SOCKET_PCI_DATA: u32 = 18;
 export const SOCKET_PM: u32 = 19;
 export const SOCKET_IDE_PRIMARY: u32 = 20;
 export const SOCKET_IDE_SECONDARY: u32 = 21;
+export const SOCKET_DEBUG_EXIT: u32 = 22;
 
 /** Chips in memory space, each at its address of the PC. */
 export const IOAPIC_BASE: u32 = 0xfec0_0000;
@@ -87,6 +89,7 @@ export function resetWiring(): void {
   plug(SOCKET_PCI_ADDRESS, 0xcf8, 4);
   plug(SOCKET_RESET_CONTROL, 0xcf9, 1);
   plug(SOCKET_PCI_DATA, 0xcfc, 4);
+  plug(SOCKET_DEBUG_EXIT, debugExit.base, debugExit.ports);
   resetHostBridge(hostBridge);
   resetIsaBridge(isaBridge);
   resetIdeFunction(ideFunction);

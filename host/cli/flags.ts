@@ -102,6 +102,13 @@ export const FLAGS: readonly Flag[] = [
   },
 
   {
+    name: "device",
+    argument: "isa-debug-exit[,iobase=N][,iosize=N]",
+    help: "a port by which the guest ends the machine with an exit code",
+    apply: setDevice,
+  },
+
+  {
     name: "nographic",
     help: "no screen: the serial port is this terminal, Ctrl-A h for its keys",
     apply: (options) => void (options.nographic = true),
@@ -138,7 +145,7 @@ export const FLAGS: readonly Flag[] = [
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
   `acpitable action add-fd append-fw audio audiodev bios blockdev boot cdrom chardev chroot compat D d daemonize debugcon
-  device dfilter echr fda fdb fsdev full-screen fw_cfg gdb global hvf incoming k L loadvm mem-path mem-prealloc mon
+  dfilter echr fda fdb fsdev full-screen fw_cfg gdb global hvf incoming k L loadvm mem-path mem-prealloc mon
   msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig
   prom-env qmp qmp-pretty readconfig run-with runas S s sandbox sd seed set singlestep smbios spice trace usb usbdevice
   uuid virtfs vnc watchdog-action win2k-hack`.split(/\s+/),
@@ -233,6 +240,22 @@ function setInstructionClock(options: PcOptions, text: string): void {
       throw new UserError(`-icount ${key}=${value} is not supported yet`);
     }
   }
+}
+
+function setDevice(options: PcOptions, text: string): void {
+  const [driver, ...settings] = parseList(text, "driver");
+  if (driver?.key !== "driver" || driver.value === undefined)
+    throw new UserError("Parameter 'driver' is missing");
+  if (driver.value !== "isa-debug-exit")
+    throw new UserError("not supported yet: the only device is isa-debug-exit");
+  const ports = { port: 0x501, ports: 2 };
+  for (const { key, value } of settings) {
+    if (key === "iobase") ports.port = parseInteger(key, value ?? "");
+    else if (key === "iosize") ports.ports = parseInteger(key, value ?? "");
+    else throw new UserError(`Property 'isa-debug-exit.${key}' not found`);
+  }
+  if (ports.port + ports.ports > 0x10000) throw new UserError("the ports end beyond FFFFh");
+  options.debugExit = ports;
 }
 
 function setSerial(options: PcOptions, text: string): void {

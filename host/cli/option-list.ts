@@ -40,7 +40,7 @@ export function parseSize(key: string, text: string, unit: number): number {
 }
 
 export function parseInteger(key: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw new UserError(`Parameter '${key}' expects integer`);
+  if (!/^(\d+|0x[\da-f]+)$/i.test(text)) throw new UserError(`Parameter '${key}' expects integer`);
   return Number(text);
 }
 

@@ -29,6 +29,8 @@ export interface PcOptions {
   icountShift?: number;
   /** Time zero of the guest's clock, in ms since 1970. */
   rtcBase?: number;
+  /** Ports of isa-debug-exit, when it is plugged in. */
+  debugExit?: { port: number; ports: number };
   warnings: string[];
 }
 

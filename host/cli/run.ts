@@ -48,6 +48,7 @@ export async function runMachine(options: PcOptions, linux: LinuxImage): Promise
       endOnReset: options.noReboot,
       epoch: options.rtcBase,
       instructionShift: options.icountShift,
+      debugExit: options.debugExit,
       onTrouble: say,
     });
     return await runToTheEnd(machine, options);
@@ -69,7 +70,7 @@ async function runToTheEnd(machine: Machine, options: PcOptions): Promise<number
   try {
     const ending = await machine.run();
     if (options.noShutdown && (ending.reason === "power-off" || ending.reason === "reset")) await wanted;
-    return 0;
+    return ending.reason === "debug-exit" ? ending.code & 0xff : 0;
   } finally {
     console.close();
     stopListening();

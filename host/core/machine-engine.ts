@@ -20,6 +20,9 @@ export interface MachineExports extends EngineExports {
     sectorsHigh: number,
     readOnly: number,
   ): void;
+  attachDebugExit(base: number, ports: number): void;
+  /** The exit code that goes with EXIT_DEBUG. */
+  debugExitCode(): number;
   /** The request in `slot` has ended with BLOCK_OK or BLOCK_FAILED. */
   completeBlock(slot: number, status: number): void;
   /** Decides where a kernel's pieces go; returns LINUX_*. */

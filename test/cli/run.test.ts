@@ -29,17 +29,18 @@ function boot(disk: readonly string[], ...more: string[]): Result {
   return wasmqemu("-kernel", DEMO, ...disk, ...more, "-nographic");
 }
 
-/** A kernel whose 32-bit code spins for ever: the demo's header before `jmp $`. */
-function spinningKernel(): string {
+/** Makes a kernel of a few bytes of 32-bit code, behind the demo's setup header. */
+function makeKernel(name: string, code: readonly number[]): void {
   const image = Buffer.from(readFileSync(DEMO));
   const setupSectors = image[0x1f1]!;
-  image.set([0xeb, 0xfe], (setupSectors + 1) * 512);
-  writeFileSync(at("spin.bin"), image);
-  return at("spin.bin");
+  image.set(code, (setupSectors + 1) * 512);
+  writeFileSync(at(name), image);
 }
 
 beforeAll(() => {
-  spinningKernel();
+  makeKernel("spin.bin", [0xeb, 0xfe]); // jmp $
+  makeKernel("exit.bin", [0xb0, 0x10, 0xe6, 0xf4, 0xeb, 0xfe]); // mov al, 10h; out F4h, al; jmp $
+  makeKernel("reset.bin", [0xb0, 0x06, 0x66, 0xba, 0xf9, 0x0c, 0xee, 0xeb, 0xfe]); // mov al, 6; mov dx, CF9h; out dx, al
   expect(wasmqemu("img", "create", "-q", "-f", "qcow2", "disk.qcow2", "16M").status).toBe(0);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -156,6 +157,18 @@ describe("endings", () => {
     setTimeout(() => machine.kill(signal), 500);
     expect(await machine.exitCode).toBe(0);
     expect(machine.words).toBe(`wasmqemu: terminating on signal ${number}\n`);
+  });
+
+  it("isa-debug-exit ends with twice the guest's value and one", () => {
+    const device = "isa-debug-exit,iobase=0xf4,iosize=0x04";
+    expect(wasmqemu("-kernel", "exit.bin", "-display", "none", "-device", device).status).toBe(0x21);
+  });
+
+  it("-no-reboot ends when the guest resets", () => {
+    expect(wasmqemu("-kernel", "reset.bin", "-display", "none", "-no-reboot")).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
   });
 
   it("-no-shutdown stays after the guest's power off", async () => {
