@@ -6,7 +6,7 @@ import { VEX_W } from "../decode/vex";
 import { settle } from "../mxcsr";
 import { softFma } from "../soft-fma";
 import { isWide, setVector, setWide, upperSource, vvvv } from "./vex";
-import { inMemory, readMemory, unaligned, xmm, xmmUpper } from "./xmm";
+import { inMemory, lowDword, lowQword, readMemory, unaligned, xmm, xmmUpper } from "./xmm";
 
 const FIRST_OPCODE: u32 = 0x96;
 /** Low digit of the opcode. */
@@ -44,8 +44,8 @@ export function executeFma(i: Insn, operation: u32): void {
 
 function scalarOperand(i: Insn, isDouble: bool): v128 {
   if (!inMemory(i)) return xmm(i.src);
-  if (isDouble) return i64x2.replace_lane(i64x2(0, 0), 0, readMemory<u64>(i));
-  return i32x4.replace_lane(i64x2(0, 0), 0, readMemory<u32>(i));
+  if (isDouble) return lowQword(readMemory<u64>(i));
+  return lowDword(readMemory<u32>(i));
 }
 
 /** 132: first * third + second; 213: second * first + third; 231: second * third + first. */

@@ -6,10 +6,10 @@ import * as op from "../decode/operations-sse";
 import { setRegister } from "../state";
 import { checkMmx, emms, enterMmx, mmx, setMmx } from "../x87-state";
 import { integerLane } from "./sse-int";
-import { generalSource, lowQword, storeGeneral, storeMasked } from "./sse-move";
+import { generalSource, storeGeneral, storeMasked } from "./sse-move";
 import { permuteWords, shuffleLane } from "./sse-shuffle";
 import { shiftByImmediate } from "./sse";
-import { inMemory, readMemory, writeMemory } from "./xmm";
+import { inMemory, lowQword, readMemory, writeMemory } from "./xmm";
 
 /** `operation` is the number of the SSE instruction of that name. */
 export function executeMmx(i: Insn, operation: u32): void {

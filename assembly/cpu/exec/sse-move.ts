@@ -8,6 +8,8 @@ import { insertSingle } from "./sse-shuffle";
 import {
   element,
   inMemory,
+  lowDword,
+  lowQword,
   readMemory,
   scalarSource,
   setElement,
@@ -117,14 +119,6 @@ export function executeMove(i: Insn, operation: u32): void {
     default: // PEXTRW_REG: here the general register is ModRM.reg
       setRegister<u32>(i.dst, element<u16>(i.src, (<u32>i.immediate) & 7));
   }
-}
-
-export function lowDword(value: u32): v128 {
-  return i32x4.replace_lane(i64x2(0, 0), 0, value);
-}
-
-export function lowQword(value: u64): v128 {
-  return i64x2.replace_lane(i64x2(0, 0), 0, value);
 }
 
 /** The second operand where it is a general register or memory. */

@@ -7,7 +7,7 @@ import * as op from "../decode/operations-sse";
 import { setArithmeticFlags } from "../flags";
 import { CF, OF, SF, ZF, register, setRegister } from "../state";
 import { VECTOR_SCRATCH_AT } from "../../machine/layout";
-import { setXmm, unaligned, xmm } from "./xmm";
+import { lowDword, setXmm, unaligned, xmm } from "./xmm";
 
 const WORDS: u32 = 1 << 0;
 const SIGNED: u32 = 1 << 1;
@@ -40,7 +40,7 @@ export function compareStrings(i: Insn, operation: u32): void {
   if (operation == op.PCMPESTRI || operation == op.PCMPISTRI) {
     const index = bits == 0 ? count : control & EXPANDED ? 31 - clz(bits) : ctz(bits);
     setRegister<u32>(1, index);
-  } else setXmm(0, control & EXPANDED ? expand(bits, control) : i32x4.replace_lane(i64x2(0, 0), 0, bits));
+  } else setXmm(0, control & EXPANDED ? expand(bits, control) : lowDword(bits));
 
   let flags: u32 = 0;
   if (bits) flags |= CF;

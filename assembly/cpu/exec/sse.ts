@@ -21,21 +21,11 @@ import { read, write } from "../../memory/access";
 
 export function executeSse(i: Insn): void {
   const operation: u32 = i.op;
-  if (operation >= op.SSE_FIRST + op.VEX_FORM) executeVex(i);
-  else if (operation >= op.SSE_FIRST + op.MMX_FORM) executeMmx(i, operation - op.MMX_FORM);
-  else if (operation >= op.CRC32_BYTE) executeGeneral(i, operation);
-  else {
-    checkSse();
-    if (operation < op.LOADU) executeLane(i, operation);
-    else if (operation < op.PBLENDVB) executeMove(i, operation);
-    else if (operation < op.CVTSI2SS)
-      setXmm(i.dst, blendBySign(operation, xmm(i.dst), laneSource(i, op.PAND), xmm(0)));
-    else if (operation < op.PSRLW_IMM) executeConversion(i, operation);
-    else if (operation < op.PCMPESTRM)
-      setXmm(i.src, shiftByImmediate(operation, xmm(i.src), <u32>i.immediate));
-    else if (operation < op.SHA256RNDS2) compareStrings(i, operation);
-    else setXmm(i.dst, sha256Rounds(xmm(i.dst), laneSource(i, op.PAND), xmm(0)));
-  }
+  if (operation < op.LOADU) executeLane(i, operation);
+  else if (operation < op.CRC32_BYTE) executeOther(i, operation);
+  else if (operation < op.SSE_FIRST + op.MMX_FORM) executeGeneral(i, operation);
+  else if (operation < op.SSE_FIRST + op.VEX_FORM) executeMmx(i, operation - op.MMX_FORM);
+  else executeVex(i);
 }
 
 /** #UD and #NM of every instruction on vector registers (SDM 3A §13.1). */
@@ -47,6 +37,7 @@ function checkSse(): void {
 }
 
 function executeLane(i: Insn, operation: u32): void {
+  checkSse();
   const b = laneSource(i, operation);
   // The legacy encodings of CMPPS and its kin have eight predicates (SDM 2A CMPPS).
   const isCompare =
@@ -58,10 +49,21 @@ function executeLane(i: Insn, operation: u32): void {
 
 /** What a lane operation makes of `a`, `b` and the immediate; exceptions are noted, and the caller settles them. */
 export function lane(operation: u32, a: v128, b: v128, immediate: u32): v128 {
-  if (operation < op.MOVA || operation >= op.CVTPS2PD) return floatLane(operation, a, b, immediate);
+  if (operation < op.MOVA) return floatLane(operation, a, b, immediate);
   return operation < op.PACKSSWB
     ? integerLane(operation, a, b, immediate)
     : shuffleLane(operation, a, b, immediate);
+}
+
+function executeOther(i: Insn, operation: u32): void {
+  checkSse();
+  if (operation < op.PBLENDVB) executeMove(i, operation);
+  else if (operation < op.CVTSI2SS)
+    setXmm(i.dst, blendBySign(operation, xmm(i.dst), laneSource(i, op.PAND), xmm(0)));
+  else if (operation < op.PSRLW_IMM) executeConversion(i, operation);
+  else if (operation < op.PCMPESTRM) setXmm(i.src, shiftByImmediate(operation, xmm(i.src), <u32>i.immediate));
+  else if (operation < op.SHA256RNDS2) compareStrings(i, operation);
+  else setXmm(i.dst, sha256Rounds(xmm(i.dst), laneSource(i, op.PAND), xmm(0)));
 }
 
 /** PSRLW_IMM …: the shifts of the groups 12 to 14. */

@@ -22,8 +22,11 @@ import {
   element,
   inMemory,
   laneSource,
+  lowDword,
+  lowQword,
   readMemory,
   readPart,
+  readsWhole,
   scalarSource,
   setElement,
   setXmm,
@@ -89,7 +92,7 @@ function evaluate(operation: u32, a: v128, b: v128, immediate: u32): v128 {
 }
 
 function isScalar(operation: u32): bool {
-  return operation >= op.CVTSD2SS && operation < op.LOADU;
+  return operation >= op.CVTSD2SS && operation < op.MOVA;
 }
 
 function executeLane(i: Insn, operation: u32): void {
@@ -106,8 +109,7 @@ function executeLane(i: Insn, operation: u32): void {
 /** The second operand of 128 bits or less. Only moves of aligned data insist on that. */
 function source(i: Insn, operation: u32): v128 {
   if (operation == op.MOVA) return laneSource(i, op.MOVA);
-  const whole = operation < op.MOVQ || operation >= op.VPERMILPS;
-  return inMemory(i) && !whole ? readPart(i, operation) : unaligned(i);
+  return inMemory(i) && !readsWhole(operation) ? readPart(i, operation) : unaligned(i);
 }
 
 function executeWideLane(i: Insn, operation: u32): void {
@@ -146,8 +148,8 @@ function wideningStep(operation: u32): u32 {
 
 function widenedSource(i: Insn, step: u32): v128 {
   if (!inMemory(i) || step == 8) return unaligned(i);
-  if (step == 4) return i64x2.replace_lane(i64x2(0, 0), 0, readMemory<u64>(i));
-  return i32x4.replace_lane(i64x2(0, 0), 0, readMemory<u32>(i));
+  if (step == 4) return lowQword(readMemory<u64>(i));
+  return lowDword(readMemory<u32>(i));
 }
 
 function isNarrowing(operation: u32): bool {

@@ -77,14 +77,28 @@ export function scalarSource<T>(i: Insn): T {
 /** The second operand of a lane operation: a register, or memory of the size that the operation has, then zeros. */
 export function laneSource(i: Insn, operation: u32): v128 {
   if (!inMemory(i)) return xmm(i.src);
-  return operation < op.MOVQ ? readAligned(i) : readPart(i, operation);
+  return readsWhole(operation) ? readAligned(i) : readPart(i, operation);
+}
+
+/** Whether the memory operand of a lane operation has 16 bytes. */
+export function readsWhole(operation: u32): bool {
+  return (
+    operation < op.CVTPS2PD || (operation >= op.MOVA && operation < op.MOVQ) || operation >= op.VPERMILPS
+  );
 }
 
 /** Memory operand of a lane operation that reads less than 16 bytes. */
 export function readPart(i: Insn, operation: u32): v128 {
-  if (operation >= op.CVTSS2SD) return i32x4.replace_lane(i64x2(0, 0), 0, readMemory<u32>(i));
-  if (operation >= op.CVTPS2PD) return i64x2.replace_lane(i64x2(0, 0), 0, readMemory<u64>(i));
-  if (operation >= op.PMOVSXBQ) return i32x4.replace_lane(i64x2(0, 0), 0, <u32>readMemory<u16>(i));
-  if (operation >= op.PMOVSXBD) return i32x4.replace_lane(i64x2(0, 0), 0, readMemory<u32>(i));
-  return i64x2.replace_lane(i64x2(0, 0), 0, readMemory<u64>(i));
+  if (operation < op.CVTSS2SD) return lowQword(readMemory<u64>(i));
+  if (operation < op.MOVA) return lowDword(readMemory<u32>(i));
+  if (operation < op.PMOVSXBD) return lowQword(readMemory<u64>(i));
+  return lowDword(operation < op.PMOVSXBQ ? readMemory<u32>(i) : <u32>readMemory<u16>(i));
+}
+
+export function lowDword(value: u32): v128 {
+  return i32x4.replace_lane(i64x2(0, 0), 0, value);
+}
+
+export function lowQword(value: u64): v128 {
+  return i64x2.replace_lane(i64x2(0, 0), 0, value);
 }
