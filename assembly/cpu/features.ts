@@ -53,19 +53,30 @@ const LEAF_1_EDX: u32 =
   SSE2;
 
 /** Leaf 1 ECX, by SDM 2 table 3-10. */
+const SSE3: u32 = 1 << 0;
+const PCLMULQDQ: u32 = 1 << 1;
+const SSSE3: u32 = 1 << 9;
 const CMPXCHG16B: u32 = 1 << 13;
+const SSE4_1: u32 = 1 << 19;
+const SSE4_2: u32 = 1 << 20;
 const MOVBE: u32 = 1 << 22;
 const POPCNT: u32 = 1 << 23;
+const AES: u32 = 1 << 25;
 const OSXSAVE: u32 = 1 << 27;
 const RDRAND: u32 = 1 << 30;
 const HYPERVISOR: u32 = 1 << 31;
-const LEAF_1_ECX: u32 = CMPXCHG16B | MOVBE | POPCNT | RDRAND | HYPERVISOR;
+const LEAF_1_ECX: u32 =
+  SSE3 | PCLMULQDQ | SSSE3 | SSE4_1 | SSE4_2 | AES | CMPXCHG16B | MOVBE | POPCNT | RDRAND | HYPERVISOR;
 
 /** Leaf 7 EBX. */
 const FSGSBASE: u32 = 1 << 0;
+const BMI1: u32 = 1 << 3;
 const SMEP: u32 = 1 << 7;
+const BMI2: u32 = 1 << 8;
 const ERMS: u32 = 1 << 9;
-const LEAF_7_EBX: u32 = FSGSBASE | SMEP | ERMS;
+const ADX: u32 = 1 << 19;
+const SHA: u32 = 1 << 29;
+const LEAF_7_EBX: u32 = FSGSBASE | BMI1 | SMEP | BMI2 | ERMS | ADX | SHA;
 
 /** Leaf 80000001h: EDX repeats leaf 1's where AMD defines it, ECX and the rest are AMD's own. */
 const SYSCALL: u32 = 1 << 11;
