@@ -54,7 +54,7 @@ describe.skipIf(why)("Debian's kernel on a qcow2 overlay", () => {
     async () => {
       const guest = new GuestConsole(process.execPath, ["dist/cli.js", ...bootArguments(overlay)]);
       try {
-        await guest.find(/guest# $/m, 300);
+        await guest.find(/guest# $/m, 900);
         expect(await guest.run("uname -m; grep -c ^processor /proc/cpuinfo")).toBe("x86_64\n1\n");
         expect(await guest.run("mount -t ext4 /dev/sda /mnt && echo mounted")).toContain("mounted");
         await guest.run("echo 'written by the guest' > /mnt/note.txt");
@@ -68,7 +68,7 @@ describe.skipIf(why)("Debian's kernel on a qcow2 overlay", () => {
         guest.kill();
       }
     },
-    900 * SECONDS,
+    1500 * SECONDS,
   );
 
   it("leaves a clean image and the base as it was", () => {
