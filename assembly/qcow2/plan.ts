@@ -50,6 +50,7 @@ function classify(at: usize, guest: u64): bool {
   const cluster = entry & OFFSET;
   if ((cluster & image.offsetInCluster) != 0) return fail(Failure.DATA_UNALIGNED, cluster, guest) != 0;
   host = cluster + within;
+  if (cluster == 0 && !image.hasExternalData) host = 0;
   if (image.hasSubclusters) return classifySubcluster(read64(at + 8), cluster, within);
   if ((entry & ZERO) != 0) {
     if (image.version < 3) return fail(Failure.ZERO_IN_V2, cluster, guest) != 0;
@@ -75,7 +76,10 @@ function classifySubcluster(bitmap: u64, cluster: u64, within: u64): bool {
     if (cluster == 0 && !image.hasExternalData) return fail(Failure.SUBCLUSTERS, cluster, within) != 0;
     kind = DATA;
   } else if (state != 0) kind = cluster != 0 ? ZEROS_ALLOCATED : ZEROS;
-  else kind = UNALLOCATED;
+  else {
+    kind = UNALLOCATED;
+    if (cluster == 0) host = 0; // else the offset is that of the space kept for it
+  }
   return true;
 }
 
@@ -101,7 +105,9 @@ export function planRead(guest: u64, length: u64): u32 {
   while (reach < end) {
     if (!classify(entryAt(table, reach), reach)) break; // its own read will say what is wrong
     if (kind != firstKind) break;
-    if ((kind == DATA || kind == ZEROS_ALLOCATED) && host != firstHost + (reach - guest)) break;
+    const placed = kind == DATA || kind == ZEROS_ALLOCATED || firstHost != 0;
+    if (kind != ZEROS && placed && host != firstHost + (reach - guest)) break;
+    if (kind == UNALLOCATED && (host == 0) != (firstHost == 0)) break;
     reach += span;
   }
   exchange.step = DONE;

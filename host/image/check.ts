@@ -1,7 +1,7 @@
 // Checks a qcow2 image, and repairs what can be: counts from what refers to what, COPIED from the counts.
 import { UserError } from "../core/errors.ts";
 import { FINDINGS } from "./check-findings.ts";
-import { type BlockExports, Step } from "./engine.ts";
+import { type BlockExports, reasonOf, Step } from "./engine.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 import { readSnapshots } from "./qcow2-snapshots.ts";
 
@@ -57,18 +57,24 @@ async function checkOnce(
   const level = LEVEL[repair];
   const found = { corruptions: 0, leaks: 0, corruptionsFixed: 0, leaksFixed: 0 };
 
-  const walk = async (verb: (core: BlockExports) => number): Promise<void> => {
+  /** `announced`: what the level repairs is only named here; the walk that is `repairing` sets it right. */
+  const walk = async (
+    verb: (core: BlockExports) => number,
+    announced = false,
+    repairing = false,
+  ): Promise<void> => {
     for (let step: number = Step.found; step === Step.found;) {
       const finding = await engine.run(
         (exports) => (step = verb(exports)),
-        (exports) =>
-          [exports.reason(), exports.reasonFirst(), exports.reasonSecond(), exports.reasonThird()] as const,
+        (exports) => reasonOf(exports),
       );
       if (step !== Step.found) return;
       const [code, first, second, third] = finding;
       const kind = FINDINGS[code]!;
       const repaired = kind.repairedBy !== undefined && kind.repairedBy <= level;
-      onFinding(kind.text(first, second, third, repaired));
+      if (repairing && !repaired) continue;
+      onFinding(kind.text(first, second, third, repaired && !announced));
+      if (repaired && announced) continue;
       if (kind.leak) found[repaired ? "leaksFixed" : "leaks"]++;
       else found[repaired ? "corruptionsFixed" : "corruptions"]++;
     }
@@ -79,7 +85,11 @@ async function checkOnce(
   await walk((exports) => exports.countTables());
   if (core.l1Size()) await walkRange(walk, core.l1Offset(), core.l1Size() * 8);
   await walk((exports) => exports.countTree(true, 0, exports.l1Size()));
-  for (const { l1Offset, l1Size, id, name } of snapshots.list) {
+  for (const [index, { l1Offset, l1Size, id, name, complete }] of snapshots.list.entries()) {
+    if (!complete && core.version() >= 3) {
+      onFinding(`ERROR snapshot table entry ${index} is incomplete`);
+      found.corruptions++;
+    }
     if (l1Offset % image.clusterSize || l1Size > 2 ** 22) {
       onFinding(
         l1Size > 2 ** 22
@@ -98,7 +108,9 @@ async function checkOnce(
   await countBitmaps(image, walk);
 
   if (repair === "all") core.dropBadBlocks();
-  await walk((exports) => exports.compareCounts(level));
+  // As qemu-img does: everything that is wrong first, then what is set right.
+  await walk((exports) => exports.compareCounts(0), level > 0);
+  if (level > 0) await walk((exports) => exports.compareCounts(level), false, true);
   await walk((exports) => exports.compareCopied(repair === "all"));
   return {
     ...found,

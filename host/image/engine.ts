@@ -151,12 +151,23 @@ export class Engine {
       else if (step === Step.barrier) await file.flush!();
       else if (step === Step.flush)
         await this.finish((engine) => engine.flushTables(), core.flushTables(), nothing);
-      else throw new UserError(sentence(core.reason(), core.reasonFirst(), core.reasonSecond()), "EIO");
+      else throw new UserError(sentence(...reasonOf(core)), "EIO");
     } catch (error) {
       core.abandon();
       throw error;
     }
   }
+}
+
+/** A code and the numbers of its sentence; i64 arrives signed, and none of these numbers is. */
+export function reasonOf(core: BlockExports): [code: number, first: bigint, second: bigint, third: bigint] {
+  const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
+  return [
+    core.reason(),
+    unsigned(core.reasonFirst()),
+    unsigned(core.reasonSecond()),
+    unsigned(core.reasonThird()),
+  ];
 }
 
 export function nothing(): void {}

@@ -43,8 +43,7 @@ export async function chainExtent(image: DiskImage, offset: number, length: numb
     span = extent.length;
     if (extent.present) return { ...extent, depth, file: layer.dataName };
     const below = layer.backing;
-    if (!below || offset >= below.size)
-      return { length: span, present: false, zero: true, depth, file: layer.dataName };
+    if (!below || offset >= below.size) return { ...extent, zero: true, depth, file: layer.dataName };
     span = Math.min(span, below.size - offset);
     layer = below;
     depth++;

@@ -79,6 +79,14 @@ async function openOne(
       tolerant: options.tolerant ?? false,
     });
     if (options.chain === false) return image;
+    const { dataFile } = image.extensions;
+    if (image.hasExternalData && dataFile)
+      image.dataFile = await openFile(
+        runtime,
+        resolveBacking(name, dataFile),
+        readOnly ? "read" : "write",
+        options.unsafe ?? false,
+      );
     image.requireReadable();
     const backing = image.backingName;
     if (backing)

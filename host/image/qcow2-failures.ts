@@ -59,6 +59,6 @@ const SENTENCES: Readonly<Record<number, (first: bigint, second: bigint) => stri
   38: () => "No space left in the file header",
 };
 
-export function sentence(reason: number, first: bigint, second: bigint): string {
+export function sentence(reason: number, first: bigint, second: bigint, _third: bigint): string {
   return SENTENCES[reason]!(first, second);
 }

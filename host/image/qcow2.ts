@@ -9,6 +9,8 @@ import { checkImage } from "./check.ts";
 import { type BlockExports, Engine, nothing } from "./engine.ts";
 import type { DiskImage, Extent } from "./image.ts";
 import { type Extensions, layExtensions, parseExtensions } from "./qcow2-header.ts";
+import { readSnapshots } from "./qcow2-snapshots.ts";
+import { type Bitmap, readBitmaps } from "./qcow2-bitmaps.ts";
 import { RangeLock } from "./ranges.ts";
 
 /** Kinds of extent (assembly/qcow2/plan.ts, write.ts). */
@@ -49,6 +51,8 @@ const planned = (core: BlockExports): Planned => ({
 export class Qcow2Image implements DiskImage {
   readonly format = "qcow2";
   backing: DiskImage | undefined;
+  /** Persistent bitmaps that the image vouches for. */
+  bitmaps: Bitmap[] = [];
   /** Where guest data lies when not in the image's own file. */
   dataFile: BlockSource | undefined;
   readonly clusterSize: number;
@@ -103,7 +107,11 @@ export class Qcow2Image implements DiskImage {
       throw new UserError("qcow2: Image is corrupt; cannot be opened read/write", "EACCES");
     await engine.run(() => core.openTables(file.size), nothing);
     const image = new Qcow2Image(name, file, engine, extensions, backingName, options.readOnly);
-    if (!options.readOnly && !options.tolerant) await image.prepareWriting();
+    image.bitmaps = await readBitmaps(image);
+    if (!options.tolerant) {
+      await readSnapshots(image);
+      if (!options.readOnly) await image.prepareWriting();
+    }
     return image;
   }
 
@@ -169,7 +177,11 @@ export class Qcow2Image implements DiskImage {
   async extent(offset: number, length: number): Promise<Extent> {
     const plan = await this.planRead(offset, length);
     const span = { length: plan.length, present: true };
-    if (plan.kind === Kind.unallocated) return { length: plan.length, present: false, zero: false };
+    if (plan.kind === Kind.unallocated) {
+      // Subclusters may be unallocated while the cluster has its space already.
+      const kept = plan.offset === 0 ? {} : { offset: plan.offset };
+      return { length: plan.length, present: false, zero: false, ...kept };
+    }
     if (plan.kind === Kind.zeros) return { ...span, zero: true };
     if (plan.kind === Kind.zerosAllocated) return { ...span, zero: true, offset: plan.offset };
     if (plan.kind === Kind.packed) return { ...span, zero: false, compressed: true };

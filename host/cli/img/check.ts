@@ -82,7 +82,6 @@ function summary(result: CheckResult): string {
       `\n${leaks} leaked clusters were found on the image.\n` +
         "This means waste of disk space, but no harm to data.\n",
     );
-  const percent = (part: number, whole: number): string => ((part / whole) * 100).toFixed(2);
   if (allocatedClusters && totalClusters)
     parts.push(
       `${allocatedClusters}/${totalClusters} = ${percent(allocatedClusters, totalClusters)}% allocated, ` +
@@ -91,6 +90,14 @@ function summary(result: CheckResult): string {
     );
   parts.push(`Image end offset: ${result.imageEndOffset}\n`);
   return parts.join("");
+}
+
+/** Two decimals as printf rounds them: an exact half goes to the even digit, where toFixed goes up. */
+function percent(part: number, whole: number): string {
+  const hundredths = (part / whole) * 10_000;
+  const floor = Math.floor(hundredths);
+  const even = hundredths - floor === 0.5 ? floor + (floor % 2) : Math.round(hundredths);
+  return (even / 100).toFixed(2);
 }
 
 /** Keys in qemu-img's order; counts of nothing are left out. */

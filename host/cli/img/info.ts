@@ -116,6 +116,9 @@ function specific(image: Qcow2Image): Record<string, unknown> {
     compat: "1.1",
     "compression-type": image.compression,
     "lazy-refcounts": image.lazyRefcounts,
+    ...(image.bitmaps.length
+      ? { bitmaps: image.bitmaps.map(({ flags, name, granularity }) => ({ flags, name, granularity })) }
+      : {}),
     "refcount-bits": 2 ** core.refcountOrder(),
     ...(image.encryption === "aes" ? { encrypt: { format: "aes" } } : {}),
     ...(image.hasExternalData
