@@ -193,6 +193,9 @@ export class CpuState {
   cpl: u32;
   /** TLB set of the current privilege: TLB_AT, or TLB_AT + TLB_SET_SIZE when CPL = 3. */
   tlb: u32;
+  /** Linear page that code runs in, as long as its translation is sure (NO_PAGE else), and its physical page. */
+  codePage: u64;
+  codePhysical: u32;
   /** ACTIVE, HALTED … */
   activity: u32;
   /** Nonzero until the instruction behind STI, MOV SS or POP SS has run: interrupts wait (SDM 3A §6.8.3). */
@@ -282,6 +285,7 @@ export function signal(event: u32): void {
 
 /** Enters a privilege level: the TLB set follows. */
 export function setCpl(cpl: u32): void {
+  cpu.codePage = u64.MAX_VALUE;
   cpu.cpl = cpl;
   cpu.tlb = <u32>(cpl == 3 ? TLB_AT + TLB_SET_SIZE : TLB_AT);
 }

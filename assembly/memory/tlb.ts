@@ -6,6 +6,7 @@
 // A tag is the linear page address, or NO_PAGE where the access must take the slow path: not allowed, not yet
 // dirty, device memory, or (writeTag) a page that holds decoded code. `delta` added to the low half of a linear
 // address gives its place in linear memory. `physical` is the page's guest address, with bit 0 = global.
+import { cpu } from "../cpu/state";
 import {
   CPU_AT,
   CPU_END,
@@ -46,11 +47,13 @@ function forget(entry: TlbEntry): void {
 
 /** Drops every translation of the running vCPU (MOV CR0/CR4, global pages too). */
 export function flushTlb(): void {
+  cpu.codePage = NO_PAGE;
   memory.fill(TLB_AT, 0xff, TLB_SIZE);
 }
 
 /** Drops what a MOV to CR3 drops: all but global pages (SDM 3A §4.10.4.1). */
 export function flushTlbNonGlobal(): void {
+  cpu.codePage = NO_PAGE;
   for (let at = TLB_AT; at < TLB_AT + TLB_SIZE; at += TLB_ENTRY_SIZE) {
     const entry = changetype<TlbEntry>(at);
     if ((entry.physical & GLOBAL_PAGE) == 0) forget(entry);
@@ -59,6 +62,7 @@ export function flushTlbNonGlobal(): void {
 
 /** Drops the translations of one page (INVLPG). */
 export function flushTlbPage(linear: u64): void {
+  cpu.codePage = NO_PAGE;
   forget(tlbEntry(TLB_AT, linear));
   forget(tlbEntry(TLB_AT + TLB_SET_SIZE, linear));
 }

@@ -60,16 +60,29 @@ function hashSlot(physical: u32, mode: u32): usize {
 
 /** The block at the current RIP, decoded now if it is not kept. Raises the faults of an instruction fetch. */
 export function findBlock(): Block {
-  const linear = cpu.mode & MODE_CODE64 ? cpu.rip : (cpu.rip + cpu.csBase) & 0xffff_ffff;
-  const physical = translateFetch(linear);
+  const linear = linearRip();
+  const physical =
+    (linear & ~0xfff) == cpu.codePage ? cpu.codePhysical | (<u32>linear & 0xfff) : enterPage(linear);
   const block = changetype<Block>(<usize>load<u32>(hashSlot(physical, cpu.mode)));
   if (changetype<usize>(block) && block.physical == physical && block.mode == cpu.mode) return block;
   return decodeBlock(linear, physical);
 }
 
+function linearRip(): u64 {
+  return cpu.mode & MODE_CODE64 ? cpu.rip : (cpu.rip + cpu.csBase) & 0xffff_ffff;
+}
+
+/** Translates the first fetch in a page, and remembers it for those that follow. */
+function enterPage(linear: u64): u32 {
+  const physical = translateFetch(linear);
+  cpu.codePage = linear & ~0xfff;
+  cpu.codePhysical = physical & 0xffff_f000;
+  return physical;
+}
+
 /** One instruction at the current RIP, for single steps and the shadow of STI; not kept. */
 export function singleBlock(): Block {
-  const linear = cpu.mode & MODE_CODE64 ? cpu.rip : (cpu.rip + cpu.csBase) & 0xffff_ffff;
+  const linear = linearRip();
   return decodeSingle(linear, translateFetch(linear));
 }
 

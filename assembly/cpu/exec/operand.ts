@@ -13,7 +13,7 @@ import { GP, SS_FAULT, raiseWithError } from "../exceptions";
 import { checkSegment } from "../segments";
 import { DS, MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_STACK32, SS, cpu, segmentBase } from "../state";
 import { CPU_AT } from "../../machine/layout";
-import { read, readForWrite, write } from "../../memory/access";
+import { Access, read, readForWrite, write } from "../../memory/access";
 
 /** Register operand at byte offset `at` of the register file. */
 export function reg<T>(at: u32): T {
@@ -60,6 +60,7 @@ export function linearAddressForWrite(i: Insn, size: u32 = 1): u64 {
 
 /** The memory operand, read. */
 export function readOperand<T>(i: Insn): T {
+  if (i.address == ADDRESS_64) return Access.read<T>(Operand.address64(i));
   return read<T>(linearAddress(i, sizeof<T>()));
 }
 
@@ -69,7 +70,8 @@ export function readOperandForWrite<T>(i: Insn): T {
 }
 
 export function writeOperand<T>(i: Insn, value: T): void {
-  write<T>(linearAddressForWrite(i, sizeof<T>()), value);
+  if (i.address == ADDRESS_64) Access.write<T>(Operand.address64(i), value);
+  else write<T>(linearAddressForWrite(i, sizeof<T>()), value);
 }
 
 /**
@@ -77,6 +79,17 @@ export function writeOperand<T>(i: Insn, value: T): void {
  * much as the rest of a handler), what is in memory one.
  */
 export class Operand {
+  /** Linear address of the memory operand of 64-bit code. */
+  @inline
+  static address64(i: Insn): u64 {
+    return (
+      load<u64>(CPU_AT + <usize>i.base) +
+      (load<u64>(CPU_AT + <usize>i.index) << (<u64>i.scale)) +
+      <u64>i.displacement +
+      segmentBase(i.seg)
+    );
+  }
+
   /** The second operand: register, memory or immediate. */
   @inline
   static source<T>(i: Insn): T {
