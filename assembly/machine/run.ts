@@ -1,5 +1,5 @@
 // The one loop: events, interrupts, deadlines, then blocks until the budget says to look again.
-import { findBlock, firstInsn, insnCount, singleBlock, Block } from "../cpu/decode/block";
+import { firstInsn, nextBlock, singleBlock, Block } from "../cpu/decode/block";
 import { INSN_SIZE, Insn } from "../cpu/decode/insn";
 import { DB } from "../cpu/exceptions";
 import { execute } from "../cpu/exec/dispatch";
@@ -49,16 +49,9 @@ export function runMachine(instructions: u32): u32 {
         continue;
       }
     }
-    enter(findBlock());
+    execute(nextBlock());
+    cpu.insn = 0;
   }
-}
-
-function enter(block: Block): void {
-  cpu.block = <u32>changetype<usize>(block);
-  cpu.ripBase = cpu.rip;
-  cpu.budget -= insnCount(block);
-  execute(firstInsn(block));
-  cpu.insn = 0;
 }
 
 /** After an unwind: RIP of the instruction that faulted, the instructions behind it given back, the fault delivered. */
@@ -81,7 +74,14 @@ function remaining(i: Insn): i32 {
 function stepOnce(): void {
   const stepping = (cpu.eflags & TF) != 0;
   cpu.interruptShadow = 0;
-  enter(singleBlock());
+  const block = singleBlock();
+  cpu.block = <u32>changetype<usize>(block);
+  cpu.ripBase = cpu.rip;
+  // One instruction is all that may run.
+  cpu.withheld += cpu.budget - 1;
+  cpu.budget = 0;
+  execute(firstInsn(block));
+  cpu.insn = 0;
   // The trap is that of TF before the instruction; one that loaded SS holds it back (SDM 3A §6.8.3).
   if (stepping && !cpu.interruptShadow) {
     cpu.dr6 |= BS_FLAG;

@@ -16,12 +16,12 @@ import {
   CODE_PAGES_SIZE,
 } from "../../machine/layout";
 import { translateFetch } from "../../memory/access";
-import { writeProtectPhysicalPage } from "../../memory/tlb";
+import { NO_PAGE, writeProtectPhysicalPage } from "../../memory/tlb";
 import { MODE_CODE64, cpu } from "../state";
 import { decode } from "./decoder";
 import { crossedPage } from "./fetch";
 import { INSN_SIZE, Insn } from "./insn";
-import { BLOCK_END } from "./operations";
+import { BLOCK_END, BLOCK_NEXT, CALL_NEAR, JCC, JCXZ, JMP, LOOP, RET_POP } from "./operations";
 
 @final
 @unmanaged
@@ -43,6 +43,8 @@ const SCRATCH: usize = CODE_BLOCKS_AT;
 const FIRST: usize = CODE_BLOCKS_AT + HEADER + 2 * INSN_SIZE;
 
 let next: usize = FIRST;
+/** Counts the times that everything was dropped: a block found before may be gone. */
+let generation: u32 = 0;
 
 export function firstInsn(block: Block): Insn {
   return changetype<Insn>(changetype<usize>(block) + HEADER);
@@ -62,10 +64,59 @@ function hashSlot(physical: u32, mode: u32): usize {
 export function findBlock(): Block {
   const linear = linearRip();
   const physical =
-    (linear & ~0xfff) == cpu.codePage ? cpu.codePhysical | (<u32>linear & 0xfff) : enterPage(linear);
+    (linear & ~0xfff) == cpu.codePage ? cpu.codePhysical | ((<u32>linear) & 0xfff) : enterPage(linear);
   const block = changetype<Block>(<usize>load<u32>(hashSlot(physical, cpu.mode)));
   if (changetype<usize>(block) && block.physical == physical && block.mode == cpu.mode) return block;
   return decodeBlock(linear, physical);
+}
+
+/**
+ * The record behind a near branch with a known target also holds links: the blocks that followed when the branch was
+ * taken and when it was not. A link stands for a successor in the same page, found without a lookup, and is followed
+ * as long as that block has not been dropped and the page's translation is sure.
+ */
+@final
+@unmanaged
+class Links {
+  insn: u64; // op, form, length …: an ordinary record
+  offset: u64;
+  notTaken: u32;
+  taken: u32;
+}
+
+/** What runs behind the branch `i`, which has set RIP: by its link, or by a lookup that makes one. */
+export function followLink(i: Insn, taken: bool): Insn {
+  const at =
+    changetype<usize>(i) + INSN_SIZE + (taken ? offsetof<Links>("taken") : offsetof<Links>("notTaken"));
+  const linked = changetype<Block>(<usize>load<u32>(at));
+  if (changetype<usize>(linked) && linked.physical != DROPPED && cpu.codePage != NO_PAGE) {
+    enter(linked);
+    return firstInsn(linked);
+  }
+  const page = cpu.codePage;
+  const born = generation;
+  const from = changetype<Block>(<usize>cpu.block);
+  const block = findBlock();
+  // Only from a kept block to a kept block of the same page; decoding may have dropped everything.
+  const same =
+    born == generation && cpu.codePage == page && ((from.physical ^ block.physical) & 0xffff_f000) == 0;
+  if (same && from.physical != DROPPED && block.physical != DROPPED)
+    store<u32>(at, <u32>changetype<usize>(block));
+  enter(block);
+  return firstInsn(block);
+}
+
+/** Enters the block at the current RIP: what runs next is its first instruction. */
+export function nextBlock(): Insn {
+  const block = findBlock();
+  enter(block);
+  return firstInsn(block);
+}
+
+function enter(block: Block): void {
+  cpu.block = <u32>changetype<usize>(block);
+  cpu.ripBase = cpu.rip;
+  cpu.budget -= insnCount(block);
 }
 
 function linearRip(): u64 {
@@ -94,14 +145,21 @@ function decodeSingle(linear: u64, physical: u32): Block {
   insn.offset = 0;
   decode(insn, linear, physical, cpu.mode, true);
   block.end = <u32>(SCRATCH + HEADER + INSN_SIZE);
-  writeEnd(changetype<Insn>(<usize>block.end), insn.length);
+  writeEnd(changetype<Insn>(<usize>block.end), insn.length, setsRip(insn.op));
   return block;
 }
 
-function writeEnd(end: Insn, offset: u32): void {
-  end.op = <u16>BLOCK_END;
+/** Near branches leave RIP set. */
+function setsRip(op: u32): bool {
+  return op == JCC || op == JMP || op == LOOP || op == JCXZ || (op >= CALL_NEAR && op < RET_POP + 4);
+}
+
+function writeEnd(end: Insn, offset: u32, branched: bool): void {
+  end.op = <u16>(branched ? BLOCK_NEXT : BLOCK_END);
   end.offset = <u16>offset;
   end.length = 0;
+  changetype<Links>(end).notTaken = 0;
+  changetype<Links>(end).taken = 0;
 }
 
 function decodeBlock(linear: u64, physical: u32): Block {
@@ -121,7 +179,7 @@ function decodeBlock(linear: u64, physical: u32): Block {
     at += INSN_SIZE;
     if (ends || ((physical + offset) & 0xfff) == 0 || (physical & 0xfff) + offset > 0xfff) break;
   }
-  writeEnd(changetype<Insn>(at), offset);
+  writeEnd(changetype<Insn>(at), offset, setsRip(changetype<Insn>(at - INSN_SIZE).op));
   block.physical = physical;
   block.mode = cpu.mode;
   block.end = <u32>at;
@@ -160,6 +218,7 @@ function drop(block: Block): void {
 
 /** Forgets everything decoded. */
 export function dropAllBlocks(): void {
+  generation++;
   memory.fill(CODE_HASH_AT, 0, CODE_HASH_ENTRIES * 4);
   memory.fill(CODE_PAGES_AT, 0, CODE_PAGES_SIZE);
   next = FIRST;

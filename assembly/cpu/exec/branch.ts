@@ -34,9 +34,12 @@ function setRip(target: u64): void {
   cpu.rip = target;
 }
 
-export function jcc(i: Insn): void {
-  if (condition(i.extra)) go(i, cpu.ripBase + i.immediate);
+/** Jcc; returns whether it was taken. */
+export function jcc(i: Insn): bool {
+  const taken = condition(i.extra);
+  if (taken) go(i, cpu.ripBase + i.immediate);
   else cpu.rip = nextRip(i);
+  return taken;
 }
 
 export function jmp(i: Insn): void {

@@ -1,5 +1,6 @@
 // Dispatch: one switch over the operation, dense, so that it becomes a table of branches; each case calls its handler
 // directly (an indirect call costs four times as much). Cases that return have set RIP: they end the block.
+import { followLink, nextBlock } from "../decode/block";
 import { INSN_SIZE, Insn } from "../decode/insn";
 import {
   AAA,
@@ -11,6 +12,7 @@ import {
   AND,
   ARPL,
   BLOCK_END,
+  BLOCK_NEXT,
   BOUND,
   BSF,
   BSR,
@@ -584,21 +586,21 @@ export function execute(i: Insn): void {
       case MOV_FROM_SREG + W16: movFromSegment<u16>(i); break;
       case MOV_FROM_SREG + W32: movFromSegment<u32>(i); break;
       case MOV_FROM_SREG + W64: movFromSegment<u64>(i); break;
-      case CALL_NEAR + W16: callNear<u16>(i); return;
-      case CALL_NEAR + W32: callNear<u32>(i); return;
-      case CALL_NEAR + W64: callNear<u64>(i); return;
-      case CALL_INDIRECT + W16: callIndirect<u16>(i); return;
-      case CALL_INDIRECT + W32: callIndirect<u32>(i); return;
-      case CALL_INDIRECT + W64: callIndirect<u64>(i); return;
-      case JMP_INDIRECT + W16: jmpIndirect<u16>(i); return;
-      case JMP_INDIRECT + W32: jmpIndirect<u32>(i); return;
-      case JMP_INDIRECT + W64: jmpIndirect<u64>(i); return;
-      case RET + W16: ret<u16>(i); return;
-      case RET + W32: ret<u32>(i); return;
-      case RET + W64: ret<u64>(i); return;
-      case RET_POP + W16: retPop<u16>(i); return;
-      case RET_POP + W32: retPop<u32>(i); return;
-      case RET_POP + W64: retPop<u64>(i); return;
+      case CALL_NEAR + W16: callNear<u16>(i); break;
+      case CALL_NEAR + W32: callNear<u32>(i); break;
+      case CALL_NEAR + W64: callNear<u64>(i); break;
+      case CALL_INDIRECT + W16: callIndirect<u16>(i); break;
+      case CALL_INDIRECT + W32: callIndirect<u32>(i); break;
+      case CALL_INDIRECT + W64: callIndirect<u64>(i); break;
+      case JMP_INDIRECT + W16: jmpIndirect<u16>(i); break;
+      case JMP_INDIRECT + W32: jmpIndirect<u32>(i); break;
+      case JMP_INDIRECT + W64: jmpIndirect<u64>(i); break;
+      case RET + W16: ret<u16>(i); break;
+      case RET + W32: ret<u32>(i); break;
+      case RET + W64: ret<u64>(i); break;
+      case RET_POP + W16: retPop<u16>(i); break;
+      case RET_POP + W32: retPop<u32>(i); break;
+      case RET_POP + W64: retPop<u64>(i); break;
       case CALL_FAR + W16: callFar<u16>(i); return;
       case CALL_FAR + W32: callFar<u32>(i); return;
       case CALL_FAR + W64: callFar<u64>(i); return;
@@ -677,12 +679,21 @@ export function execute(i: Insn): void {
       case RDRAND + W16: rdrand<u16>(i); break;
       case RDRAND + W32: rdrand<u32>(i); break;
       case RDRAND + W64: rdrand<u64>(i); break;
-      case JCC: jcc(i); return;
-      case JMP: jmp(i); return;
-      case LOOP: loop(i, 2); return;
+      case JCC: {
+        const taken = jcc(i);
+        if (cpu.budget <= 0) return;
+        i = followLink(i, taken);
+        continue;
+      }
+      case JMP:
+        jmp(i);
+        if (cpu.budget <= 0) return;
+        i = followLink(i, true);
+        continue;
+      case LOOP: loop(i, 2); break;
       case LOOPE: loop(i, 1); return;
       case LOOPNE: loop(i, 0); return;
-      case JCXZ: jcxz(i); return;
+      case JCXZ: jcxz(i); break;
       case SETCC: setcc(i); break;
       case NOP: break;
       case INT: int(i); return;
@@ -739,6 +750,10 @@ export function execute(i: Insn): void {
       case STMXCSR: stmxcsr(i); break;
       case FWAIT: fwait(i); break;
       case X87: executeX87(i); break;
+      case BLOCK_NEXT:
+        if (cpu.budget <= 0) return;
+        i = nextBlock();
+        continue;
       case BLOCK_END: blockEnd(i); return;
       default:
         if (<u32>i.op < SSE_FIRST) undefined(i);
