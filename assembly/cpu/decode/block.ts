@@ -125,6 +125,8 @@ function linearRip(): u64 {
 
 /** Translates the first fetch in a page, and remembers it for those that follow. */
 function enterPage(linear: u64): u32 {
+  // RIP is the branch's target already: a fault of this fetch is not the branch's.
+  cpu.insn = 0;
   const physical = translateFetch(linear);
   cpu.codePage = linear & ~0xfff;
   cpu.codePhysical = physical & 0xffff_f000;
@@ -163,6 +165,7 @@ function writeEnd(end: Insn, offset: u32, branched: bool): void {
 }
 
 function decodeBlock(linear: u64, physical: u32): Block {
+  cpu.insn = 0;
   if (next + BLOCK_SIZE_MAX > CODE_BLOCKS_AT + CODE_BLOCKS_SIZE) dropAllBlocks();
   const block = changetype<Block>(next);
   let at = next + HEADER;
