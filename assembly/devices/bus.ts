@@ -9,7 +9,10 @@ import {
   idePrimary,
   ideSecondary,
   ioapic,
+  keyboard,
+  keyboardController,
   lapic,
+  mouse,
   pciPort,
   picPrimary,
   picSecondary,
@@ -37,6 +40,8 @@ import {
   SOCKET_IDE_CONTROL_SECONDARY,
   SOCKET_IDE_PRIMARY,
   SOCKET_IDE_SECONDARY,
+  SOCKET_KEYBOARD_DATA,
+  SOCKET_KEYBOARD_STATUS,
   SOCKET_NONE,
   SOCKET_PCI_ADDRESS,
   SOCKET_PCI_DATA,
@@ -57,10 +62,12 @@ import { driveLine, sendCommand, settleInterrupts } from "./irq-lines";
 import { NO_SLEEP, SLEEP_HIBERNATE, SLEEP_SOFT_OFF } from "./piix4-pm";
 import { Uart16550 } from "./uart16550";
 
+export const IRQ_KEYBOARD: u32 = 1;
 export const IRQ_COM2: u32 = 3; // and COM4
 export const IRQ_COM1: u32 = 4; // and COM3
 export const IRQ_RTC: u32 = 8;
 export const IRQ_SCI: u32 = 9;
+export const IRQ_MOUSE: u32 = 12;
 export const IRQ_IDE_PRIMARY: u32 = 14;
 export const IRQ_IDE_SECONDARY: u32 = 15;
 
@@ -134,6 +141,13 @@ function readByte(socket: u32, port: u32): u32 {
       return idePrimary.readControl();
     case SOCKET_IDE_CONTROL_SECONDARY:
       return ideSecondary.readControl();
+    case SOCKET_KEYBOARD_DATA: {
+      const value = keyboardController.readData();
+      driveKeyboardLines();
+      return value;
+    }
+    case SOCKET_KEYBOARD_STATUS:
+      return keyboardController.readStatus();
     case SOCKET_BUS_MASTER:
       return (port & 8 ? ideSecondary : idePrimary).readMaster(port & 7);
     default:
@@ -194,6 +208,14 @@ function writeByte(socket: u32, port: u32, value: u32): void {
     case SOCKET_IDE_CONTROL_SECONDARY:
       ideSecondary.writeControl(value);
       driveIdeLines();
+      break;
+    case SOCKET_KEYBOARD_DATA:
+      keyboardController.writeData(value, keyboard, mouse);
+      driveKeyboardLines();
+      break;
+    case SOCKET_KEYBOARD_STATUS:
+      keyboardController.writeCommand(value);
+      driveKeyboardLines();
       break;
     case SOCKET_BUS_MASTER:
       (port & 8 ? ideSecondary : idePrimary).writeMaster(port & 7, value);
@@ -264,6 +286,16 @@ function serialPort(socket: u32): Uart16550 {
 export function driveSerialLines(): void {
   driveLine(IRQ_COM1, com1.intr || com3.intr);
   driveLine(IRQ_COM2, com2.intr || com4.intr);
+}
+
+/** A byte taken makes room for the next: both lines fall before one rises again, so each byte is an edge. */
+export function driveKeyboardLines(): void {
+  driveLine(IRQ_KEYBOARD, keyboardController.keyboardIrq);
+  driveLine(IRQ_MOUSE, keyboardController.mouseIrq);
+  keyboardController.exchange(keyboard, mouse);
+  driveLine(IRQ_KEYBOARD, keyboardController.keyboardIrq);
+  driveLine(IRQ_MOUSE, keyboardController.mouseIrq);
+  if (keyboardController.takeReset()) leave(EXIT_RESET);
 }
 
 export function driveIdeLines(): void {

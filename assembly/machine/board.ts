@@ -1,7 +1,8 @@
 // The chips in their sockets: typed views at constant addresses, and what the run loop asks of all of them.
-import { IRQ_RTC, IRQ_SCI, driveIdeLines, driveSerialLines } from "../devices/bus";
+import { IRQ_RTC, IRQ_SCI, driveIdeLines, driveKeyboardLines, driveSerialLines } from "../devices/bus";
 import { storeConfiguration } from "../devices/cmos";
 import { DRIVES, Drive } from "../devices/drives";
+import { I8042 } from "../devices/i8042";
 import { I8254, PIT_SIZE } from "../devices/i8254";
 import { I8259 } from "../devices/i8259";
 import { IDE_CHANNEL_SIZE, IdeChannel } from "../devices/ide-channel";
@@ -20,10 +21,13 @@ import { LAPIC_SIZE, Lapic } from "../devices/lapic";
 import { Mc146818, RTC_SIZE } from "../devices/mc146818";
 import { PCI_FUNCTION_SIZE, PciConfigPort, PciFunction } from "../devices/pci";
 import { Piix4Pm } from "../devices/piix4-pm";
+import { PS2_KEYBOARD_SIZE, Ps2Keyboard } from "../devices/ps2-keyboard";
+import { PS2_MOUSE_SIZE, Ps2Mouse } from "../devices/ps2-mouse";
 import { SystemPorts } from "../devices/system-ports";
 import { Uart16550 } from "../devices/uart16550";
 import { blockRequest, orphanBlockRequests } from "../rings/block";
 import { SERIAL_PORTS } from "../rings/bytes";
+import { INPUT_KEY, INPUT_MOUSE, nextInput } from "../rings/input";
 import { clock } from "./clock";
 import { CHIPS_AT, VCPUS_MAX } from "./layout";
 import { resetWiring } from "./wiring";
@@ -41,7 +45,10 @@ const RTC_AT: usize = PIT_AT + PIT_SIZE;
 const SERIAL_AT: usize = (RTC_AT + RTC_SIZE + 7) & ~7;
 const SERIAL_SIZE: usize = (offsetof<Uart16550>() + 7) & ~7;
 const SYSTEM_PORTS_AT: usize = SERIAL_AT + SERIAL_SIZE * <usize>SERIAL_PORTS;
-const PM_AT: usize = (SYSTEM_PORTS_AT + offsetof<SystemPorts>() + 7) & ~7;
+const KEYBOARD_CONTROLLER_AT: usize = (SYSTEM_PORTS_AT + offsetof<SystemPorts>() + 7) & ~7;
+const KEYBOARD_AT: usize = (KEYBOARD_CONTROLLER_AT + offsetof<I8042>() + 7) & ~7;
+const MOUSE_AT: usize = (KEYBOARD_AT + PS2_KEYBOARD_SIZE + 7) & ~7;
+const PM_AT: usize = (MOUSE_AT + PS2_MOUSE_SIZE + 7) & ~7;
 const PCI_PORT_AT: usize = (PM_AT + offsetof<Piix4Pm>() + 7) & ~7;
 const PCI_FUNCTIONS_AT: usize = (PCI_PORT_AT + offsetof<PciConfigPort>() + 7) & ~7;
 const IDE_PRIMARY_AT: usize = PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * <usize>PCI_FUNCTIONS;
@@ -65,6 +72,9 @@ export const com2 = changetype<Uart16550>(SERIAL_AT + SERIAL_SIZE);
 export const com3 = changetype<Uart16550>(SERIAL_AT + SERIAL_SIZE * 2);
 export const com4 = changetype<Uart16550>(SERIAL_AT + SERIAL_SIZE * 3);
 export const systemPorts = changetype<SystemPorts>(SYSTEM_PORTS_AT);
+export const keyboardController = changetype<I8042>(KEYBOARD_CONTROLLER_AT);
+export const keyboard = changetype<Ps2Keyboard>(KEYBOARD_AT);
+export const mouse = changetype<Ps2Mouse>(MOUSE_AT);
 export const pm = changetype<Piix4Pm>(PM_AT);
 export const irqLines = changetype<IrqLines>(IRQ_LINES_AT);
 export const debugExit = changetype<IsaDebugExit>(DEBUG_EXIT_AT);
@@ -112,6 +122,9 @@ export function resetChips(): void {
   com3.reset(2);
   com4.reset(3);
   systemPorts.reset();
+  keyboardController.reset();
+  keyboard.reset();
+  mouse.reset();
   pm.reset(now);
   pciPort.reset();
   idePrimary.reset(0);
@@ -133,7 +146,20 @@ export function advanceChips(now: u64): void {
   com3.exchange();
   com4.exchange();
   driveSerialLines();
+  takeInput();
+  driveKeyboardLines();
   settleInterrupts();
+}
+
+/** Hands the host's keys and mouse movements to their devices (rings/input.ts). */
+function takeInput(): void {
+  for (let event = nextInput(); event != 0; event = nextInput()) {
+    const kind = (<u32>event) & 0xff;
+    if (kind == INPUT_KEY)
+      keyboard.key((<u32>(event >> 8)) & 0x7f, (<u32>(event >> 16)) & 0xff, ((event >> 24) & 1) != 0);
+    else if (kind == INPUT_MOUSE)
+      mouse.move(<i16>(event >> 16), <i16>(event >> 32), <i16>(event >> 48), (<u32>(event >> 8)) & 0xff);
+  }
 }
 
 /** When a chip will next have something to say by itself; NEVER if none will. */

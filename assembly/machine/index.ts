@@ -42,6 +42,7 @@ export {
   BLOCK_SLOT_SIZE,
   BLOCK_WRITE,
 } from "../rings/block";
+export { INPUT_AT, INPUT_CAPACITY } from "../rings/input";
 export {
   SERIAL_IN_AT,
   SERIAL_IN_CAPACITY,

@@ -37,13 +37,15 @@ export const SOCKET_RESET_CONTROL: u32 = 13;
 export const SOCKET_IDE_CONTROL_PRIMARY: u32 = 14;
 export const SOCKET_IDE_CONTROL_SECONDARY: u32 = 15;
 export const SOCKET_BUS_MASTER: u32 = 16;
-export const FIRST_WIDE: u32 = 17;
-export const SOCKET_PCI_ADDRESS: u32 = 17;
-export const SOCKET_PCI_DATA: u32 = 18;
-export const SOCKET_PM: u32 = 19;
-export const SOCKET_IDE_PRIMARY: u32 = 20;
-export const SOCKET_IDE_SECONDARY: u32 = 21;
-export const SOCKET_DEBUG_EXIT: u32 = 22;
+export const SOCKET_KEYBOARD_DATA: u32 = 17;
+export const SOCKET_KEYBOARD_STATUS: u32 = 18;
+export const FIRST_WIDE: u32 = 19;
+export const SOCKET_PCI_ADDRESS: u32 = 19;
+export const SOCKET_PCI_DATA: u32 = 20;
+export const SOCKET_PM: u32 = 21;
+export const SOCKET_IDE_PRIMARY: u32 = 22;
+export const SOCKET_IDE_SECONDARY: u32 = 23;
+export const SOCKET_DEBUG_EXIT: u32 = 24;
 
 /** Chips in memory space, each at its address of the PC. */
 export const IOAPIC_BASE: u32 = 0xfec0_0000;
@@ -76,7 +78,9 @@ export function resetWiring(): void {
   memory.fill(PORT_MAP_AT, <u8>SOCKET_NONE, PORT_MAP_SIZE);
   plug(SOCKET_PIC_PRIMARY, 0x20, 2);
   plug(SOCKET_PIT, 0x40, 4);
+  plug(SOCKET_KEYBOARD_DATA, 0x60, 1);
   plug(SOCKET_SPEAKER, 0x61, 1);
+  plug(SOCKET_KEYBOARD_STATUS, 0x64, 1);
   plug(SOCKET_RTC, 0x70, 2);
   plug(SOCKET_PORT_92, 0x92, 1);
   plug(SOCKET_PIC_SECONDARY, 0xa0, 2);

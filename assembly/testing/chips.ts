@@ -6,6 +6,7 @@ export { advanceChips, completeBlock, nextDeadline, resetChips } from "../machin
 export { powerOnSelfTest } from "../firmware/post";
 export { RAM_AT } from "../machine/layout";
 export { BLOCK_RING_AT, BLOCK_SLOTS, BLOCK_SLOTS_AT, BLOCK_SLOT_SIZE } from "../rings/block";
+export { INPUT_AT, INPUT_CAPACITY } from "../rings/input";
 export { SERIAL_IN_AT, SERIAL_IN_SIZE, SERIAL_OUT_AT, SERIAL_OUT_SIZE } from "../rings/bytes";
 import { clock } from "../machine/clock";
 import { cpu } from "../cpu/state";

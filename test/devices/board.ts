@@ -23,7 +23,13 @@ interface ChipExports {
 }
 
 type Address =
-  "RAM_AT" | "BLOCK_RING_AT" | "BLOCK_SLOTS_AT" | "BLOCK_SLOT_SIZE" | "SERIAL_IN_AT" | "SERIAL_OUT_AT";
+  | "RAM_AT"
+  | "BLOCK_RING_AT"
+  | "BLOCK_SLOTS_AT"
+  | "BLOCK_SLOT_SIZE"
+  | "SERIAL_IN_AT"
+  | "SERIAL_OUT_AT"
+  | "INPUT_AT";
 
 export interface BlockRequest {
   slot: number;

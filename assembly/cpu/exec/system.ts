@@ -369,6 +369,8 @@ export function output<T>(i: Insn): void {
 export function hlt(i: Insn): void {
   privileged();
   cpu.activity = HALTED;
+  // HLT is the instruction that the shadow of STI waited for: what is pending may wake it now.
+  cpu.interruptShadow = 0;
   signal(EVENT_RESCHEDULE);
 }
 

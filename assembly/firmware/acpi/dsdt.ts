@@ -7,7 +7,7 @@
 //     Device (LNKA) … LNKD, LNKS { PNP0C0F: _PRS, _CRS, _SRS, _STA, _DIS over PRQ0 … PRQ3 } }
 //   Name (\_S5, Package { 0, 0, 0, 0 })
 import { physicalMap } from "../../memory/physical";
-import { IRQ_COM1, IRQ_RTC, IRQ_SCI } from "../../devices/bus";
+import { IRQ_COM1, IRQ_KEYBOARD, IRQ_MOUSE, IRQ_RTC, IRQ_SCI } from "../../devices/bus";
 import {
   busNumbers,
   close,
@@ -128,9 +128,27 @@ function isaBridge(): void {
   fieldUnit("PRQ2", 8);
   fieldUnit("PRQ3", 8);
   close(fields);
+  keyboardDevices();
   isaDevice("COM1", "PNP0501", 0x3f8, 8, IRQ_COM1);
   isaDevice("RTC_", "PNP0B00", 0x70, 8, IRQ_RTC);
   close(bridge);
+}
+
+function keyboardDevices(): void {
+  const keyboard = openDevice("KBD_", "PNP0303");
+  define("_CRS");
+  const resources = openResources();
+  ioPorts(0x60, 1);
+  ioPorts(0x64, 1);
+  isaInterrupt(IRQ_KEYBOARD);
+  closeResources(resources);
+  close(keyboard);
+  const mouse = openDevice("MOU_", "PNP0F13");
+  define("_CRS");
+  const line = openResources();
+  isaInterrupt(IRQ_MOUSE);
+  closeResources(line);
+  close(mouse);
 }
 
 function isaDevice(path: string, hardwareId: string, port: u32, ports: u32, line: u32): void {
