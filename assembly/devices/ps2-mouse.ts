@@ -1,7 +1,7 @@
 // PS/2 mouse (PS/2 reference, "Mouse"), which becomes an IntelliMouse (wheel) or Explorer (five buttons) when it
 // is asked for by the known sequences of sample rates.
 import { ByteRing } from "../rings/ring";
-import { PS2_QUEUE_SIZE, queueClear, queueHas, queuePut, queueRoom, queueTake } from "./ps2-queue";
+import { PS2_QUEUE_SIZE, queueClear, queueHas, queuePut, queueTake } from "./ps2-queue";
 
 const ACKNOWLEDGE: u32 = 0xfa;
 const RESEND: u32 = 0xfe;
