@@ -1,4 +1,5 @@
 // The way out of the block engine: everything that the host may call.
+import { deflate } from "../codecs/deflate";
 import { inflate } from "../codecs/inflate";
 import { createBlank } from "../qcow2/create";
 import * as checking from "../qcow2/check";
@@ -171,6 +172,14 @@ export function unpackCluster(length: u32): bool {
   const size = <u32>image.clusterSize;
   const got = inflate(PACKED_AT, length, UNPACKED_AT, size);
   return got == <i32>size;
+}
+/** Deflates one cluster; 0: it would not come out smaller than `capacity`. */
+export function packCluster(from: usize, length: u32, to: usize, capacity: u32): u32 {
+  return deflate(from, length, to, capacity);
+}
+/** Inflates any raw deflate stream; -1: it is damaged. */
+export function unpack(from: usize, length: u32, to: usize, capacity: u32): i32 {
+  return inflate(from, length, to, capacity);
 }
 export function resize(size: f64): u32 {
   return sizing.resize(<u64>size);

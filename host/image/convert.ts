@@ -8,6 +8,7 @@ import { UserError, codeOf, reason } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { type BlockExports } from "./engine.ts";
 import { loadEngine } from "../core/load.ts";
+import { Qcow2Image } from "./qcow2.ts";
 import { chainExtent, type DiskImage } from "./image.ts";
 
 const CHUNK = 2 * 2 ** 20;
@@ -18,6 +19,8 @@ export interface CopyOptions {
   sparse: number;
   /** The target reads as zeros already. */
   targetIsZero: boolean;
+  /** Clusters are stored compressed where that makes them smaller. */
+  compress?: boolean;
   /** Where in the target the source's first byte goes. */
   targetOffset?: number;
   signal?: AbortSignal;
@@ -39,12 +42,14 @@ export async function copyImage(
 ): Promise<void> {
   if (!isWritable(target)) throw new UserError(`'${target.name}' cannot be written`, "EACCES");
   const core = await loadEngine<BlockExports>(runtime, "block.wasm");
-  if (!core.reserve(CHUNK * IN_FLIGHT)) throw new UserError("Not enough memory to copy an image", "ENOMEM");
+  if (!core.reserve(CHUNK * (IN_FLIGHT + 1)))
+    throw new UserError("Not enough memory to copy an image", "ENOMEM");
   const workAt = core.WORK_AT.value as number;
   const shift = options.targetOffset ?? 0;
   // A target with clusters allocates them whole: a smaller hole in one saves nothing.
   const unit = Math.max(options.sparse, options.sparse ? (target.clusterSize ?? 0) : 0);
-  const pieces = walk(source);
+  const pack = options.compress ? packer(core, target, workAt + CHUNK * IN_FLIGHT) : undefined;
+  const pieces = walk(source, pack ? target.clusterSize! : 1);
   let done = 0;
   let order = Promise.resolve();
 
@@ -98,6 +103,7 @@ export async function copyImage(
       throw new UserError(`error while reading at byte ${offset}: ${reason(error)}`, codeOf(error));
     }
     await before;
+    if (pack) return [writing(offset, pack(at, length, offset + shift))];
     if (unit === 0) return [writing(offset, target.write(buffer, offset + shift))];
     const writes: Promise<void>[] = [];
     for (let from = 0; from < length;) {
@@ -116,6 +122,31 @@ export async function copyImage(
   await Promise.all(Array.from({ length: IN_FLIGHT }, (_, slot) => worker(slot)));
 }
 
+/** Writes the clusters of a buffer one by one, each compressed if that makes it smaller. */
+function packer(
+  core: BlockExports,
+  target: DiskImage,
+  packedAt: number,
+): (at: number, length: number, guest: number) => Promise<void> {
+  if (!(target instanceof Qcow2Image) || target.hasExternalData)
+    throw new UserError("Compression not supported for this file format", "ENOTSUP");
+  const size = target.clusterSize;
+  const view = (at: number, length: number): Uint8Array =>
+    new Uint8Array(core.memory.buffer as ArrayBuffer, at, length);
+  return async (at, length, guest) => {
+    for (let from = 0; from < length; from += size) {
+      const part = Math.min(size, length - from);
+      if (core.isZero(at + from, part)) continue;
+      // The disk's last cluster is padded with zeros; the buffer has room, since chunks are whole clusters.
+      view(at + from + part, size - part).fill(0);
+      const packed = core.packCluster(at + from, size, packedAt, size - 1);
+      // Copied out: the next cluster is deflated to the same place while this one is being written.
+      if (packed) await target.writePacked(view(packedAt, packed).slice(), guest + from);
+      else await target.write!(view(at + from, part), guest + from);
+    }
+  };
+}
+
 async function writing(offset: number, write: Promise<void>): Promise<void> {
   try {
     await write;
@@ -124,24 +155,30 @@ async function writing(offset: number, write: Promise<void>): Promise<void> {
   }
 }
 
-/** The source in pieces, each wholly known to be zero or at most a chunk of what must be read. */
-async function* walk(source: DiskImage): AsyncGenerator<Piece, undefined> {
+/**
+ * The source in pieces, each wholly known to be zero or at most a chunk of what must be read; pieces begin at
+ * multiples of `align`, which divides a chunk.
+ */
+async function* walk(source: DiskImage, align: number): AsyncGenerator<Piece, undefined> {
   for (let offset = 0; offset < source.size;) {
     const extent = await chainExtent(source, offset, source.size - offset);
-    if (extent.zero) yield { offset, length: extent.length, zero: true };
-    else {
+    const last = offset + extent.length === source.size;
+    // Compression works on whole clusters of the target, so zeros count from one border to the next.
+    const zeros = last ? extent.length : extent.length - ((offset + extent.length) % align);
+    if (extent.zero && zeros > 0) {
+      yield { offset, length: zeros, zero: true };
+      offset += zeros;
+    } else {
       // Small extents together: a read may span many of them.
       let end = offset + Math.min(extent.length, CHUNK);
       while (end < source.size && end - offset < CHUNK) {
         const next = await chainExtent(source, end, offset + CHUNK - end);
-        if (next.zero) break;
+        if (next.zero && end % align === 0) break;
         end = Math.min(end + next.length, offset + CHUNK, source.size);
       }
       yield { offset, length: end - offset, zero: false };
       offset = end;
-      continue;
     }
-    offset += extent.length;
   }
   return undefined;
 }

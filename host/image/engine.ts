@@ -58,6 +58,8 @@ export interface BlockExports extends EngineExports {
   planPacked(length: number): number;
   commitPacked(guest: number, host: number, length: number): number;
   unpackCluster(length: number): number;
+  packCluster(from: number, length: number, to: number, capacity: number): number;
+  unpack(from: number, length: number, to: number, capacity: number): number;
   resize(size: number): number;
   flushTables(): number;
   needsFlush(): number;

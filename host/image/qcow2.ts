@@ -25,6 +25,8 @@ const ZSTD = 1;
 const RAW_EXTERNAL = 2;
 const AUTOCLEAR_FIELD = 88;
 
+const SECTOR = 512;
+
 /** A partly written cluster up to this size goes to the file as one write, old content around the new. */
 const WHOLE_WRITE_LIMIT = 256 * 1024;
 
@@ -63,6 +65,7 @@ export class Qcow2Image implements DiskImage {
   private readonly ranges = new RangeLock();
   /** Host offset of the compressed cluster that the engine holds inflated; small reads of one come in rows. */
   private unpacked = -1;
+  private hasPacked = false;
   private unpacking: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -208,6 +211,22 @@ export class Qcow2Image implements DiskImage {
       await this.file.flush!();
     }
     if (this.dirty) await checkImage(this, "all");
+  }
+
+  /** Stores one whole cluster compressed; `packed` is its deflate stream, shorter than a cluster. */
+  async writePacked(packed: Uint8Array, guest: number): Promise<void> {
+    const release = await this.ranges.acquire(guest, guest + this.clusterSize, true);
+    try {
+      const host = await this.engine.run(
+        (core) => core.planPacked(packed.length),
+        (core) => core.extentOffset(),
+      );
+      await this.file.write!(packed, host);
+      await this.engine.run((core) => core.commitPacked(guest, host, packed.length), nothing);
+      this.hasPacked = true;
+    } finally {
+      release();
+    }
   }
 
   private get data(): BlockSource {
@@ -381,6 +400,9 @@ export class Qcow2Image implements DiskImage {
   }
 
   private async flushAll(): Promise<void> {
+    // Compressed clusters are read in whole sectors: the file must not end within the last one's.
+    if (this.hasPacked && this.file.size % SECTOR)
+      await this.file.resize!(this.file.size + SECTOR - (this.file.size % SECTOR));
     if (this.dataFile) await this.dataFile.flush!();
     await this.engine.flush();
     await this.file.flush!();

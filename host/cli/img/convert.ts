@@ -15,7 +15,6 @@ const SPARSE_MAX = 16 * 2 ** 20;
 
 /** Flags of qemu-img convert that are refused for now, with the words for it. */
 const LATER: Readonly<Record<string, string>> = {
-  c: "-c",
   l: "-l",
   B: "-B",
   r: "-r",
@@ -39,6 +38,7 @@ export async function convert(argv: string[]): Promise<number> {
   if (targetName === undefined || names.length === 0) throw new UserError("Must specify image file name");
   const sparse = parseSparse(parsed);
   checkFlags(parsed);
+  checkCompression(parsed);
 
   const sources: DiskImage[] = [];
   try {
@@ -76,6 +76,12 @@ function checkFlags(parsed: Parsed): void {
     throw new UserError("-o has no effect when skipping image creation");
   if (has(parsed, "target-is-zero") && !has(parsed, "n"))
     throw new UserError("--target-is-zero requires use of -n flag");
+}
+
+/** What -c cannot be combined with is refused before the target is made. */
+function checkCompression(parsed: Parsed): void {
+  if (has(parsed, "c") && (last(parsed, "O") ?? "raw") !== "qcow2")
+    throw new UserError("Compression not supported for this file format");
 }
 
 async function refuseSameFile(names: readonly string[], target: string): Promise<void> {
@@ -120,6 +126,7 @@ async function copyAll(
   for (const source of sources) {
     await copyImage(node, source, target, {
       sparse,
+      compress: has(parsed, "c"),
       targetIsZero: !has(parsed, "n") || has(parsed, "target-is-zero"),
       targetOffset: before,
       onProgress: (done) => progress.report(before + done, total),

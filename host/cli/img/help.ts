@@ -4,7 +4,7 @@ export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
   check [-q] [-f FMT] [--output=human|json] [-r leaks|all] [-U] FILE
   commit [-q] [-f FMT] [-b BASE] [-d] [-p] FILE
   compare [-f FMT] [-F FMT] [-p] [-q] [-s] [-U] FILE1 FILE2
-  convert [-f FMT] [-O FMT] [-o OPTIONS] [-S SIZE] [-n [--target-is-zero]] [-p] [-q] [-U] FILE… TARGET
+  convert [-c] [-f FMT] [-O FMT] [-o OPTIONS] [-S SIZE] [-n [--target-is-zero]] [-p] [-q] [-U] FILE… TARGET
   create [-q] [-f FMT] [-b BACKING -F FMT] [-u] [-o OPTIONS] FILE [SIZE]
   info [-f FMT] [--output=human|json] [--backing-chain] [-U] FILE
   map [-f FMT] [--output=human|json] [-s OFFSET] [-l LENGTH] [-U] FILE
