@@ -1,0 +1,130 @@
+// The machine engine without a host around it: registers and memory by name, so many instructions at a time.
+import { existsSync, readFileSync } from "node:fs";
+import { layoutOf } from "./state-layout.ts";
+
+interface Exports {
+  memory: WebAssembly.Memory;
+  CPU_AT: WebAssembly.Global;
+  RAM_AT: WebAssembly.Global;
+  BOARD_AT: WebAssembly.Global;
+  VECTORS_AT: WebAssembly.Global;
+  CPU_STATE_SIZE: WebAssembly.Global;
+  EXIT_HALTED: WebAssembly.Global;
+  EXIT_SLICE: WebAssembly.Global;
+  powerOn(ramSize: number, vcpus: number): void;
+  runMachine(instructions: number): number;
+  settleState(): void;
+  flags(): number;
+  setFlags(eflags: number): void;
+}
+
+const PAGE = 65536;
+const UNWIND = { reason: "a guest's exception unwinds to the run loop" };
+
+let engine: WebAssembly.Module | undefined;
+
+/** A file of this repository, found from the test's source as from the bundle that scripts/ts.mjs makes of it. */
+function packageFile(path: string): URL {
+  let folder = new URL(".", import.meta.url);
+  while (!existsSync(new URL("package.json", folder))) folder = new URL("..", folder);
+  return new URL(path, folder);
+}
+
+export class Core {
+  readonly exports: Exports;
+  readonly ram: Uint8Array;
+  readonly ramView: DataView;
+  private readonly cpu: DataView;
+  private readonly fields = layoutOf(packageFile("assembly/cpu/state.ts"), "CpuState");
+
+  constructor(ramSize = 16 << 20, wasm = packageFile("dist/machine.wasm")) {
+    engine ??= new WebAssembly.Module(readFileSync(wasm));
+    const unwind = (): never => {
+      throw UNWIND;
+    };
+    const abort = (_message: number, _file: number, line: number): never => {
+      throw new Error(`the engine's assertion failed in line ${line}`);
+    };
+    const log = (at: number, length: number): void => {
+      process.stderr.write(new Uint8Array(this.exports.memory.buffer, at, length));
+    };
+    const entropy = (at: number, length: number): void => {
+      new Uint8Array(this.exports.memory.buffer, at, length).fill(0x5a);
+    };
+    const instance = new WebAssembly.Instance(engine, { host: { unwind, log, entropy }, env: { abort } });
+    this.exports = instance.exports as unknown as Exports;
+    const { memory, RAM_AT, CPU_AT, CPU_STATE_SIZE } = this.exports;
+    const missing = RAM_AT.value + ramSize - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+    this.ram = new Uint8Array(memory.buffer, RAM_AT.value, ramSize);
+    this.ramView = new DataView(memory.buffer, RAM_AT.value, ramSize);
+    this.cpu = new DataView(memory.buffer, CPU_AT.value, CPU_STATE_SIZE.value);
+    this.exports.powerOn(ramSize, 1);
+  }
+
+  get(name: string): bigint {
+    const { offset, size } = this.field(name);
+    if (size === 8) return this.cpu.getBigUint64(offset, true);
+    return BigInt(size === 4 ? this.cpu.getUint32(offset, true) : this.cpu.getUint16(offset, true));
+  }
+
+  set(name: string, value: bigint | number): void {
+    const { offset, size } = this.field(name);
+    if (size === 8) this.cpu.setBigUint64(offset, BigInt.asUintN(64, BigInt(value)), true);
+    else if (size === 4) this.cpu.setUint32(offset, Number(BigInt.asUintN(32, BigInt(value))), true);
+    else this.cpu.setUint16(offset, Number(value), true);
+  }
+
+  private field(name: string): { offset: number; size: number } {
+    const field = this.fields.get(name);
+    if (!field) throw new Error(`CpuState has no field "${name}"`);
+    return field;
+  }
+
+  get flags(): number {
+    return this.exports.flags();
+  }
+
+  set flags(eflags: number) {
+    this.exports.setFlags(eflags);
+  }
+
+  /** Loads a segment register as real mode does: base = selector * 16; limit and rights stay. */
+  setRealSegment(name: string, selector: number): void {
+    this.set(`${name}Selector`, selector);
+    this.set(`${name}Base`, selector * 16);
+  }
+
+  /** C0000h-FFFFFh becomes plain RAM, as by the chipset's PAM registers. */
+  makeShadowWritable(): void {
+    const { offset } = layoutOf(packageFile("assembly/memory/physical.ts"), "PhysicalMap").get("romSegments")!;
+    new DataView(this.exports.memory.buffer).setUint32(this.exports.BOARD_AT.value + offset, 0, true);
+  }
+
+  /** The registers as they are now, to be put back with `restore`. */
+  save(): Uint8Array {
+    return new Uint8Array(this.cpu.buffer, this.cpu.byteOffset, this.cpu.byteLength).slice();
+  }
+
+  restore(state: Uint8Array): void {
+    new Uint8Array(this.cpu.buffer, this.cpu.byteOffset, this.cpu.byteLength).set(state);
+  }
+
+  /** After registers were written behind the engine's back. */
+  settle(): void {
+    this.exports.settleState();
+  }
+
+  /** Runs up to `instructions`, serving exceptions as the host does; true if the processor halted. */
+  run(instructions: number): boolean {
+    let budget = instructions;
+    for (;;) {
+      try {
+        return this.exports.runMachine(budget) === this.exports.EXIT_HALTED.value;
+      } catch (thrown) {
+        if (thrown !== UNWIND) throw thrown;
+        budget = 0;
+      }
+    }
+  }
+}
