@@ -139,6 +139,8 @@ import {
   W64,
   X87,
   XLAT,
+  MOV_FROM_SREG,
+  MOV_TO_SREG,
 } from "./operations";
 
 const REX_W: u32 = 8;
@@ -524,6 +526,9 @@ function operandFields(i: Insn, row: u32, op: u32, log2: u32, opcode: u32): bool
   if (src == Z) i.src = registerOffset((opcode & 7) | ((rex & 1) << 3), log2);
   if (dst == S) i.extra = <u16>(src == E ? (modrm >> 3) & 7 : (opcode >> 3) & 7);
   if (src == S) i.extra = <u16>((modrm >> 3) & 7);
+  // There are six segment registers, and CS is not loaded by MOV (SDM 2 "MOV").
+  if (op == MOV_FROM_SREG && i.extra > <u16>GS) return false;
+  if (op == MOV_TO_SREG && (i.extra > <u16>GS || i.extra == <u16>CS)) return false;
   if (src == C) i.src = 8;
   if (src == D) i.src = 16;
   if (src == ONE) {

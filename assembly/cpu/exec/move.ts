@@ -96,8 +96,11 @@ export function popOperand<T>(i: Insn): void {
 
 export function pusha<T>(i: Insn): void {
   const sp = reg<T>(32);
-  // All eight must fit before the first is written.
-  probeWrite(stackAddress(stackPointer() - 8 * sizeof<T>(), 8 * sizeof<T>(), true), 8 * sizeof<T>());
+  // All eight must fit before the first is written; a 16-bit SP may wrap between two of them.
+  for (let n: u32 = 1; n <= 8; n++) {
+    const pointer = stackPointer() - <u64>(n * sizeof<T>());
+    probeWrite(stackAddress(pointer, sizeof<T>(), true), sizeof<T>());
+  }
   for (let r: u32 = 0; r < 8; r++) push<T>(r == 4 ? sp : reg<T>(r << 3));
 }
 
