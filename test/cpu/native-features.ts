@@ -39,10 +39,11 @@ const SSE3 = "movsldup movshdup movddup lddqu haddpd haddps hsubpd hsubps addsub
 
 /** The feature that `form` needs and the guest does not have, or undefined. */
 export function requiredFeature(form: Form, features: Features): string | undefined {
-  const feature = featureOf(form);
-  if (!feature) return undefined;
-  const bit = BITS[feature];
-  return bit && bit(features) ? undefined : feature.toUpperCase();
+  // What is VEX-encoded needs AVX beside its own set.
+  const isVex = form.l !== undefined && form.l !== "none" && !String(form.set).startsWith("bmi");
+  for (const feature of [isVex ? "avx" : undefined, featureOf(form)])
+    if (feature && !BITS[feature]?.(features)) return feature.toUpperCase();
+  return undefined;
 }
 
 function featureOf(form: Form): string | undefined {
@@ -55,11 +56,11 @@ function featureOf(form: Form): string | undefined {
   if (name.startsWith("crc32") || name.startsWith("pcmpestr") || name.startsWith("pcmpistr")) return "sse4.2";
   if (name === "pcmpgtq") return "sse4.2";
   if (/^(adcx|adox)/.test(name)) return "adx";
-  if (/^movbe/.test(name)) return "movbe";
-  if (/^popcnt/.test(name)) return "popcnt";
-  if (/^tzcnt/.test(name)) return "bmi1";
-  if (/^lzcnt/.test(name)) return "lzcnt";
-  if (/^cmpxchg16b/.test(name)) return "cmpxchg16b";
+  if (name.startsWith("movbe")) return "movbe";
+  if (name.startsWith("popcnt")) return "popcnt";
+  if (name.startsWith("tzcnt")) return "bmi1";
+  if (name.startsWith("lzcnt")) return "lzcnt";
+  if (name.startsWith("cmpxchg16b")) return "cmpxchg16b";
   if (SSE3.includes(name)) return "sse3";
   const third = parseInt(op.slice(4, 6), 16);
   if (op.startsWith("0f38")) return third < 0x0c || (third >= 0x1c && third <= 0x1e) ? "ssse3" : "sse4.1";

@@ -30,6 +30,7 @@ export interface NativeCase {
     r: Record<string, string>;
     mxcsr?: number;
     xmm?: Record<string, string>;
+    ymm?: Record<string, string>;
     fcw?: number;
     fsw?: number;
     ftw?: number;
@@ -99,6 +100,16 @@ long_mode:
         call leaf
         mov eax, 0x80000001
         call leaf
+        bt dword [${FEATURES} + 4], 26  ; XSAVE: x87, SSE and AVX state on
+        jnc .no_xsave
+        mov rax, cr4
+        bts rax, 18
+        mov cr4, rax
+        xor ecx, ecx
+        xor edx, edx
+        mov eax, 7
+        db 0x0f, 0x01, 0xd1             ; xsetbv
+.no_xsave:
         fninit
         mov edi, ${FX_IN}
         db 0x0f, 0xae, 0x07             ; fxsave [rdi]
@@ -247,6 +258,13 @@ export class NativeRunner implements Runner<NativeCase> {
     }
     if (testCase.mxcsr !== undefined) ramView.setUint32(FX_IN + 24, testCase.mxcsr, true);
     if (testCase.xmm) core.ram.set(fromHex(testCase.xmm), FX_IN + 160);
+    if (!testCase.ymm) return;
+    // The upper halves have no place in the image of FXRSTOR.
+    const ymm = fromHex(testCase.ymm);
+    for (let i = 0; i < 16; i++) {
+      core.ram.set(ymm.subarray(i * 32, i * 32 + 16), FX_IN + 160 + i * 16);
+      core.vectors.set(ymm.subarray(i * 32 + 16, i * 32 + 32), i * 32 + 16);
+    }
   }
 
   private region(linear: number): Uint8Array {
@@ -308,6 +326,15 @@ export class NativeRunner implements Runner<NativeCase> {
           hex(FX_OUT + 160 + i * 16, 16),
           out.xmm?.[i] ?? testCase.xmm.slice(i * 32, i * 32 + 32),
         );
+    if (!testCase.ymm) return;
+    for (let i = 0; i < 16; i++) {
+      const upper = Buffer.from(core.vectors.subarray(i * 32 + 16, i * 32 + 32)).toString("hex");
+      check(
+        `ymm${i}`,
+        hex(FX_OUT + 160 + i * 16, 16) + upper,
+        out.ymm?.[i] ?? testCase.ymm.slice(i * 64, i * 64 + 64),
+      );
+    }
   }
 
   /** Listed memory and what was written must match; what the vectors do not tell must not change. */

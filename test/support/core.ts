@@ -34,6 +34,8 @@ export class Core {
   readonly exports: Exports;
   readonly ram: Uint8Array;
   readonly ramView: DataView;
+  /** YMM0-15, 32 bytes each. */
+  readonly vectors: Uint8Array;
   private readonly cpu: DataView;
   private readonly fields = layoutOf(packageFile("assembly/cpu/state.ts"), "CpuState");
 
@@ -53,11 +55,12 @@ export class Core {
     };
     const instance = new WebAssembly.Instance(engine, { host: { unwind, log, entropy }, env: { abort } });
     this.exports = instance.exports as unknown as Exports;
-    const { memory, RAM_AT, CPU_AT, CPU_STATE_SIZE } = this.exports;
+    const { memory, RAM_AT, CPU_AT, CPU_STATE_SIZE, VECTORS_AT } = this.exports;
     const missing = RAM_AT.value + ramSize - memory.buffer.byteLength;
     if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
     this.ram = new Uint8Array(memory.buffer, RAM_AT.value, ramSize);
     this.ramView = new DataView(memory.buffer, RAM_AT.value, ramSize);
+    this.vectors = new Uint8Array(memory.buffer, VECTORS_AT.value, 16 * 32);
     this.cpu = new DataView(memory.buffer, CPU_AT.value, CPU_STATE_SIZE.value);
     this.exports.powerOn(ramSize, 1);
   }
@@ -97,7 +100,9 @@ export class Core {
 
   /** C0000h-FFFFFh becomes plain RAM, as by the chipset's PAM registers. */
   makeShadowWritable(): void {
-    const { offset } = layoutOf(packageFile("assembly/memory/physical.ts"), "PhysicalMap").get("romSegments")!;
+    const { offset } = layoutOf(packageFile("assembly/memory/physical.ts"), "PhysicalMap").get(
+      "romSegments",
+    )!;
     new DataView(this.exports.memory.buffer).setUint32(this.exports.BOARD_AT.value + offset, 0, true);
   }
 
