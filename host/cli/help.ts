@@ -1,4 +1,6 @@
 // What the command says about itself. The flags' lines come from their rows, so help promises what the parser takes.
+import { basename, relative } from "node:path";
+import process from "node:process";
 import { VERSION } from "../version.ts";
 import { type Flag, FLAGS } from "./flags.ts";
 
@@ -28,12 +30,25 @@ export const HELP = [
   "",
 ].join("\n");
 
-/** With nothing to run: lines that work when pasted. */
-export const FIRST_STEPS = `${VERSION_LINE}: a PC and its qcow2 disks, in WebAssembly. Try:
+/** With nothing to run: lines that work when pasted, in a shell where this very process was started. */
+export function firstSteps(): string {
+  const command = invocation();
+  return `${VERSION_LINE}: a PC and its qcow2 disks, in WebAssembly. Try:
 
-  wasmqemu demo                                   # a small guest boots from a disk made on the spot
-  wasmqemu img create -f qcow2 disk.qcow2 10G
-  wasmqemu img info disk.qcow2
-  wasmqemu -kernel vmlinuz -initrd initrd.gz -append console=ttyS0 -m 512 -hda disk.qcow2 -nographic
-  wasmqemu -h                                     # every option
+  ${command} demo
+  ${command} img create -f qcow2 disk.qcow2 10G
+  ${command} img info disk.qcow2
+  ${command} -h
+
+The first one boots a small guest from a disk made on the spot. With a Linux of yours:
+
+  ${command} -kernel vmlinuz -initrd initrd.gz -append console=ttyS0 -m 512 -hda disk.qcow2 -nographic
 `;
+}
+
+/** How the user called us: by npx, by our own name on the PATH, or by Node and a file. */
+function invocation(): string {
+  const script = process.argv[1] ?? "";
+  if (process.env["npm_command"] === "exec") return "npx wasmqemu";
+  return basename(script) === "wasmqemu" ? "wasmqemu" : `node ${relative(process.cwd(), script)}`;
+}

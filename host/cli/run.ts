@@ -6,14 +6,14 @@ import type { LinuxImage } from "../core/linux.ts";
 import { Machine } from "../machine.ts";
 import { openConsole } from "./console.ts";
 import { closeDisks, openDisks } from "./disks.ts";
-import { FIRST_STEPS } from "./help.ts";
+import { firstSteps } from "./help.ts";
 import { parseArguments } from "./parse.ts";
 import type { PcOptions } from "./pc-options.ts";
 
 /** Runs the command line; returns the exit code, QEMU's where QEMU has one. */
 export async function run(argv: readonly string[]): Promise<number> {
   try {
-    if (argv.length === 0) return print(FIRST_STEPS);
+    if (argv.length === 0) return print(firstSteps());
     if (argv[0] === "demo") return await (await import("./demo.ts")).demo(argv.slice(1));
     const invocation = parseArguments(argv);
     if (invocation.kind === "print") return print(invocation.text);
