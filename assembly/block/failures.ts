@@ -37,3 +37,4 @@ export const BAD_DEFLATE: u32 = 35;
 export const BAD_ZSTD: u32 = 36;
 export const NO_MEMORY: u32 = 37;
 export const HEADER_FULL: u32 = 38;
+export const PAST_END: u32 = 39;

@@ -187,6 +187,12 @@ export function resize(size: f64): u32 {
 export function flushTables(): u32 {
   return flush.flushTables();
 }
+/** False: the header names tables past the end of the file, where a flush would make it grow to. */
+export function tablesAreInside(): bool {
+  const l1End = (image.l1Offset >> image.clusterBits) + image.clustersOf((<u64>image.l1Size) << 3);
+  const table = (image.refcountTableOffset >> image.clusterBits) + image.refcountTableClusters;
+  return (image.l1Size == 0 || l1End <= image.endCluster) && table <= image.endCluster;
+}
 export function needsFlush(): bool {
   return flush.needsFlush();
 }

@@ -32,6 +32,13 @@ export function blockOf(cluster: u64): usize {
   return fetchTable(offset, REFCOUNT_BLOCK);
 }
 
+/** `blockOf`, for a count that will change: a block past the end of the file would make it grow there. */
+function blockToChange(cluster: u64): usize {
+  const offset = tableEntry(cluster >> image.blockBits) & OFFSET_BITS;
+  if (offset >> image.clusterBits >= image.endCluster) return fail(Failure.PAST_END, offset);
+  return blockOf(cluster);
+}
+
 function indexInBlock(cluster: u64): u32 {
   return <u32>(cluster & (((<u64>1) << image.blockBits) - 1));
 }
@@ -95,7 +102,7 @@ export function readCount(cluster: u64): bool {
 
 /** Adds one reference to `cluster`, which has some already; false: not yet, or failed. */
 export function addReference(cluster: u64): bool {
-  const block = blockOf(cluster);
+  const block = blockToChange(cluster);
   if (block == 0) return false;
   if (block == ABSENT) return fail(Failure.REFCOUNT_UNDERFLOW, cluster << image.clusterBits) != 0;
   const index = indexInBlock(cluster);
@@ -107,7 +114,7 @@ export function addReference(cluster: u64): bool {
 
 /** Takes one reference from `cluster` at once: only for clusters that no table on disk names any more. */
 export function dropReference(cluster: u64): bool {
-  const block = blockOf(cluster);
+  const block = blockToChange(cluster);
   if (block == 0) return false;
   const index = indexInBlock(cluster);
   const old = block == ABSENT ? 0 : countIn(block, index);
@@ -147,12 +154,12 @@ function setTableEntry(index: u32, offset: u64): void {
 function createBlock(range: u64, cluster: u64): bool {
   if (range >= REFCOUNT_TABLE_MAX / 8) return fail(Failure.FILE_FULL) != 0;
   // The count of the block's own cluster: in the block itself, or in one that exists.
-  const home = cluster >> image.blockBits == range ? ABSENT : blockOf(cluster);
+  const home = cluster >> image.blockBits == range ? ABSENT : blockToChange(cluster);
   if (home == 0) return false;
   const block = newTable(cluster << image.clusterBits, REFCOUNT_BLOCK);
   if (block == 0) return false;
   // Fetched anew: making room for the block may have taken its slot.
-  const counted = home == ABSENT ? block : blockOf(cluster);
+  const counted = home == ABSENT ? block : blockToChange(cluster);
   if (counted == 0) return false;
   setCountIn(counted, indexInBlock(cluster), 1);
   setTableEntry(<u32>range, cluster << image.clusterBits);
@@ -168,7 +175,7 @@ export function clearTableEntry(index: u32): void {
 /** Sets the count of `cluster` to what was found to be right, with a new block at the file's end if there is none. */
 export function repairCount(cluster: u64, right: u64): bool {
   if (right > maxCount()) return fail(Failure.REFCOUNT_FULL, cluster << image.clusterBits) != 0;
-  let block = blockOf(cluster);
+  let block = blockToChange(cluster);
   if (block == 0) return false;
   if (block == ABSENT) {
     // Counts are not to be trusted yet, so "free" is what lies past everything.
@@ -182,7 +189,7 @@ export function repairCount(cluster: u64, right: u64): bool {
       )
     )
       return false;
-    block = blockOf(cluster);
+    block = blockToChange(cluster);
     if (block == 0) return false;
   }
   setCountIn(block, indexInBlock(cluster), right);
@@ -217,7 +224,7 @@ export function allocate(wanted: u64, exact: bool): u64 {
   if (runLength == 0 && !findRun(wanted, exact)) return 0;
   while (marked < runLength) {
     const cluster = runStart + marked;
-    const block = blockOf(cluster);
+    const block = blockToChange(cluster);
     if (block == 0) return 0;
     setCountIn(block, indexInBlock(cluster), 1);
     marked++;
@@ -236,7 +243,7 @@ function findRun(wanted: u64, exact: bool): bool {
   while (length < wanted) {
     const cluster = start + length;
     if (cluster << image.clusterBits >= MAX_HOST_OFFSET) return fail(Failure.FILE_FULL) != 0;
-    const block = blockOf(cluster);
+    const block = blockToChange(cluster);
     if (block == 0) return false;
     if (block == ABSENT) {
       if (length > 0 && !exact) break;

@@ -56,7 +56,7 @@ function writableTable(guest: u64): usize {
   const old = entry & OFFSET;
   if ((old & image.offsetInCluster) != 0) return fail(Failure.L2_UNALIGNED, old, index);
   if ((entry & COPIED) != 0) {
-    if (overlapsHeader(old)) return 0;
+    if (overlapsHeader(old) || liesPastEnd(old, 1)) return 0;
     return fetchTable(old, L2_TABLE);
   }
   if (old != 0 && !roomForReleases(1)) return 0;
@@ -86,6 +86,11 @@ export function setL1(index: u32, entry: u64): void {
 
 function overlapsHeader(offset: u64): bool {
   return offset >> image.clusterBits == 0 && fail(Failure.OVERLAP, 0) == 0;
+}
+
+/** True, and the failure set, where a write would make the file grow to wherever a damaged entry points. */
+function liesPastEnd(offset: u64, clusters: u64): bool {
+  return (offset >> image.clusterBits) + clusters > image.endCluster && fail(Failure.PAST_END, offset) == 0;
 }
 
 /** May be written where it is: named by this table alone, wholly allocated, plain data. */
@@ -118,7 +123,8 @@ export function planWrite(guest: u64, length: u64): u32 {
     const host = read64(at) & OFFSET;
     let n: u64 = 1;
     while (n < clusters && follows(at, n, host, inPlace)) n++;
-    if (!image.hasExternalData && overlapsMetadata(host >> image.clusterBits, n)) return exchange.step;
+    if (!image.hasExternalData && (liesPastEnd(host, n) || overlapsMetadata(host >> image.clusterBits, n)))
+      return exchange.step;
     return room(inPlace ? DATA : FRESH, host, first, n, guest, end);
   }
   let n: u64 = 1;

@@ -62,6 +62,7 @@ export interface BlockExports extends EngineExports {
   unpack(from: number, length: number, to: number, capacity: number): number;
   resize(size: number): number;
   flushTables(): number;
+  tablesAreInside(): number;
   needsFlush(): number;
   abandon(): void;
   referenceTree(active: boolean, offset: number, entries: number, act: number): number;

@@ -56,6 +56,7 @@ const SENTENCES: Readonly<Record<number, (first: bigint, second: bigint) => stri
   35: (offset) => `Compressed data at ${hex(offset)} is damaged`,
   36: (offset) => `Compressed data at ${hex(offset)} is damaged`,
   37: () => "Not enough memory",
+  39: (offset) => corrupt(`a table names the cluster at ${hex(offset)}, which lies past the end of the file`),
   38: () => "No space left in the file header",
 };
 

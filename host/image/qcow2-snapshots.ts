@@ -16,6 +16,7 @@ const FIXED = 40;
 /** VM state size, disk size, instruction counter: what we write, and the most that is read. */
 const EXTRA = 24;
 const EXTRA_MAX = 1024;
+const L1_ENTRIES_MAX = 2 ** 22;
 const TABLE_MAX = 64 * 2 ** 20;
 /** Narrow counts can be at their maximum: then a snapshot is refused before anything changes. */
 const NARROW_ORDER = 4;
@@ -178,6 +179,22 @@ function requireSnapshots(image: Qcow2Image): void {
   if (image.hasExternalData) throw new UserError("-95 (Operation not supported)", "ENOTSUP");
 }
 
+/** A snapshot's table is only followed where it can be one. */
+function requireSound(image: Qcow2Image, snapshot: Snapshot): void {
+  const covered = snapshot.l1Size * image.clusterSize * (image.clusterSize / (image.extendedL2 ? 16 : 8));
+  const sound =
+    snapshot.l1Size <= L1_ENTRIES_MAX &&
+    snapshot.l1Offset % image.clusterSize === 0 &&
+    snapshot.l1Offset + snapshot.l1Size * 8 <= image.file.size &&
+    snapshot.diskSize % 512 === 0 &&
+    snapshot.diskSize <= covered;
+  if (!sound)
+    throw new UserError(
+      `Snapshot ${snapshot.id} (${snapshot.name}) is damaged: run check on the image`,
+      "EINVAL",
+    );
+}
+
 export async function createSnapshot(image: Qcow2Image, name: string, now: Date): Promise<void> {
   requireSnapshots(image);
   await image.alone(async () => {
@@ -221,6 +238,7 @@ export async function applySnapshot(image: Qcow2Image, wanted: string): Promise<
     const { list } = await readSnapshots(image);
     const snapshot = findSnapshot(list, wanted);
     if (!snapshot) throw new UserError("Failed to load snapshot: No such file or directory", "ENOENT");
+    requireSound(image, snapshot);
     await settle(image);
     if (core.refcountOrder() < NARROW_ORDER) await reference(image, snapshot, Act.test);
     await reference(image, snapshot, Act.add);
@@ -248,6 +266,7 @@ export async function deleteSnapshot(image: Qcow2Image, name: string): Promise<v
     const { list, length } = await readSnapshots(image);
     const snapshot = list.find((one) => one.name === name);
     if (!snapshot) throw new UserError("snapshot not found", "ENOENT");
+    requireSound(image, snapshot);
     await replaceTable(
       image,
       list.filter((one) => one !== snapshot),
