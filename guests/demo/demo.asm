@@ -209,7 +209,7 @@ show_memory:
         mov eax, [r15 + ALT_MEM_K]
         shl rax, 10
         add rax, 0x100000
-.show:  add rax, 0x80000                ; in MiB, rounded: firmware keeps a few KiB
+.show:  add rax, 0xfffff                ; in MiB, rounded up: firmware keeps a few KiB
         shr rax, 20
         call print_number
         lea rsi, [rel text_mib]
