@@ -6,6 +6,7 @@
 //   CHIPS_AT   the chips, each an unmanaged struct in its socket
 //   RINGS_AT   what crosses to the host: serial bytes, disk requests
 //   CODE_AT    decoded instructions, keyed by physical page
+//   JIT_AT     the translator's workshop
 //   RAM_AT     guest physical memory, address 0 first
 //
 // CPU_AT up to CODE_AT is the machine's state: a snapshot is one copy of it, plus RAM.
@@ -50,5 +51,15 @@ export const CODE_PAGES_SIZE: usize = 0x100000 * 4;
 export const CODE_BLOCKS_AT: usize = CODE_PAGES_AT + CODE_PAGES_SIZE;
 export const CODE_BLOCKS_SIZE: usize = 0x2000000;
 
+/** The translator's workshop: the region in work and its wasm module (jit/). */
+export const JIT_AT: usize = CODE_BLOCKS_AT + CODE_BLOCKS_SIZE;
+export const JIT_NODES_AT: usize = JIT_AT;
+export const JIT_NODES_SIZE: usize = 0x2000;
+export const JIT_INSN_AT: usize = JIT_NODES_AT + JIT_NODES_SIZE; // one instruction that the interpreter runs, and its end
+export const JIT_BODY_AT: usize = JIT_INSN_AT + 0x40;
+export const JIT_BODY_SIZE: usize = 0x40000;
+export const JIT_MODULE_AT: usize = JIT_BODY_AT + JIT_BODY_SIZE;
+export const JIT_MODULE_SIZE: usize = JIT_BODY_SIZE + 0x1000;
+
 /** Guest physical address 0. */
-export const RAM_AT: usize = (CODE_BLOCKS_AT + CODE_BLOCKS_SIZE + 0xffff) & ~0xffff;
+export const RAM_AT: usize = (JIT_MODULE_AT + JIT_MODULE_SIZE + 0xffff) & ~0xffff;

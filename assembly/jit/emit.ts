@@ -1,0 +1,302 @@
+// One block of a region: the budget, its instructions, its way on. An instruction that is not lowered is run by the
+// interpreter's handler, so that coverage has no cliffs.
+import { Block, firstInsn, insnCount } from "../cpu/decode/block";
+import { DST_MEMORY, INSN_SIZE, Insn, SRC_IMMEDIATE, SRC_MEMORY } from "../cpu/decode/insn";
+import {
+  ADC,
+  ADD,
+  AND,
+  BSF,
+  BSR,
+  BSWAP,
+  BT,
+  BTC,
+  BTR,
+  BTS,
+  CALL_INDIRECT,
+  CALL_NEAR,
+  CBW,
+  CLC,
+  CMC,
+  CMOV,
+  CMP,
+  CMPXCHG,
+  CWD,
+  DEC,
+  FENCE,
+  IMUL,
+  IMUL_ONE,
+  INC,
+  JCC,
+  JMP,
+  JMP_INDIRECT,
+  LEA,
+  LEAVE,
+  LZCNT,
+  MOV,
+  MOVSX16,
+  MOVSX8,
+  MOVSXD,
+  MOVZX16,
+  MOVZX8,
+  MUL,
+  NEG,
+  NOP,
+  NOT,
+  OR,
+  POP,
+  POPCNT,
+  PUSH,
+  RET,
+  RET_POP,
+  ROL,
+  ROR,
+  SAR,
+  SBB,
+  SETCC,
+  SHL,
+  SHLD,
+  SHR,
+  SHRD,
+  STC,
+  SUB,
+  TEST,
+  TZCNT,
+  W16,
+  W32,
+  W64,
+  XADD,
+  XCHG,
+  XOR,
+} from "../cpu/decode/operations";
+import { MODE_CODE64, cpu } from "../cpu/state";
+import { flagState, pushCondition, setFlagState } from "./flags";
+import { beginBlock, beginInsn, interpret, leaveTo, nextDelta, targetDelta } from "./leave";
+import { BUDGET } from "./locals";
+import { add, cbw, cmp, cmpxchg, cwd, imul, mulOne, neg, step, sub, withCarry, xadd } from "./lower/arith";
+import {
+  bitTest,
+  complementCarry,
+  count,
+  doubleShift,
+  immediateCount,
+  isShiftCovered,
+  logic,
+  not,
+  popcount,
+  rotate,
+  scan,
+  setCarry,
+  shift,
+  test,
+} from "./lower/bits";
+import { callIndirect, jmpIndirect, pushReturn, ret } from "./lower/branch";
+import { bswap, cmov, extend, lea, leave, mov, movsxd, pop, push, setcc, xchg } from "./lower/move";
+import { isPlainAddress } from "./operand";
+import { Node, isBranch, lastInsn, node, setsRip } from "./region";
+import { emitEdge } from "./structure";
+import * as wasm from "./wasm";
+
+export function emitBlock(n: u32): void {
+  const here = node(n);
+  const block = here.block;
+  beginBlock(block, here.delta);
+  takeBudget(block, here.delta);
+  const last = lastInsn(block);
+  for (let i = firstInsn(block); changetype<usize>(i) < changetype<usize>(last); i = behind(i)) emitInsn(i);
+  emitLast(n, here, last);
+}
+
+function behind(i: Insn): Insn {
+  return changetype<Insn>(changetype<usize>(i) + INSN_SIZE);
+}
+
+/** As the run loop does: a block runs if there is any budget, and counts as a whole. */
+function takeBudget(block: Block, delta: i32): void {
+  wasm.get(BUDGET);
+  wasm.opConstant(wasm.LE_S, 0, false);
+  wasm.enter(wasm.IF, wasm.NO_RESULT);
+  leaveTo(delta);
+  wasm.end();
+  wasm.get(BUDGET);
+  wasm.opConstant(wasm.SUB, insnCount(block), false);
+  wasm.set(BUDGET);
+}
+
+function emitInsn(i: Insn): void {
+  beginInsn(i);
+  if (!lower(i)) interpret(false);
+}
+
+/** The last instruction, and where it leads. */
+function emitLast(n: u32, here: Node, last: Insn): void {
+  beginInsn(last);
+  const op = <u32>last.op;
+  if (isBranch(last)) emitBranch(n, here, op);
+  else if (setsRip(op)) {
+    if (!lowerTransfer(last, op)) interpret(true);
+  } else if (lower(last)) emitEdge(n, here.next, nextDelta());
+  else interpret(true);
+}
+
+function emitBranch(n: u32, here: Node, op: u32): void {
+  const target = targetDelta();
+  if (op == JCC) {
+    const next = nextDelta();
+    pushCondition(lastInsn(here.block).extra);
+    wasm.enter(wasm.IF, wasm.NO_RESULT);
+    const state = flagState();
+    emitEdge(n, here.taken, target);
+    wasm.otherwise();
+    setFlagState(state);
+    emitEdge(n, here.next, next);
+    wasm.end();
+    return;
+  }
+  if (op != JMP) pushReturn(op - CALL_NEAR);
+  emitEdge(n, here.taken, target);
+}
+
+/** Transfers whose target is not known now; false for those left to the interpreter. */
+function lowerTransfer(i: Insn, op: u32): bool {
+  const width = op & 3;
+  if (width != (cpu.mode & MODE_CODE64 ? W64 : W32)) return false;
+  if (i.form & DST_MEMORY && !isPlainAddress(i)) return false;
+  switch (op - width) {
+    case JMP_INDIRECT:
+      jmpIndirect(i, width);
+      return true;
+    case CALL_INDIRECT:
+      callIndirect(i, width);
+      return true;
+    case RET:
+      ret(width, 0);
+      return true;
+    case RET_POP:
+      ret(width, i.immediate);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Emits `i`; false, with nothing emitted, where the interpreter must run it. */
+function lower(i: Insn): bool {
+  if (i.form & (DST_MEMORY | SRC_MEMORY) && !isPlainAddress(i)) return false;
+  const op = <u32>i.op;
+  return op < JCC ? lowerSized(i, op & ~3, op & 3) : lowerUnsized(i, op);
+}
+
+function lowerUnsized(i: Insn, op: u32): bool {
+  switch (op) {
+    case NOP:
+    case FENCE:
+      return true;
+    case SETCC:
+      setcc(i);
+      return true;
+    case CLC:
+      setCarry(0);
+      return true;
+    case STC:
+      setCarry(1);
+      return true;
+    case CMC:
+      complementCarry();
+      return true;
+    default:
+      return false;
+  }
+}
+
+// prettier-ignore
+function lowerSized(i: Insn, op: u32, width: u32): bool {
+  const inMemory = (i.form & DST_MEMORY) != 0;
+  const full = width >= W32;
+  switch (op) {
+    case ADD: add(i, width); return true;
+    case OR: logic(i, width, wasm.OR); return true;
+    case ADC: withCarry(i, width, wasm.ADD); return true;
+    case SBB: withCarry(i, width, wasm.SUB); return true;
+    case AND: logic(i, width, wasm.AND); return true;
+    case SUB: sub(i, width); return true;
+    case XOR: logic(i, width, wasm.XOR); return true;
+    case CMP: cmp(i, width); return true;
+    case TEST: test(i, width); return true;
+    case MOV: mov(i, width); return true;
+    case XCHG: xchg(i, width); return true;
+    case INC: step(i, width, wasm.ADD); return true;
+    case DEC: step(i, width, wasm.SUB); return true;
+    case NOT: not(i, width); return true;
+    case NEG: neg(i, width); return true;
+    case IMUL: imul(i, width); return true;
+    case CMOV: cmov(i, width); return true;
+    case MOVZX8: extend(i, width, 0, false); return true;
+    case MOVZX16: extend(i, width, 1, false); return true;
+    case MOVSX8: extend(i, width, 0, true); return true;
+    case MOVSX16: extend(i, width, 1, true); return true;
+    case LEA: lea(i, width); return true;
+    case XADD: xadd(i, width); return true;
+    case CMPXCHG: if (!inMemory) return false; cmpxchg(i, width); return true;
+    case CBW: cbw(width); return true;
+    case CWD: cwd(width); return true;
+    case PUSH: if (!isStackWidth(width)) return false; push(i, width); return true;
+    case POP: if (inMemory || !isStackWidth(width)) return false; pop(i, width); return true;
+    case LEAVE: if (!isStackWidth(width)) return false; leave(width); return true;
+    case SHL: return lowerShift(i, width, wasm.SHL);
+    case SHR: return lowerShift(i, width, wasm.SHR_U);
+    case SAR: return lowerShift(i, width, wasm.SHR_S);
+    case BT: return lowerBitTest(i, width, 0);
+    case BTS: return lowerBitTest(i, width, wasm.OR);
+    case BTR: return lowerBitTest(i, width, wasm.AND);
+    case BTC: return lowerBitTest(i, width, wasm.XOR);
+  }
+  if (!full) return false;
+  switch (op) {
+    case MUL: mulOne(i, width, false); return true;
+    case IMUL_ONE: mulOne(i, width, true); return true;
+    case MOVSXD: movsxd(i, width); return true;
+    case BSWAP: bswap(i, width); return true;
+    case BSF: scan(i, width, wasm.CTZ); return true;
+    case BSR: scan(i, width, wasm.CLZ); return true;
+    case TZCNT: count(i, width, wasm.CTZ); return true;
+    case LZCNT: count(i, width, wasm.CLZ); return true;
+    case POPCNT: popcount(i, width); return true;
+    case ROL: return lowerRotate(i, width, wasm.ROTL);
+    case ROR: return lowerRotate(i, width, wasm.ROTR);
+    case SHLD: return lowerDoubleShift(i, width, wasm.SHL);
+    case SHRD: return lowerDoubleShift(i, width, wasm.SHR_U);
+    default: return false;
+  }
+}
+
+/** The stack's own width, whose pushes and pops are by far the most. */
+function isStackWidth(width: u32): bool {
+  return width == (cpu.mode & MODE_CODE64 ? W64 : W32);
+}
+
+function lowerShift(i: Insn, width: u32, code: u32): bool {
+  if (!isShiftCovered(i, width)) return false;
+  shift(i, width, code);
+  return true;
+}
+
+function lowerRotate(i: Insn, width: u32, code: u32): bool {
+  if (!(i.form & SRC_IMMEDIATE) || !isShiftCovered(i, width)) return false;
+  rotate(i, width, code);
+  return true;
+}
+
+/** `extra`: by an immediate. */
+function lowerDoubleShift(i: Insn, width: u32, code: u32): bool {
+  if (!i.extra || immediateCount(i, width) == 0) return false;
+  doubleShift(i, width, code);
+  return true;
+}
+
+/** A register bit number reaches beyond a memory operand: left to the interpreter. */
+function lowerBitTest(i: Insn, width: u32, change: u32): bool {
+  if (i.form & DST_MEMORY && !(i.form & SRC_IMMEDIATE)) return false;
+  bitTest(i, width, change);
+  return true;
+}

@@ -1,0 +1,161 @@
+// The ways out of a region: every one sets RIP and settles the flags, then goes to the one end of the function, which
+// stores what the region changed. And the slow paths, which put the guest's state into memory, call the core and
+// come back.
+import { Block } from "../cpu/decode/block";
+import { Insn } from "../cpu/decode/insn";
+import { MODE_CODE64 } from "../cpu/state";
+import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
+import { BUDGET, RIP } from "./locals";
+import { CORE_EXECUTE, SPILL, loadBudget, loadRegisters } from "./module";
+import {
+  ADD,
+  AND,
+  BR,
+  DROP,
+  IF,
+  NO_RESULT,
+  RETURN,
+  branch,
+  byte,
+  call,
+  const32,
+  const64,
+  end,
+  enter,
+  get,
+  op,
+  set,
+} from "./wasm";
+
+/** Registers that the region uses, and those it changes; complete after the first of two passes. */
+let touched: u32 = 0;
+let written: u32 = 0;
+/** The same as the second pass may rely on; 0 in the first. */
+let loaded: u32 = 0;
+let spilled: u32 = 0;
+let exitLabel: u32 = 0;
+let code64: bool = false;
+
+// The instruction under translation.
+let insn: Insn = changetype<Insn>(0);
+let block: Block = changetype<Block>(0);
+let blockDelta: i32 = 0;
+
+export function beginPass(mode: u32, first: bool): void {
+  code64 = (mode & MODE_CODE64) != 0;
+  loaded = first ? 0 : touched;
+  spilled = first ? 0 : written;
+  touched = 0;
+  written = 0;
+}
+
+export function setExit(label: u32): void {
+  exitLabel = label;
+}
+
+export function touchedRegisters(): u32 {
+  return touched;
+}
+
+export function writtenRegisters(): u32 {
+  return written;
+}
+
+export function touch(register: u32): void {
+  touched |= 1 << register;
+}
+
+export function markWritten(register: u32): void {
+  touched |= 1 << register;
+  written |= 1 << register;
+}
+
+export function beginBlock(current: Block, delta: i32): void {
+  block = current;
+  blockDelta = delta;
+}
+
+export function beginInsn(i: Insn): void {
+  insn = i;
+}
+
+/** Where this instruction begins, from the entry of the region. */
+export function ownDelta(): i32 {
+  return blockDelta + <i32>insn.offset;
+}
+
+/** Where the instruction behind this one begins, from the entry of the region. */
+export function nextDelta(): i32 {
+  return blockDelta + <i32>insn.offset + <i32>insn.length;
+}
+
+/** Where the target of a relative branch lies. */
+export function targetDelta(): i32 {
+  return blockDelta + <i32>insn.immediate;
+}
+
+/** Pushes the RIP that lies `delta` bytes from the region's entry. */
+export function pushRip(delta: i32): void {
+  get(RIP);
+  if (delta == 0) return;
+  const64(delta);
+  op(ADD, true);
+  if (!code64) {
+    const64(0xffff_ffff);
+    op(AND, true);
+  }
+}
+
+/** RIP of the running block's start: what RIP-relative addresses count from. */
+export function pushRipBase(): void {
+  pushRip(blockDelta);
+}
+
+/** Leaves for `delta` bytes from the entry; what is known of the flags stays for the other paths. */
+export function leaveTo(delta: i32): void {
+  pushRip(delta);
+  leave();
+}
+
+/** Leaves for the RIP on the stack. */
+export function leave(): void {
+  set(RIP);
+  const state = flagState();
+  settleFlags();
+  setFlagState(state);
+  branch(BR, exitLabel);
+}
+
+/** Before a call of the core that may fault: memory is as the interpreter would have it before this instruction. */
+export function spill(): void {
+  for (let register: u32 = 0; register < 16; register++) if (spilled & (1 << register)) get(register);
+  pushRipBase();
+  pushRecord();
+  get(BUDGET);
+  const32(<i32>changetype<usize>(insn));
+  const32(<i32>changetype<usize>(block));
+  call(SPILL);
+}
+
+/** After a call of the core: a chip may have asked for attention. */
+export function reloadBudget(): void {
+  loadBudget();
+}
+
+/** Has the interpreter run the instruction; `ends`: RIP is set by it, or may lead to another mode. */
+export function interpret(ends: bool): void {
+  spill();
+  const32(<i32>changetype<usize>(insn));
+  call(CORE_EXECUTE);
+  if (ends) {
+    byte(DROP);
+    byte(RETURN);
+    return;
+  }
+  // It wrote to code: go on behind it, with what memory holds now.
+  enter(IF, NO_RESULT);
+  byte(RETURN);
+  end();
+  loadRegisters(loaded);
+  forgetFlags();
+}

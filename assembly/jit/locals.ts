@@ -1,0 +1,49 @@
+// The locals of a translated region. Guest register n is local n; the others are named here.
+
+// i64.
+/** RIP at the entry of the region; every other RIP in it is this plus a constant. At an exit: where the guest goes on. */
+export const RIP: u32 = 16;
+/** The lazy-flag record (cpu/flags.ts), with FLAG_OP. */
+export const FLAG_A: u32 = 17;
+export const FLAG_B: u32 = 18;
+export const FLAG_RESULT: u32 = 19;
+/** Linear address of the memory access under way. */
+export const ADDRESS: u32 = 20;
+/** Operands and result of a 64-bit instruction. */
+const WIDE_A: u32 = 21;
+const WIDE_B: u32 = 22;
+const WIDE_RESULT: u32 = 23;
+/** For one instruction. */
+export const TEMPORARY: u32 = 24;
+export const I64_LOCALS: u32 = 25;
+
+// i32.
+export const FLAG_OP: u32 = 25;
+/** The same record while the translator knows the operation: sign-extended 32-bit values. */
+export const NARROW_FLAG_A: u32 = 26;
+export const NARROW_FLAG_B: u32 = 27;
+export const NARROW_FLAG_RESULT: u32 = 28;
+/** Flags that stand above the record (jit/flags.ts). */
+export const OVERRIDE: u32 = 29;
+export const BUDGET: u32 = 30;
+/** Place in linear memory of an operand that is read, then written; 0 where the write must take the slow path. */
+export const PLACE: u32 = 31;
+export const TLB_ENTRY: u32 = 32;
+/** Operands and result of a narrower instruction. */
+const NARROW_A: u32 = 33;
+const NARROW_B: u32 = 34;
+const NARROW_RESULT: u32 = 35;
+export const CONDITION: u32 = 36;
+export const I32_LOCALS: u32 = 12;
+
+export function operandA(wide: bool): u32 {
+  return wide ? WIDE_A : NARROW_A;
+}
+
+export function operandB(wide: bool): u32 {
+  return wide ? WIDE_B : NARROW_B;
+}
+
+export function result(wide: bool): u32 {
+  return wide ? WIDE_RESULT : NARROW_RESULT;
+}

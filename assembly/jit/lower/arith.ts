@@ -1,0 +1,297 @@
+// Addition to multiplication, and compares: the same names as cpu/exec/arith.ts, in wasm.
+import { DST_MEMORY, Insn } from "../../cpu/decode/insn";
+import { W16, W32, W64, W8 } from "../../cpu/decode/operations";
+import { FLAGS_ADD, FLAGS_DEC, FLAGS_INC, FLAGS_SBB, FLAGS_SUB } from "../../cpu/flags";
+import { CF, OF } from "../../cpu/state";
+import {
+  ADD_CARRY,
+  PRODUCT,
+  overrideFlags,
+  pushFlag,
+  recordFlags,
+  recordResult,
+  recordStep,
+} from "../flags";
+import { CONDITION, operandA, operandB, result } from "../locals";
+import { CORE_HIGH_SIGNED, CORE_HIGH_UNSIGNED } from "../module";
+import {
+  extendImmediate,
+  isWide,
+  narrow,
+  popRegister,
+  pushFirst,
+  pushFirstForWrite,
+  pushRegister,
+  pushSource,
+  storeResult,
+} from "../operand";
+import {
+  ADD,
+  I32_WRAP,
+  I64_EXTEND_S,
+  I64_EXTEND_U,
+  I64_NE,
+  MUL,
+  NE,
+  SHL,
+  SHR_S,
+  SHR_U,
+  SUB,
+  OR,
+  EQ,
+  SELECT,
+  byte,
+  call,
+  const32,
+  const64,
+  constant,
+  get,
+  op,
+  opConstant,
+  set,
+  tee,
+} from "../wasm";
+
+const RAX: u32 = 0;
+const RDX: u32 = 16;
+
+/** A and B = the operands; the first will be written. */
+export function setOperands(i: Insn, width: u32): void {
+  const wide = isWide(width);
+  pushFirstForWrite(i, width);
+  set(operandA(wide));
+  pushSource(i, width);
+  set(operandB(wide));
+}
+
+/** Result = A `code` B, cut to the width. */
+export function setResult(code: u32, width: u32): void {
+  const wide = isWide(width);
+  get(operandA(wide));
+  get(operandB(wide));
+  op(code, wide);
+  narrow(width);
+  set(result(wide));
+}
+
+export function add(i: Insn, width: u32): void {
+  setOperands(i, width);
+  setResult(ADD, width);
+  recordFlags(FLAGS_ADD, isWide(width));
+  storeResult(i, width);
+}
+
+export function sub(i: Insn, width: u32): void {
+  setOperands(i, width);
+  setResult(SUB, width);
+  recordFlags(FLAGS_SUB, isWide(width));
+  storeResult(i, width);
+}
+
+/** ADC (ADD) and SBB (SUB). */
+export function withCarry(i: Insn, width: u32, code: u32): void {
+  const wide = isWide(width);
+  setOperands(i, width);
+  get(operandA(wide));
+  get(operandB(wide));
+  op(code, wide);
+  pushFlag(CF);
+  if (wide) byte(I64_EXTEND_U);
+  op(code, wide);
+  narrow(width);
+  set(result(wide));
+  recordFlags(code == ADD ? ADD_CARRY : FLAGS_SBB, wide);
+  storeResult(i, width);
+}
+
+export function cmp(i: Insn, width: u32): void {
+  const wide = isWide(width);
+  pushFirst(i, width);
+  set(operandA(wide));
+  pushSource(i, width);
+  set(operandB(wide));
+  setResult(SUB, width);
+  recordFlags(FLAGS_SUB, wide);
+}
+
+/** INC (ADD) and DEC (SUB). */
+export function step(i: Insn, width: u32, code: u32): void {
+  const wide = isWide(width);
+  pushFirstForWrite(i, width);
+  tee(operandA(wide));
+  opConstant(code, 1, wide);
+  narrow(width);
+  set(result(wide));
+  recordStep(code == ADD ? FLAGS_INC : FLAGS_DEC, wide);
+  storeResult(i, width);
+}
+
+export function neg(i: Insn, width: u32): void {
+  const wide = isWide(width);
+  pushFirstForWrite(i, width);
+  set(operandB(wide));
+  constant(0, wide);
+  set(operandA(wide));
+  setResult(SUB, width);
+  recordFlags(FLAGS_SUB, wide);
+  storeResult(i, width);
+}
+
+export function xadd(i: Insn, width: u32): void {
+  const wide = isWide(width);
+  pushFirstForWrite(i, width);
+  set(operandA(wide));
+  pushRegister(i.src, width);
+  set(operandB(wide));
+  setResult(ADD, width);
+  recordFlags(FLAGS_ADD, wide);
+  get(operandA(wide));
+  popRegister(i.src, width);
+  storeResult(i, width);
+}
+
+/** The accumulator compared with the first operand, which becomes the source or stays. */
+export function cmpxchg(i: Insn, width: u32): void {
+  const wide = isWide(width);
+  pushFirstForWrite(i, width);
+  set(operandB(wide));
+  pushRegister(RAX, width);
+  set(operandA(wide));
+  setResult(SUB, width);
+  recordFlags(FLAGS_SUB, wide);
+  get(operandA(wide));
+  get(operandB(wide));
+  op(EQ, wide);
+  set(CONDITION);
+  pushRegister(i.src, width);
+  get(operandB(wide));
+  get(CONDITION);
+  byte(SELECT);
+  set(result(wide));
+  // A 32-bit accumulator is zero-extended only where it changes.
+  touchAccumulator(width);
+  storeResult(i, width);
+}
+
+/** The accumulator takes B unless CONDITION. */
+function touchAccumulator(width: u32): void {
+  const wide = isWide(width);
+  pushRegister(RAX, W64);
+  get(operandB(wide));
+  popRegister(RAX, width);
+  pushRegister(RAX, W64);
+  get(CONDITION);
+  byte(SELECT);
+  popRegister(RAX, W64);
+}
+
+/** IMUL with two or three operands: CF = OF = the product does not fit. */
+export function imul(i: Insn, width: u32): void {
+  const wide = isWide(width);
+  pushSource(i, width);
+  set(operandA(wide));
+  if (i.extra) constant(extendImmediate(i.immediate, width), wide);
+  else pushRegister(i.dst, width);
+  set(operandB(wide));
+  setResult(MUL, width);
+  if (wide) recordFlags(PRODUCT, true);
+  else {
+    recordResult(false);
+    pushProduct();
+    get(result(false));
+    byte(I64_EXTEND_S);
+    byte(I64_NE);
+    overrideBoth();
+  }
+  get(result(wide));
+  popRegister(i.dst, width);
+}
+
+/** A * B of sign-extended narrow operands, in 64 bits. */
+function pushProduct(): void {
+  get(operandA(false));
+  byte(I64_EXTEND_S);
+  get(operandB(false));
+  byte(I64_EXTEND_S);
+  op(MUL, true);
+}
+
+/** CF = OF = the 0 or 1 on the stack. */
+function overrideBoth(): void {
+  opConstant(MUL, CF | OF, false);
+  overrideFlags(CF | OF);
+}
+
+/** MUL, and IMUL with one operand, at 32 and 64 bits. */
+export function mulOne(i: Insn, width: u32, signed: bool): void {
+  if (width == W64) mulOne64(i, signed);
+  else mulOne32(i, signed);
+}
+
+function mulOne32(i: Insn, signed: bool): void {
+  const extend = signed ? I64_EXTEND_S : I64_EXTEND_U;
+  const product = operandA(true);
+  const high = operandB(false);
+  pushFirst(i, W32);
+  byte(extend);
+  pushRegister(RAX, W32);
+  byte(extend);
+  op(MUL, true);
+  tee(product);
+  byte(I32_WRAP);
+  set(result(false));
+  get(product);
+  opConstant(SHR_U, 32, true);
+  byte(I32_WRAP);
+  set(high);
+  get(result(false));
+  popRegister(RAX, W32);
+  get(high);
+  popRegister(RDX, W32);
+  recordResult(false);
+  get(high);
+  if (signed) {
+    get(result(false));
+    opConstant(SHR_S, 31, false);
+  } else const32(0);
+  op(NE, false);
+  overrideBoth();
+}
+
+function mulOne64(i: Insn, signed: bool): void {
+  pushFirst(i, W64);
+  set(operandB(true));
+  pushRegister(RAX, W64);
+  set(operandA(true));
+  setResult(MUL, W64);
+  get(operandA(true));
+  get(operandB(true));
+  call(signed ? CORE_HIGH_SIGNED : CORE_HIGH_UNSIGNED);
+  set(operandA(true));
+  get(result(true));
+  popRegister(RAX, W64);
+  get(operandA(true));
+  popRegister(RDX, W64);
+  recordResult(true);
+  get(operandA(true));
+  if (signed) {
+    get(result(true));
+    opConstant(SHR_S, 63, true);
+  } else const64(0);
+  op(NE, true);
+  overrideBoth();
+}
+
+/** CBW, CWDE, CDQE. */
+export function cbw(width: u32): void {
+  pushRegister(RAX, width - 1);
+  if (width == W64) byte(I64_EXTEND_S);
+  popRegister(RAX, width);
+}
+
+/** CWD, CDQ, CQO. */
+export function cwd(width: u32): void {
+  pushRegister(RAX, width);
+  opConstant(SHR_S, width == W64 ? 63 : 31, isWide(width));
+  popRegister(RDX, width);
+}
