@@ -71,23 +71,23 @@ export const ADD_CARRY: u32 = 34;
 
 let base: u32 = RECORD;
 let wide: bool = false;
-let override: u32 = 0;
+let overridden: u32 = 0;
 
 /** What is known, as a value to go back to on another path. */
 export function flagState(): u32 {
-  return base | (wide ? 0x100 : 0) | (override << 16);
+  return base | (wide ? 0x100 : 0) | (overridden << 16);
 }
 
 export function setFlagState(state: u32): void {
   base = state & 0xff;
   wide = (state & 0x100) != 0;
-  override = state >> 16;
+  overridden = state >> 16;
 }
 
 /** Nothing known: where paths meet. */
 export function forgetFlags(): void {
   base = RECORD;
-  override = 0;
+  overridden = 0;
 }
 
 function a(): u32 {
@@ -106,7 +106,7 @@ function r(): u32 {
 export function recordFlags(operation: u32, isWide: bool): void {
   base = operation;
   wide = isWide;
-  override = 0;
+  overridden = 0;
   get(operandA(wide));
   set(a());
   get(operandB(wide));
@@ -119,7 +119,7 @@ export function recordFlags(operation: u32, isWide: bool): void {
 export function recordResult(isWide: bool): void {
   base = FLAGS_LOGIC;
   wide = isWide;
-  override = 0;
+  overridden = 0;
   get(result(wide));
   set(r());
 }
@@ -131,46 +131,46 @@ export function recordStep(operation: u32, isWide: bool): void {
   recordFlags(operation, isWide);
   get(CONDITION);
   set(OVERRIDE);
-  override = CF;
+  overridden = CF;
 }
 
 /** Takes from the stack the values of `flags`, all other bits 0: they stand above what was known. */
 export function overrideFlags(flags: u32): void {
-  if (override & ~flags) {
+  if (overridden & ~flags) {
     get(OVERRIDE);
     opConstant(AND, <i64>(<i32>~flags), false);
     op(OR, false);
   }
   set(OVERRIDE);
-  override |= flags;
+  overridden |= flags;
 }
 
 /** Pushes record a, b, result (i64) and op (i32), as cpu/flags.ts wants them. */
 export function pushRecord(): void {
-  if (base == RECORD && override == 0) {
+  if (base == RECORD && overridden == 0) {
     get(FLAG_A);
     get(FLAG_B);
     get(FLAG_RESULT);
     get(FLAG_OP);
-  } else if (override == ARITHMETIC_FLAGS) {
+  } else if (overridden == ARITHMETIC_FLAGS) {
     get(OVERRIDE);
     pushExplicit();
-  } else if (base == FLAGS_LOGIC && override && (override & ~(CF | OF)) == 0) {
+  } else if (base == FLAGS_LOGIC && overridden && (overridden & ~(CF | OF)) == 0) {
     get(OVERRIDE);
     byte(I64_EXTEND_U);
     pushResult(FLAGS_SHIFT);
-  } else if ((base == FLAGS_INC || base == FLAGS_DEC) && override == CF) {
+  } else if ((base == FLAGS_INC || base == FLAGS_DEC) && overridden == CF) {
     pushExtended(a());
     get(OVERRIDE);
     opConstant(SHL, 8, false);
     byte(I64_EXTEND_U);
     pushExtended(r());
     const32(base);
-  } else if (override == 0) pushBase();
+  } else if (overridden == 0) pushBase();
   else {
     pushBase();
     call(CORE_FLAGS);
-    opConstant(AND, <i64>(<i32>~override), false);
+    opConstant(AND, <i64>(<i32>~overridden), false);
     get(OVERRIDE);
     op(OR, false);
     pushExplicit();
@@ -227,7 +227,7 @@ function pushBase(): void {
 
 /** Brings the record in FLAG_* up to date; after it nothing need be known. */
 export function settleFlags(): void {
-  if (base == RECORD && override == 0) return;
+  if (base == RECORD && overridden == 0) return;
   pushRecord();
   set(FLAG_OP);
   set(FLAG_RESULT);
@@ -238,7 +238,7 @@ export function settleFlags(): void {
 
 /** Pushes one flag as 0 or 1. */
 export function pushFlag(flag: u32): void {
-  if (override & flag) {
+  if (overridden & flag) {
     get(OVERRIDE);
     const shift = ctz<u32>(flag);
     if (shift) opConstant(SHR_U, shift, false);
@@ -392,7 +392,7 @@ function pushAdjust(): void {
 /** Pushes condition `code` (SDM 2 appendix B.1.4.7) as 0 or 1. */
 export function pushCondition(code: u32): void {
   const inverted = (code & 1) != 0;
-  if (override == 0 && base == RECORD) {
+  if (overridden == 0 && base == RECORD) {
     get(FLAG_A);
     get(FLAG_B);
     get(FLAG_RESULT);
@@ -401,7 +401,7 @@ export function pushCondition(code: u32): void {
     call(CORE_CONDITION);
     return;
   }
-  if (override == 0 && base == FLAGS_SUB && pushComparison(code >> 1, inverted)) return;
+  if (overridden == 0 && base == FLAGS_SUB && pushComparison(code >> 1, inverted)) return;
   switch (code >> 1) {
     case 0:
       pushFlag(OF);

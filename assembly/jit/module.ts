@@ -3,16 +3,7 @@
 // `spill` puts the guest's state into memory for the slow paths: their code is then a list of local.get and one call.
 import { CPU_AT, JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
 import { CpuState } from "../cpu/state";
-import {
-  BUDGET,
-  FLAG_A,
-  FLAG_B,
-  FLAG_OP,
-  FLAG_RESULT,
-  I32_LOCALS,
-  I64_LOCALS,
-  RIP,
-} from "./locals";
+import { BUDGET, FLAG_A, FLAG_B, FLAG_OP, FLAG_RESULT, I32_LOCALS, I64_LOCALS, RIP } from "./locals";
 import {
   END,
   I32,
@@ -154,7 +145,7 @@ function imports(): void {
   const size = openSize();
   byte(IMPORTS + 1);
   name(0x63);
-  name(0x6d);
+  name(0x4d);
   byte(2); // memory, at least one page
   byte(0);
   byte(1);

@@ -1,14 +1,7 @@
 // Operands of translated instructions: registers in locals, memory through the TLB (memory/access.ts says the same in
 // the interpreter's words). Values are i64 for 64-bit operands, otherwise i32, sign-extended from 8 and 16 bits, so
 // that comparisons need not know the width.
-import {
-  ADDRESS_32_FLAT,
-  ADDRESS_64,
-  DST_MEMORY,
-  Insn,
-  SRC_IMMEDIATE,
-  SRC_MEMORY,
-} from "../cpu/decode/insn";
+import { ADDRESS_32_FLAT, ADDRESS_64, DST_MEMORY, Insn, SRC_IMMEDIATE, SRC_MEMORY } from "../cpu/decode/insn";
 import { W16, W32, W64, W8 } from "../cpu/decode/operations";
 import { DS, FLAT, FS, REG_RIP_BASE, REG_ZERO, SEG_BASE_AT, cpu } from "../cpu/state";
 import { TLB_ENTRIES, TlbEntry } from "../memory/tlb";
@@ -57,7 +50,7 @@ import {
   tee,
 } from "./wasm";
 
-const TLB_INDEX: i64 = <i64>(TLB_ENTRIES - 1) << 5;
+const TLB_INDEX: i64 = (<i64>(TLB_ENTRIES - 1)) << 5;
 
 export function isWide(width: u32): bool {
   return width == W64;

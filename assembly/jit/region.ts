@@ -81,7 +81,7 @@ export function findRegion(block: Block): void {
   entry = block.physical;
   mode = block.mode;
   count = 0;
-  let insns = 0;
+  let insns: u32 = 0;
   add(block);
   for (let n: u32 = 0; n < count && insns < INSNS_MAX; n++) {
     const here = found(n);
@@ -102,7 +102,7 @@ export function isBranch(i: Insn): bool {
   const op = <u32>i.op;
   const width = mode & MODE_CODE64 ? W64 : W32;
   if (op == CALL_NEAR + width) return true;
-  return (op == JCC || op == JMP) && (mode & MODE_CODE64 || <u32>i.prefix >> PREFIX_WIDTH_SHIFT == W32);
+  return (op == JCC || op == JMP) && (mode & MODE_CODE64 || (<u32>i.prefix) >> PREFIX_WIDTH_SHIFT == W32);
 }
 
 /** Operations that end the running of their block (cpu/exec/dispatch.ts: the cases that return). */
@@ -218,7 +218,7 @@ export function forwardPredecessors(n: u32): u64 {
 
 /** Whether `n` heads a loop. */
 export function headsLoop(n: u32): bool {
-  for (let left = node(n).predecessors >> n << n; left; left &= left - 1)
+  for (let left = (node(n).predecessors >> n) << n; left; left &= left - 1)
     if (isLoopEdge(<u32>ctz(left), n)) return true;
   return false;
 }

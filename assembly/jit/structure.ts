@@ -60,6 +60,7 @@ export function emitEdge(from: u32, to: u32, delta: i32): void {
     return;
   }
   if (to > from && !isMeeting(to)) {
+    if (headsLoop(to)) settleFlags();
     emitNode(to);
     return;
   }

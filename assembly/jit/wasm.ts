@@ -73,6 +73,8 @@ export const SHR_U: u32 = 0x76;
 export const ROTL: u32 = 0x77;
 export const ROTR: u32 = 0x78;
 
+const LAST: usize = JIT_BODY_AT + JIT_BODY_SIZE - 1;
+
 let at: usize = JIT_BODY_AT;
 /** Blocks, loops and ifs that are open at `at`: what a branch counts. */
 let open: u32 = 0;
@@ -85,13 +87,14 @@ export function position(): usize {
   return at;
 }
 
-/** Whether the buffer may not hold one more instruction with its slow paths. */
-export function isAlmostFull(): bool {
-  return at > JIT_BODY_AT + JIT_BODY_SIZE - 0x4000;
+/** Whether the body did not fit: nothing was written beyond its end. */
+export function isFull(): bool {
+  return at >= LAST;
 }
 
 export function byte(value: u32): void {
-  store<u8>(at++, value);
+  store<u8>(at, value);
+  if (at != LAST) at++;
 }
 
 export function unsigned(value: u32): void {

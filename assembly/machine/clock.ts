@@ -22,6 +22,8 @@ export class Clock {
   vcpus: u32;
   /** Instructions that the host asked for. */
   slice: u32;
+  /** Runs of a block in the interpreter before it is translated (jit/translate.ts); 0: never. The host's choice. */
+  warm: u32;
 }
 
 export const CLOCK_AT: usize = BOARD_AT + 0x40;

@@ -28,6 +28,26 @@ export {
   startLinux,
 } from "../firmware/linux-boot";
 export { runMachine } from "./run";
+export {
+  jitCondition,
+  jitExecute,
+  jitFlags,
+  jitHighSigned,
+  jitHighUnsigned,
+  jitProductFlags,
+  jitRead16,
+  jitRead32,
+  jitRead64,
+  jitRead8,
+  jitReadForWrite16,
+  jitReadForWrite32,
+  jitReadForWrite64,
+  jitReadForWrite8,
+  jitWrite16,
+  jitWrite32,
+  jitWrite64,
+  jitWrite8,
+} from "../jit/core";
 export { completeBlock } from "./board";
 export { attachDrive, DRIVE_DISK } from "../devices/drives";
 export {
@@ -66,6 +86,12 @@ export function powerOn(ramSize: u32, vcpus: u32): void {
   if (vcpus > 1) switchTo(0);
   dropAllBlocks();
   resetChips();
+}
+
+/** Code that has run `warm` times becomes WebAssembly; with 0 all is interpreted. */
+export function setTranslator(warm: u32): void {
+  clock.warm = warm;
+  dropAllBlocks();
 }
 
 /** The reset line: processors and chips as after power on, RAM as it is. */

@@ -1,5 +1,5 @@
 // The one loop: events, interrupts, deadlines, then blocks until the budget says to look again.
-import { firstInsn, nextBlock, singleBlock, Block } from "../cpu/decode/block";
+import { Block, enter, findBlock, firstInsn, singleBlock } from "../cpu/decode/block";
 import { INSN_SIZE, Insn } from "../cpu/decode/insn";
 import { DB } from "../cpu/exceptions";
 import { execute } from "../cpu/exec/dispatch";
@@ -19,6 +19,8 @@ import {
   WAIT_FOR_SIPI,
   cpu,
 } from "../cpu/state";
+import { runningInsn } from "../jit/core";
+import { runTranslated } from "../jit/translate";
 import { acknowledgeInterrupt } from "../devices/irq-lines";
 import { advanceChips, nextDeadline } from "./board";
 import { clock, executed, NEVER, now } from "./clock";
@@ -49,7 +51,8 @@ export function runMachine(instructions: u32): u32 {
         continue;
       }
     }
-    execute(nextBlock());
+    const block = findBlock();
+    if (!runTranslated(block)) execute(enter(block));
     cpu.insn = 0;
   }
 }
@@ -57,7 +60,7 @@ export function runMachine(instructions: u32): u32 {
 /** After an unwind: RIP of the instruction that faulted, the instructions behind it given back, the fault delivered. */
 function recover(): void {
   if (cpu.insn) {
-    const i = changetype<Insn>(<usize>cpu.insn);
+    const i = changetype<Insn>(<usize>runningInsn());
     cpu.rip = maskRip(cpu.ripBase + <u64>i.offset);
     cpu.budget += remaining(i);
     cpu.insn = 0;

@@ -2,11 +2,12 @@
 // not paid each time. A block stays within its page; an instruction that crosses into the next is decoded anew each
 // time it runs. A write to a page that holds blocks drops those that it touches and nothing else.
 //
-//  0          4      8     12        16        20          32
-//  ├ physical ┼ mode ┼ end ┼ next ───┼ length ─┼ ──────────┤ records of 32 bytes, the last is BLOCK_END
+//  0          4      8     12        16        20     24     28    32
+//  ├ physical ┼ mode ┼ end ┼ next ───┼ length ─┼ heat ┼ slot ┼ tlb ┤ records of 32 bytes, the last is BLOCK_END
 //                            in page   in bytes
 //
 // `end` is the address of the BLOCK_END record; instructions in the block = (end - first) / 32.
+import { jitRelease, jitReleaseAll } from "../../host";
 import {
   CODE_BLOCKS_AT,
   CODE_BLOCKS_SIZE,
@@ -17,11 +18,12 @@ import {
 } from "../../machine/layout";
 import { translateFetch } from "../../memory/access";
 import { NO_PAGE, writeProtectPhysicalPage } from "../../memory/tlb";
+import { clock } from "../../machine/clock";
 import { MODE_CODE64, cpu } from "../state";
 import { decode } from "./decoder";
 import { crossedPage } from "./fetch";
 import { INSN_SIZE, Insn } from "./insn";
-import { BLOCK_END, BLOCK_NEXT, CALL_NEAR, JCC, JCXZ, JMP, LOOP, RET_POP } from "./operations";
+import { BLOCK_END, BLOCK_LEAVE, BLOCK_NEXT, CALL_NEAR, JCC, JCXZ, JMP, LOOP, RET_POP } from "./operations";
 
 @final
 @unmanaged
@@ -31,6 +33,11 @@ export class Block {
   end: u32;
   nextInPage: u32;
   length: u32;
+  /** Times run by the interpreter, up to the translation of the region that this block heads (jit/translate.ts). */
+  heat: u32;
+  /** Table slot of that region's function; 0 for none. It holds while `cpu.tlb` is `tlb`. */
+  slot: u32;
+  tlb: u32;
 }
 
 const HEADER: usize = 32;
@@ -45,6 +52,20 @@ const FIRST: usize = CODE_BLOCKS_AT + HEADER + 2 * INSN_SIZE;
 let next: usize = FIRST;
 /** Counts the times that everything was dropped: a block found before may be gone. */
 let generation: u32 = 0;
+let dropped: bool = false;
+
+/** Whether code has been dropped since `forgetDrops`. */
+export function codeWasDropped(): bool {
+  return dropped;
+}
+
+export function forgetDrops(): void {
+  dropped = false;
+}
+
+export function isDropped(block: Block): bool {
+  return block.physical == DROPPED;
+}
 
 export function firstInsn(block: Block): Insn {
   return changetype<Insn>(changetype<usize>(block) + HEADER);
@@ -65,9 +86,15 @@ export function findBlock(): Block {
   const linear = linearRip();
   const physical =
     (linear & ~0xfff) == cpu.codePage ? cpu.codePhysical | ((<u32>linear) & 0xfff) : enterPage(linear);
-  const block = changetype<Block>(<usize>load<u32>(hashSlot(physical, cpu.mode)));
-  if (changetype<usize>(block) && block.physical == physical && block.mode == cpu.mode) return block;
-  return decodeBlock(linear, physical);
+  const block = keptBlock(physical, cpu.mode);
+  return changetype<usize>(block) ? block : decodeBlock(linear, physical);
+}
+
+/** The block kept for `physical` and `mode`; null where there is none. */
+export function keptBlock(physical: u32, mode: u32): Block {
+  const block = changetype<Block>(<usize>load<u32>(hashSlot(physical, mode)));
+  if (changetype<usize>(block) && block.physical == physical && block.mode == mode) return block;
+  return changetype<Block>(0);
 }
 
 /**
@@ -90,8 +117,7 @@ export function followLink(i: Insn, taken: bool): Insn {
     changetype<usize>(i) + INSN_SIZE + (taken ? offsetof<Links>("taken") : offsetof<Links>("notTaken"));
   const linked = changetype<Block>(<usize>load<u32>(at));
   if (changetype<usize>(linked) && linked.physical != DROPPED && cpu.codePage != NO_PAGE) {
-    enter(linked);
-    return firstInsn(linked);
+    return enterUnlessHot(linked);
   }
   const page = cpu.codePage;
   const born = generation;
@@ -102,21 +128,40 @@ export function followLink(i: Insn, taken: bool): Insn {
     born == generation && cpu.codePage == page && ((from.physical ^ block.physical) & 0xffff_f000) == 0;
   if (same && from.physical != DROPPED && block.physical != DROPPED)
     store<u32>(at, <u32>changetype<usize>(block));
-  enter(block);
-  return firstInsn(block);
+  return enterUnlessHot(block);
 }
 
-/** Enters the block at the current RIP: what runs next is its first instruction. */
+/** Enters the block at the current RIP: what runs next. */
 export function nextBlock(): Insn {
-  const block = findBlock();
-  enter(block);
-  return firstInsn(block);
+  return enterUnlessHot(findBlock());
 }
 
-function enter(block: Block): void {
+/** One record that sends the run loop to RIP. */
+const LEAVE_AT: usize = memory.data<u16>([BLOCK_LEAVE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8);
+/** The heat of a block whose translation has been tried. */
+const TRIED: u32 = 0xffff_ffff;
+
+function enterUnlessHot(block: Block): Insn {
+  return isHot(block) ? changetype<Insn>(LEAVE_AT) : enter(block);
+}
+
+/** Whether the run loop should see to it that a region runs in place of `block`; counts the runs of those that do not. */
+export function isHot(block: Block): bool {
+  if (block.slot) return true;
+  return block.heat != TRIED && ++block.heat >= clock.warm && clock.warm != 0 && block.physical != DROPPED;
+}
+
+/** There shall be no more tries to translate `block`. */
+export function stayCold(block: Block): void {
+  block.heat = TRIED;
+}
+
+/** Enters `block`, which is that at RIP: its first instruction runs next. */
+export function enter(block: Block): Insn {
   cpu.block = <u32>changetype<usize>(block);
   cpu.ripBase = cpu.rip;
   cpu.budget -= insnCount(block);
+  return firstInsn(block);
 }
 
 function linearRip(): u64 {
@@ -187,6 +232,8 @@ function decodeBlock(linear: u64, physical: u32): Block {
   block.mode = cpu.mode;
   block.end = <u32>at;
   block.length = offset;
+  block.heat = 0;
+  block.slot = 0;
   next = at + INSN_SIZE;
   const page = pageList(physical);
   block.nextInPage = load<u32>(page);
@@ -200,20 +247,38 @@ function pageList(physical: u32): usize {
   return CODE_PAGES_AT + ((<usize>(physical >> 12)) << 2);
 }
 
-/** Drops the blocks that hold any of `size` bytes at `physical`, within one page. */
+/** Drops the blocks that hold any of `size` bytes at `physical`, within one page, and the regions of that page. */
 export function invalidateCode(physical: u32, size: u32): void {
+  if (!dropBlocks(physical, size)) return;
+  dropped = true;
+  for (let at = load<u32>(pageList(physical)); at != 0; at = changetype<Block>(<usize>at).nextInPage)
+    releaseRegion(changetype<Block>(<usize>at));
+}
+
+function releaseRegion(block: Block): void {
+  if (block.slot) jitRelease(block.slot);
+  block.slot = 0;
+  block.heat = 0;
+}
+
+/** Returns whether there were any. */
+function dropBlocks(physical: u32, size: u32): bool {
+  let any = false;
   let link = pageList(physical);
   for (let at = load<u32>(link); at != 0; at = load<u32>(link)) {
     const block = changetype<Block>(<usize>at);
     if (block.physical < physical + size && physical < block.physical + block.length) {
       store<u32>(link, block.nextInPage);
       drop(block);
+      any = true;
     } else link = changetype<usize>(block) + offsetof<Block>("nextInPage");
   }
+  return any;
 }
 
 /** A dropped block is never found again; if it runs, it ends behind the instruction that wrote. */
 function drop(block: Block): void {
+  releaseRegion(block);
   block.physical = DROPPED;
   for (let at = <usize>changetype<usize>(block) + HEADER; at < <usize>block.end; at += INSN_SIZE)
     changetype<Insn>(at).op = <u16>BLOCK_END;
@@ -225,4 +290,6 @@ export function dropAllBlocks(): void {
   memory.fill(CODE_HASH_AT, 0, CODE_HASH_ENTRIES * 4);
   memory.fill(CODE_PAGES_AT, 0, CODE_PAGES_SIZE);
   next = FIRST;
+  dropped = true;
+  jitReleaseAll();
 }

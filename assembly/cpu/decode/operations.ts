@@ -187,6 +187,7 @@ export const XGETBV: u32 = 497;
 export const UNDEFINED: u32 = 498;
 export const BLOCK_END: u32 = 499;
 export const BLOCK_NEXT: u32 = 500;
+export const BLOCK_LEAVE: u32 = 501;
 
 /** The first vector operation (operations-sse.ts). */
 export const SSE_FIRST: u32 = 1024;

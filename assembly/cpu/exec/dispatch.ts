@@ -12,6 +12,7 @@ import {
   AND,
   ARPL,
   BLOCK_END,
+  BLOCK_LEAVE,
   BLOCK_NEXT,
   BOUND,
   BSF,
@@ -755,6 +756,7 @@ export function execute(i: Insn): void {
         i = nextBlock();
         continue;
       case BLOCK_END: blockEnd(i); return;
+      case BLOCK_LEAVE: return;
       default:
         if (<u32>i.op < SSE_FIRST) undefined(i);
         else executeSse(i);

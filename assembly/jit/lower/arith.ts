@@ -3,15 +3,7 @@ import { DST_MEMORY, Insn } from "../../cpu/decode/insn";
 import { W16, W32, W64, W8 } from "../../cpu/decode/operations";
 import { FLAGS_ADD, FLAGS_DEC, FLAGS_INC, FLAGS_SBB, FLAGS_SUB } from "../../cpu/flags";
 import { CF, OF } from "../../cpu/state";
-import {
-  ADD_CARRY,
-  PRODUCT,
-  overrideFlags,
-  pushFlag,
-  recordFlags,
-  recordResult,
-  recordStep,
-} from "../flags";
+import { ADD_CARRY, PRODUCT, overrideFlags, pushFlag, recordFlags, recordResult, recordStep } from "../flags";
 import { CONDITION, operandA, operandB, result } from "../locals";
 import { CORE_HIGH_SIGNED, CORE_HIGH_UNSIGNED } from "../module";
 import {

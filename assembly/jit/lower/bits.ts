@@ -4,15 +4,7 @@ import { W16, W32, W64, W8 } from "../../cpu/decode/operations";
 import { FLAGS_SHIFT } from "../../cpu/flags";
 import { ARITHMETIC_FLAGS, CF, OF, ZF } from "../../cpu/state";
 import { overrideFlags, pushFlag, recordResult, settleFlags } from "../flags";
-import {
-  CONDITION,
-  FLAG_A,
-  FLAG_OP,
-  FLAG_RESULT,
-  operandA,
-  operandB,
-  result,
-} from "../locals";
+import { CONDITION, FLAG_A, FLAG_OP, FLAG_RESULT, operandA, operandB, result } from "../locals";
 import {
   isWide,
   narrow,
@@ -90,7 +82,7 @@ export function not(i: Insn, width: u32): void {
 
 /** The count of a shift by an immediate, as the processor masks it. */
 export function immediateCount(i: Insn, width: u32): u32 {
-  return <u32>i.immediate & (width == W64 ? 63 : 31);
+  return (<u32>i.immediate) & (width == W64 ? 63 : 31);
 }
 
 /** Whether a shift or rotate of this form is translated: narrow ones by CL are left to the interpreter. */
@@ -254,7 +246,7 @@ export function bitTest(i: Insn, width: u32, change: u32): void {
   if (change) pushFirstForWrite(i, width);
   else pushFirst(i, width);
   set(operandA(wide));
-  if (i.form & SRC_IMMEDIATE) constant(<i64>i.immediate & mask, wide);
+  if (i.form & SRC_IMMEDIATE) constant((<i64>i.immediate) & mask, wide);
   else {
     pushRegister(i.src, width);
     opConstant(AND, mask, wide);

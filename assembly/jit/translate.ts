@@ -1,0 +1,61 @@
+// The translator: hot x86 code becomes WebAssembly.
+//
+// A block that has run `clock.warm` times in the interpreter heads a region: what is reached from it within its page
+// (region.ts). The region becomes one wasm function with the guest's registers in locals, its control flow as nested
+// blocks and loops (structure.ts), its instructions from lower/, whose files are named as the interpreter's are. The
+// host compiles the module and puts the function into our table, where the run loop calls it in place of the block.
+//
+// A region keeps the interpreter's promises exactly. The budget is taken block by block, so both tiers look around at
+// the same instruction. Before anything that may fault, memory holds what the interpreter would have there, so a
+// fault unwinds as ever. Code that is written to leaves with its region. Regions end at the page, because one
+// translation of the page was checked when it was entered, and another may change at any time.
+//
+// Emission runs twice: the first pass only learns which registers the region uses and changes, on which the slow
+// paths and exits of the second depend.
+import { Block, isDropped } from "../cpu/decode/block";
+import { MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_PROTECTED, MODE_STACK32, cpu } from "../cpu/state";
+import { jitInstall } from "../host";
+import { clock } from "../machine/clock";
+import { JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
+import { forgetFlags } from "./flags";
+import { beginPass, setExit, touchedRegisters, writtenRegisters } from "./leave";
+import { buildModule } from "./module";
+import { findRegion } from "./region";
+import { emitNode } from "./structure";
+import { BLOCK, NO_RESULT, beginAt, beginBody, end, enter, isFull, position } from "./wasm";
+
+const FLAT_CODE32: u32 = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_PROTECTED;
+
+/** Runs the region that `block` heads, if there is one by now; false: the interpreter has it. */
+export function runTranslated(block: Block): bool {
+  if (block.slot == 0) {
+    if (++block.heat != clock.warm || isDropped(block)) return false;
+    if (!translate(block)) return false;
+  }
+  if (block.tlb != cpu.tlb) return false;
+  call_indirect<void>(block.slot);
+  cpu.insn = 0;
+  return true;
+}
+
+function translate(block: Block): bool {
+  if (!(cpu.mode & MODE_CODE64) && (cpu.mode & FLAT_CODE32) != FLAT_CODE32) return false;
+  findRegion(block);
+  emit(true);
+  emit(false);
+  if (isFull()) return false;
+  const moduleEnd = buildModule(position(), touchedRegisters(), writtenRegisters());
+  block.slot = jitInstall(JIT_MODULE_AT, <u32>(moduleEnd - JIT_MODULE_AT));
+  block.tlb = cpu.tlb;
+  return block.slot != 0;
+}
+
+function emit(first: bool): void {
+  beginPass(cpu.mode, first);
+  beginAt(JIT_BODY_AT);
+  beginBody();
+  forgetFlags();
+  setExit(enter(BLOCK, NO_RESULT));
+  emitNode(0);
+  end();
+}
