@@ -9,11 +9,8 @@ export declare function log(at: usize, length: u32): void;
 /** Fills `length` bytes at `at` with randomness of the host. */
 export declare function entropy(at: usize, length: u32): void;
 
-/** Compiles the wasm module at `at` and puts its function into the table; returns the slot, 0 if it cannot. */
-export declare function jitInstall(at: usize, length: u32): u32;
-
-/** The function in `slot` will not be called again. */
-export declare function jitRelease(slot: u32): void;
-
-/** No installed function will be called again. */
-export declare function jitReleaseAll(): void;
+/**
+ * Compiles the wasm module at `at` and puts its function into slot `slot` of the table, or with 0 into a new one;
+ * returns the slot, 0 where the runtime refuses to compile.
+ */
+export declare function jitInstall(at: usize, length: u32, slot: u32): u32;

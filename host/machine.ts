@@ -27,6 +27,8 @@ export interface MachineOptions {
   epoch?: number;
   /** Guest time counts instructions, 2^shift ns each, instead of following the host's clock. */
   instructionShift?: number;
+  /** Hot code is translated to WebAssembly; otherwise all is interpreted. */
+  translates?: boolean;
   /** Told, in a sentence, of what goes wrong while the guest runs, such as a disk that cannot be read. */
   onTrouble?: (sentence: string) => void;
 }
@@ -80,7 +82,12 @@ export class Machine {
 
   static async create(options: MachineOptions, runtime: Runtime = thisRuntime()): Promise<Machine> {
     const epoch = options.epoch ?? Date.now();
-    const engine = await MachineEngine.load(runtime, { ramBytes: options.memory, vcpus: 1, epoch });
+    const engine = await MachineEngine.load(runtime, {
+      ramBytes: options.memory,
+      vcpus: 1,
+      epoch,
+      translates: options.translates ?? false,
+    });
     (options.disks ?? []).forEach((disk, place) => disk && attach(engine, place, disk));
     if (options.debugExit) engine.exports.attachDebugExit(options.debugExit.port, options.debugExit.ports);
     engine.powerOn();

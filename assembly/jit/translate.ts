@@ -12,7 +12,7 @@
 //
 // Emission runs twice: the first pass only learns which registers the region uses and changes, on which the slow
 // paths and exits of the second depend.
-import { Block, isDropped } from "../cpu/decode/block";
+import { Block, dropAllBlocks, isDropped } from "../cpu/decode/block";
 import { MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_PROTECTED, MODE_STACK32, cpu } from "../cpu/state";
 import { jitInstall } from "../host";
 import { clock } from "../machine/clock";
@@ -21,6 +21,7 @@ import { forgetFlags } from "./flags";
 import { beginPass, setExit, touchedRegisters, writtenRegisters } from "./leave";
 import { buildModule } from "./module";
 import { findRegion } from "./region";
+import { addSlot, slotsAreUsedUp, takeSlot } from "./slots";
 import { emitNode } from "./structure";
 import { BLOCK, NO_RESULT, beginAt, beginBody, end, enter, isFull, position } from "./wasm";
 
@@ -40,14 +41,22 @@ export function runTranslated(block: Block): bool {
 
 function translate(block: Block): bool {
   if (!(cpu.mode & MODE_CODE64) && (cpu.mode & FLAT_CODE32) != FLAT_CODE32) return false;
+  if (slotsAreUsedUp()) {
+    // Few programs have so much hot code at a time: what is hot now is soon translated again.
+    dropAllBlocks();
+    return false;
+  }
   findRegion(block);
   emit(true);
   emit(false);
   if (isFull()) return false;
   const moduleEnd = buildModule(position(), touchedRegisters(), writtenRegisters());
-  block.slot = jitInstall(JIT_MODULE_AT, <u32>(moduleEnd - JIT_MODULE_AT));
+  const reused = takeSlot();
+  const slot = jitInstall(JIT_MODULE_AT, <u32>(moduleEnd - JIT_MODULE_AT), reused);
+  if (slot && !reused) addSlot(slot);
+  block.slot = slot;
   block.tlb = cpu.tlb;
-  return block.slot != 0;
+  return slot != 0;
 }
 
 function emit(first: bool): void {

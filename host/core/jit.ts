@@ -37,17 +37,18 @@ const GROWTH = 256;
 /** The functions of translated regions, in the engine's table. */
 export class RegionTable {
   private readonly imports: WebAssembly.Imports;
-  private free: number[] = [];
-  private used = new Set<number>();
+  /** The first slot not used yet. */
+  private next: number;
 
   constructor(private readonly engine: TranslatingEngine) {
     const exports = engine as unknown as Record<string, WebAssembly.ImportValue>;
     const letters = CORE_FUNCTIONS.map((name, n) => [String.fromCharCode(0x61 + n), exports[name]!] as const);
     this.imports = { c: { ...Object.fromEntries(letters), M: engine.memory } };
+    this.next = engine.table.length;
   }
 
-  /** Compiles the module in linear memory; returns the slot of its function, 0 where the runtime refuses. */
-  install(at: number, length: number): number {
+  /** Compiles the module in linear memory into `slot`, or a new one; returns the slot, 0 where the runtime refuses. */
+  install(at: number, length: number, slot: number): number {
     const bytes = new Uint8Array(this.engine.memory.buffer, at, length).slice();
     let region: unknown;
     try {
@@ -57,25 +58,9 @@ export class RegionTable {
       if (refusal instanceof WebAssembly.CompileError && WebAssembly.validate(bytes)) return 0;
       throw refusal;
     }
-    const slot = this.free.pop() ?? this.grow();
-    this.engine.table.set(slot, region);
-    this.used.add(slot);
-    return slot;
-  }
-
-  release(slot: number): void {
-    this.engine.table.set(slot, null);
-    this.used.delete(slot);
-    this.free.push(slot);
-  }
-
-  releaseAll(): void {
-    for (const slot of this.used) this.release(slot);
-  }
-
-  private grow(): number {
-    const first = this.engine.table.grow(GROWTH);
-    for (let slot = first + GROWTH - 1; slot > first; slot--) this.free.push(slot);
-    return first;
+    const place = slot || this.next++;
+    if (place >= this.engine.table.length) this.engine.table.grow(GROWTH);
+    this.engine.table.set(place, region);
+    return place;
   }
 }

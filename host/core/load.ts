@@ -13,6 +13,7 @@ export interface EngineImports {
   unwind?(): never;
   log?(at: number, length: number): void;
   entropy?(at: number, length: number): void;
+  jitInstall?(at: number, length: number, slot: number): number;
 }
 
 const modules = new Map<string, Promise<WebAssembly.Module>>();

@@ -1,5 +1,6 @@
 // machine.wasm as the host sees it: its verbs, its addresses by name, the clock record, and the one exception.
 import { UserError } from "./errors.ts";
+import { RegionTable } from "./jit.ts";
 import { type EngineExports, loadEngine } from "./load.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -8,6 +9,8 @@ import type { VirtualClock } from "./virtual-clock.ts";
 export interface MachineExports extends EngineExports {
   powerOn(ramBytes: number, vcpus: number): void;
   resetMachine(): void;
+  /** Code that has run so many times is translated; with 0 all is interpreted. */
+  setTranslator(warm: number): void;
   /** Runs up to so many instructions; 0 goes on with what is left after an unwind. Returns EXIT_*. */
   runMachine(instructions: number): number;
   /** Instructions run since the slice began. */
@@ -96,7 +99,12 @@ export interface MachineEngineOptions {
   vcpus: number;
   /** Guest time zero in ms since 1970. */
   epoch: number;
+  /** Hot code becomes WebAssembly. */
+  translates: boolean;
 }
+
+/** Runs of a block before it is translated: what runs less is not worth compiling. */
+const WARM = 200;
 
 /** One machine. Its memory is grown once, here, so views of it stay valid. */
 export class MachineEngine {
@@ -126,7 +134,9 @@ export class MachineEngine {
       },
       log: (at, length) => console.error(new TextDecoder().decode(bytes().subarray(at, at + length))),
       entropy: (at, length) => fillRandom(bytes().subarray(at, at + length)),
+      jitInstall: (at, length, slot) => regions.install(at, length, slot),
     });
+    const regions = new RegionTable(exports);
     bytes = (): Uint8Array => new Uint8Array(exports.memory.buffer);
     return new MachineEngine(exports, options);
   }
@@ -162,6 +172,7 @@ export class MachineEngine {
   /** Processors and chips come up; the disks are attached by now. */
   powerOn(): void {
     this.exports.powerOn(this.options.ramBytes, this.options.vcpus);
+    this.exports.setTranslator(this.options.translates ? WARM : 0);
   }
 
   /** The reset line: RAM stays as it is. */

@@ -7,7 +7,7 @@
 //                            in page   in bytes
 //
 // `end` is the address of the BLOCK_END record; instructions in the block = (end - first) / 32.
-import { jitRelease, jitReleaseAll } from "../../host";
+import { freeAllSlots, freeSlot } from "../../jit/slots";
 import {
   CODE_BLOCKS_AT,
   CODE_BLOCKS_SIZE,
@@ -256,7 +256,7 @@ export function invalidateCode(physical: u32, size: u32): void {
 }
 
 function releaseRegion(block: Block): void {
-  if (block.slot) jitRelease(block.slot);
+  if (block.slot) freeSlot(block.slot);
   block.slot = 0;
   block.heat = 0;
 }
@@ -291,5 +291,5 @@ export function dropAllBlocks(): void {
   memory.fill(CODE_PAGES_AT, 0, CODE_PAGES_SIZE);
   next = FIRST;
   dropped = true;
-  jitReleaseAll();
+  freeAllSlots();
 }
