@@ -3,13 +3,14 @@
 // so a fault unwinds from here as from anywhere.
 import { Block, codeWasDropped, forgetDrops, isDropped } from "../cpu/decode/block";
 import { INSN_SIZE, Insn } from "../cpu/decode/insn";
-import { BLOCK_END } from "../cpu/decode/operations";
+import { BLOCK_END, BLOCK_LEAVE } from "../cpu/decode/operations";
 import { execute } from "../cpu/exec/dispatch";
 import { arithmeticFlags, condition } from "../cpu/flags";
 import { CF, OF, cpu } from "../cpu/state";
 import { multiplyHigh } from "../cpu/wide";
 import { multiplyHighSigned } from "../cpu/exec/wide-int";
 import { JIT_INSN_AT } from "../machine/layout";
+import { endsRun } from "./region";
 import { read, readForWrite, write } from "../memory/access";
 
 export function jitRead8(linear: u64): u32 {
@@ -82,16 +83,27 @@ let original: u32 = 0;
 
 /** Runs one decoded instruction in the interpreter; returns whether the region must be left. */
 export function jitExecute(insn: u32): bool {
-  original = insn;
   forgetDrops();
-  memory.copy(JIT_INSN_AT, insn, INSN_SIZE);
-  const copy = changetype<Insn>(JIT_INSN_AT);
-  const end = changetype<Insn>(JIT_INSN_AT + INSN_SIZE);
-  end.op = <u16>BLOCK_END;
-  end.offset = copy.offset + <u16>copy.length;
-  execute(copy);
+  execute(copyInsn(insn, BLOCK_END));
   cpu.insn = insn;
   return mustLeave();
+}
+
+/** Runs the last instruction of a block in the interpreter, which may run on from there. */
+export function jitExecuteLast(insn: u32): void {
+  execute(copyInsn(insn, endsRun(<u32>changetype<Insn>(insn).op) ? BLOCK_LEAVE : BLOCK_END));
+}
+
+/** The instruction as a block of its own that ends with `end`. */
+function copyInsn(insn: u32, end: u32): Insn {
+  original = insn;
+  const copy = changetype<Insn>(JIT_INSN_AT);
+  memory.copy(JIT_INSN_AT, insn, INSN_SIZE);
+  memory.fill(JIT_INSN_AT + INSN_SIZE, 0, INSN_SIZE);
+  const behind = changetype<Insn>(JIT_INSN_AT + INSN_SIZE);
+  behind.op = <u16>end;
+  behind.offset = copy.offset + <u16>copy.length;
+  return copy;
 }
 
 /** The decoded instruction that runs, where `cpu.insn` may be the copy. */

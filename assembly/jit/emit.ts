@@ -71,7 +71,7 @@ import {
 } from "../cpu/decode/operations";
 import { MODE_CODE64, cpu } from "../cpu/state";
 import { flagState, pushCondition, setFlagState } from "./flags";
-import { beginBlock, beginInsn, interpret, leaveTo, nextDelta, targetDelta } from "./leave";
+import { beginBlock, beginInsn, interpret, interpretLast, leaveTo, nextDelta, targetDelta } from "./leave";
 import { BUDGET } from "./locals";
 import { add, cbw, cmp, cmpxchg, cwd, imul, mulOne, neg, step, sub, withCarry, xadd } from "./lower/arith";
 import {
@@ -93,7 +93,7 @@ import {
 import { callIndirect, jmpIndirect, pushReturn, ret } from "./lower/branch";
 import { bswap, cmov, extend, lea, leave, mov, movsxd, pop, push, setcc, xchg } from "./lower/move";
 import { isPlainAddress } from "./operand";
-import { Node, isBranch, lastInsn, node, setsRip } from "./region";
+import { Node, isBranch, lastInsn, node, endsRun } from "./region";
 import { emitEdge } from "./structure";
 import * as wasm from "./wasm";
 
@@ -125,7 +125,7 @@ function takeBudget(block: Block, delta: i32): void {
 
 function emitInsn(i: Insn): void {
   beginInsn(i);
-  if (!lower(i)) interpret(false);
+  if (!lower(i)) interpret();
 }
 
 /** The last instruction, and where it leads. */
@@ -133,10 +133,10 @@ function emitLast(n: u32, here: Node, last: Insn): void {
   beginInsn(last);
   const op = <u32>last.op;
   if (isBranch(last)) emitBranch(n, here, op);
-  else if (setsRip(op)) {
-    if (!lowerTransfer(last, op)) interpret(true);
+  else if (endsRun(op)) {
+    if (!lowerTransfer(last, op)) interpretLast();
   } else if (lower(last)) emitEdge(n, here.next, nextDelta());
-  else interpret(true);
+  else interpretLast();
 }
 
 function emitBranch(n: u32, here: Node, op: u32): void {

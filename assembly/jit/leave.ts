@@ -6,12 +6,11 @@ import { Insn } from "../cpu/decode/insn";
 import { MODE_CODE64 } from "../cpu/state";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
 import { BUDGET, RIP } from "./locals";
-import { CORE_EXECUTE, SPILL, loadBudget, loadRegisters } from "./module";
+import { CORE_EXECUTE, CORE_EXECUTE_LAST, SPILL, loadBudget, loadRegisters } from "./module";
 import {
   ADD,
   AND,
   BR,
-  DROP,
   IF,
   NO_RESULT,
   RETURN,
@@ -142,20 +141,22 @@ export function reloadBudget(): void {
   loadBudget();
 }
 
-/** Has the interpreter run the instruction; `ends`: RIP is set by it, or may lead to another mode. */
-export function interpret(ends: bool): void {
+/** Has the interpreter run the instruction, and goes on behind it. */
+export function interpret(): void {
   spill();
   const32(<i32>changetype<usize>(insn));
   call(CORE_EXECUTE);
-  if (ends) {
-    byte(DROP);
-    byte(RETURN);
-    return;
-  }
-  // It wrote to code: go on behind it, with what memory holds now.
   enter(IF, NO_RESULT);
   byte(RETURN);
   end();
   loadRegisters(loaded);
   forgetFlags();
+}
+
+/** Has the interpreter run the instruction, and leaves: it sets RIP, or changes what the region relies on. */
+export function interpretLast(): void {
+  spill();
+  const32(<i32>changetype<usize>(insn));
+  call(CORE_EXECUTE_LAST);
+  byte(RETURN);
 }

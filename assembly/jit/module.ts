@@ -33,7 +33,8 @@ export const CORE_FLAGS: u32 = 14;
 export const CORE_PRODUCT_FLAGS: u32 = 15;
 export const CORE_HIGH_UNSIGNED: u32 = 16;
 export const CORE_HIGH_SIGNED: u32 = 17;
-const IMPORTS: u32 = 18;
+export const CORE_EXECUTE_LAST: u32 = 18;
+const IMPORTS: u32 = 19;
 export const SPILL: u32 = IMPORTS;
 
 // Types.
@@ -46,7 +47,8 @@ const TYPE_I32_I32: u32 = 5;
 const TYPE_CONDITION: u32 = 6; // (i64, i64, i64, i32, i32) → i32
 const TYPE_FLAGS: u32 = 7; // (i64, i64, i64, i32) → i32
 const TYPE_HIGH: u32 = 8; // (i64, i64) → i64
-const SPILL_TYPE: u32 = 9;
+const TYPE_I32: u32 = 9; // i32 → ()
+const SPILL_TYPE: u32 = 10;
 
 const STATE_INSN: usize = CPU_AT + offsetof<CpuState>("insn");
 const STATE_BLOCK: usize = CPU_AT + offsetof<CpuState>("block");
@@ -134,6 +136,7 @@ function types(written: u32): void {
   funcType(3, 2, I32);
   funcType(3, 1, I32);
   funcType(2, 0, I64);
+  funcType(0, 1, 0);
   // The registers written, flag record, RIP base; then op, budget, instruction, block.
   funcType(<u32>popcnt<u32>(written) + 4, 4, 0);
   closeSize(size);
@@ -164,6 +167,8 @@ function importType(n: u32): u32 {
   switch (n) {
     case CORE_EXECUTE:
       return TYPE_I32_I32;
+    case CORE_EXECUTE_LAST:
+      return TYPE_I32;
     case CORE_CONDITION:
       return TYPE_CONDITION;
     case CORE_FLAGS:

@@ -91,7 +91,7 @@ export function findRegion(block: Block): void {
     if (isBranch(last)) {
       here.taken = reach(offset + <i32>last.immediate);
       if (<u32>last.op == JCC) here.next = reach(offset + <i32>here.block.length);
-    } else if (!setsRip(<u32>last.op)) here.next = reach(offset + <i32>here.block.length);
+    } else if (!endsRun(<u32>last.op)) here.next = reach(offset + <i32>here.block.length);
   }
   numberNodes();
   findDominators();
@@ -106,7 +106,7 @@ export function isBranch(i: Insn): bool {
 }
 
 /** Operations that end the running of their block (cpu/exec/dispatch.ts: the cases that return). */
-export function setsRip(op: u32): bool {
+export function endsRun(op: u32): bool {
   return (
     (op >= REP_MOVS && op < INS) ||
     (op >= REP_INS && op < IN) ||

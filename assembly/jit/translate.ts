@@ -12,10 +12,9 @@
 //
 // Emission runs twice: the first pass only learns which registers the region uses and changes, on which the slow
 // paths and exits of the second depend.
-import { Block, dropAllBlocks, isDropped } from "../cpu/decode/block";
+import { Block, dropAllBlocks, isHot, stayCold } from "../cpu/decode/block";
 import { MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_PROTECTED, MODE_STACK32, cpu } from "../cpu/state";
 import { jitInstall } from "../host";
-import { clock } from "../machine/clock";
 import { JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
 import { forgetFlags } from "./flags";
 import { beginPass, setExit, touchedRegisters, writtenRegisters } from "./leave";
@@ -29,13 +28,13 @@ const FLAT_CODE32: u32 = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_PROTECTED
 
 /** Runs the region that `block` heads, if there is one by now; false: the interpreter has it. */
 export function runTranslated(block: Block): bool {
+  if (!isHot(block)) return false;
   if (block.slot == 0) {
-    if (++block.heat != clock.warm || isDropped(block)) return false;
+    stayCold(block);
     if (!translate(block)) return false;
   }
   if (block.tlb != cpu.tlb) return false;
   call_indirect<void>(block.slot);
-  cpu.insn = 0;
   return true;
 }
 

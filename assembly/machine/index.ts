@@ -31,6 +31,7 @@ export { runMachine } from "./run";
 export {
   jitCondition,
   jitExecute,
+  jitExecuteLast,
   jitFlags,
   jitHighSigned,
   jitHighUnsigned,

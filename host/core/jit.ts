@@ -23,6 +23,7 @@ const CORE_FUNCTIONS = [
   "jitProductFlags",
   "jitHighUnsigned",
   "jitHighSigned",
+  "jitExecuteLast",
 ] as const;
 
 /** What the translator needs of its engine. */

@@ -137,7 +137,7 @@ export function nextBlock(): Insn {
 }
 
 /** One record that sends the run loop to RIP. */
-const LEAVE_AT: usize = memory.data<u16>([BLOCK_LEAVE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8);
+const LEAVE_AT: usize = memory.data<u32>([BLOCK_LEAVE, 0, 0, 0, 0, 0, 0, 0], 8);
 /** The heat of a block whose translation has been tried. */
 const TRIED: u32 = 0xffff_ffff;
 
