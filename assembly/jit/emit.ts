@@ -62,7 +62,6 @@ import {
   SUB,
   TEST,
   TZCNT,
-  W16,
   W32,
   W64,
   XADD,

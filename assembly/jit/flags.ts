@@ -32,7 +32,6 @@ import {
 } from "./locals";
 import { CORE_CONDITION, CORE_FLAGS, CORE_PRODUCT_FLAGS } from "./module";
 import {
-  ADD,
   AND,
   EQ,
   EQZ,

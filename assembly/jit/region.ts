@@ -22,7 +22,7 @@ import {
   W32,
   W64,
 } from "../cpu/decode/operations";
-import { Block, firstInsn, insnCount, keptBlock } from "../cpu/decode/block";
+import { Block, insnCount, keptBlock } from "../cpu/decode/block";
 import { INSN_SIZE, Insn, PREFIX_WIDTH_SHIFT } from "../cpu/decode/insn";
 import { MODE_CODE64 } from "../cpu/state";
 import { JIT_NODES_AT } from "../machine/layout";

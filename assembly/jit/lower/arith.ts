@@ -1,6 +1,6 @@
 // Addition to multiplication, and compares: the same names as cpu/exec/arith.ts, in wasm.
-import { DST_MEMORY, Insn } from "../../cpu/decode/insn";
-import { W16, W32, W64, W8 } from "../../cpu/decode/operations";
+import { Insn } from "../../cpu/decode/insn";
+import { W32, W64 } from "../../cpu/decode/operations";
 import { FLAGS_ADD, FLAGS_DEC, FLAGS_INC, FLAGS_SBB, FLAGS_SUB } from "../../cpu/flags";
 import { CF, OF } from "../../cpu/state";
 import { ADD_CARRY, PRODUCT, overrideFlags, pushFlag, recordFlags, recordResult, recordStep } from "../flags";
@@ -25,11 +25,9 @@ import {
   I64_NE,
   MUL,
   NE,
-  SHL,
   SHR_S,
   SHR_U,
   SUB,
-  OR,
   EQ,
   SELECT,
   byte,

@@ -3,7 +3,7 @@ import { DST_MEMORY, Insn, SRC_MEMORY } from "../../cpu/decode/insn";
 import { W32, W64, W8 } from "../../cpu/decode/operations";
 import { MODE_CODE64, cpu } from "../../cpu/state";
 import { pushCondition } from "../flags";
-import { ADDRESS, CONDITION, TEMPORARY, operandA, result } from "../locals";
+import { ADDRESS, TEMPORARY, operandA, result } from "../locals";
 import {
   isWide,
   popRegister,
