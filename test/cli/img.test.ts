@@ -1,6 +1,6 @@
 // The image tool beside qemu-img: the same words give the same text, the same codes, and images that both understand.
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { native, ours, qemuIo, scratchFolder, withoutNative } from "../support/qemu-img.ts";
@@ -200,6 +200,20 @@ describe.skipIf(withoutNative("the image tool beside qemu-img"))("img beside qem
     expectSame("convert", "-O", "qcow2", "missing.raw", "x.qcow2");
     expectSame("check", "in.raw");
     expectSame("compare", "missing.raw", "good.qcow2");
+  });
+
+  it("removes what a failed or interrupted copy has begun, and keeps the source", async () => {
+    native(folder, "create", "-f", "qcow2", "torn.qcow2", "16M");
+    qemuIo(folder, "torn.qcow2", "write -P 1 0 8M");
+    const bytes = readFileSync(join(folder, "torn.qcow2"));
+    bytes.writeUInt32BE(0x80000000, 4 * 65536 + 8 * 70); // an entry whose offset is no cluster's
+    bytes.writeUInt32BE(0x00000200, 4 * 65536 + 8 * 70 + 4);
+    writeFileSync(join(folder, "torn.qcow2"), bytes);
+    const torn = ours(folder, "convert", "torn.qcow2", "torn.raw");
+    expect(torn.code).toBe(1);
+    expect(torn.err).toMatch(/unaligned.*\n.*incomplete 'torn.raw' is removed/s);
+    expect(existsSync(join(folder, "torn.raw"))).toBe(false);
+    expect(readFileSync(join(folder, "torn.qcow2")).equals(bytes)).toBe(true);
   });
 
   it("names a loop of backing files instead of following it", () => {

@@ -1,9 +1,9 @@
 // img convert: copies one image, or several after one another, into a new one of any format.
-import { UserError } from "../../core/errors.ts";
+import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
 import { copyImage } from "../../image/convert.ts";
 import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
-import { openImage } from "../../image/open.ts";
+import { localPath, openImage } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
 import { parseOptions } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
@@ -45,10 +45,23 @@ export async function convert(argv: string[]): Promise<number> {
     for (const name of names) sources.push(await openImage(node, name, { format: last(parsed, "f") }));
     await refuseSameFile(names, targetName);
     const target = await openTarget(parsed, targetName, sources);
+    const interrupt = new AbortController();
+    const onInterrupt = (): void => interrupt.abort(new UserError("interrupted"));
+    process.once("SIGINT", onInterrupt);
     try {
-      await copyAll(parsed, sources, target, sparse);
-    } finally {
+      await copyAll(parsed, sources, target, sparse, interrupt.signal);
       await target.close();
+    } catch (error) {
+      await target.close().catch(() => {});
+      if (has(parsed, "n") || !isExpected(error)) throw error;
+      // A target of our making that is not complete is worth nothing: it goes, and that is said.
+      await node.removeFile(localPath(targetName));
+      throw new UserError(
+        `${reason(error)}\nwasmqemu img: the incomplete '${targetName}' is removed`,
+        codeOf(error),
+      );
+    } finally {
+      process.off("SIGINT", onInterrupt);
     }
   } finally {
     for (const source of sources) await source.close();
@@ -118,6 +131,7 @@ async function copyAll(
   sources: readonly DiskImage[],
   target: DiskImage,
   sparse: number,
+  signal: AbortSignal,
 ): Promise<void> {
   const total = sources.reduce((sum, { size }) => sum + size, 0);
   if (total > target.size) throw new UserError("output file is smaller than input file");
@@ -129,6 +143,7 @@ async function copyAll(
       compress: has(parsed, "c"),
       targetIsZero: !has(parsed, "n") || has(parsed, "target-is-zero"),
       targetOffset: before,
+      signal,
       onProgress: (done) => progress.report(before + done, total),
     });
     before += source.size;
