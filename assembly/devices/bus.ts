@@ -20,8 +20,12 @@ import {
   pm,
   rtc,
   systemPorts,
+  vbe,
+  vga,
+  vgaFunction,
 } from "../machine/board";
 import { now } from "../machine/clock";
+import { VRAM_AT, VRAM_SIZE } from "../machine/layout";
 import { EXIT_DEBUG, EXIT_POWER_OFF, EXIT_RESET, leave } from "../machine/exit";
 import {
   APIC_WINDOW,
@@ -53,6 +57,10 @@ import {
   SOCKET_RESET_CONTROL,
   SOCKET_RTC,
   SOCKET_SPEAKER,
+  SOCKET_VBE,
+  SOCKET_VGA,
+  VGA_WINDOW,
+  VGA_WINDOW_SIZE,
   functionAt,
   rewire,
   socketAt,
@@ -61,6 +69,7 @@ import { IdeChannel } from "./ide-channel";
 import { driveLine, sendCommand, settleInterrupts } from "./irq-lines";
 import { NO_SLEEP, SLEEP_HIBERNATE, SLEEP_SOFT_OFF } from "./piix4-pm";
 import { Uart16550 } from "./uart16550";
+import { VBE_REGISTERS, VGA_PORTS, VGA_REGISTERS_SIZE } from "./vga-pci";
 
 export const IRQ_KEYBOARD: u32 = 1;
 export const IRQ_COM2: u32 = 3; // and COM4
@@ -148,6 +157,8 @@ function readByte(socket: u32, port: u32): u32 {
     }
     case SOCKET_KEYBOARD_STATUS:
       return keyboardController.readStatus();
+    case SOCKET_VGA:
+      return vgaDecodes(port) ? vga.read(vgaPort(port), now()) : 0xff;
     case SOCKET_BUS_MASTER:
       return (port & 8 ? ideSecondary : idePrimary).readMaster(port & 7);
     default:
@@ -217,6 +228,9 @@ function writeByte(socket: u32, port: u32, value: u32): void {
       keyboardController.writeCommand(value);
       driveKeyboardLines();
       break;
+    case SOCKET_VGA:
+      if (vgaDecodes(port)) vga.write(vgaPort(port), value);
+      break;
     case SOCKET_BUS_MASTER:
       (port & 8 ? ideSecondary : idePrimary).writeMaster(port & 7, value);
       driveIdeLines();
@@ -232,6 +246,8 @@ function readWide(socket: u32, port: u32, size: u32): u32 {
       return size == 4 ? pciPort.selected : OPEN_BUS;
     case SOCKET_PCI_DATA:
       return readConfiguration(port & 3, size);
+    case SOCKET_VBE:
+      return port == 0x1ce ? vbe.readIndex() : vbe.read();
     case SOCKET_PM:
       return pm.read(port & 63, size, now());
     case SOCKET_IDE_PRIMARY:
@@ -251,6 +267,10 @@ function writeWide(socket: u32, port: u32, size: u32, value: u32): void {
     case SOCKET_PCI_DATA:
       writeConfiguration(port & 3, size, value);
       break;
+    case SOCKET_VBE:
+      if (port == 0x1ce) vbe.writeIndex(value);
+      else writeVbe(value);
+      break;
     case SOCKET_PM:
       enterSleep(pm.write(port & 63, size, value));
       driveLine(IRQ_SCI, pm.sci);
@@ -267,6 +287,21 @@ function writeWide(socket: u32, port: u32, size: u32, value: u32): void {
       leave(EXIT_DEBUG);
       break;
   }
+}
+
+/** The CRTC's ports lie at 3Dxh or 3Bxh, as the miscellaneous output register says. */
+function vgaDecodes(port: u32): bool {
+  return (port & 0x3f0) == 0x3c0 || ((port & 0x3f0) == 0x3d0) == vga.colour;
+}
+
+/** Offset from 3C0h of a VGA port or of its twin. */
+function vgaPort(port: u32): u32 {
+  return port < 0x3c0 ? port + 0x20 - 0x3c0 : port - 0x3c0;
+}
+
+function writeVbe(value: u32): void {
+  if (vbe.write(value)) memory.fill(VRAM_AT, 0, VRAM_SIZE);
+  vga.generation++;
 }
 
 function serialPort(socket: u32): Uart16550 {
@@ -349,7 +384,51 @@ export function mmioRead(address: u32, size: u32): u64 {
     return (<u64>value) >> ((address & 3) << 3);
   }
   if (address - IOAPIC_BASE < APIC_WINDOW) return ioapic.read(address & 0xff);
-  return 0xffff_ffff_ffff_ffff;
+  let value: u64 = 0;
+  for (let i: u32 = 0; i < size; i++) value |= (<u64>readDisplay(address + i)) << (i << 3);
+  return value;
+}
+
+/** One byte of the display adapter: its window, its frame buffer, its registers; ones elsewhere. */
+function readDisplay(address: u32): u32 {
+  if (address - VGA_WINDOW < VGA_WINDOW_SIZE) return vga.readMemory(address - VGA_WINDOW, vbe);
+  const frameBuffer = vgaFunction.memoryBar(0);
+  if (frameBuffer != 0 && address - frameBuffer < VRAM_SIZE)
+    return load<u8>(VRAM_AT + <usize>(address - frameBuffer));
+  const registers = vgaFunction.memoryBar(2);
+  const offset = address - registers;
+  if (registers == 0 || offset >= VGA_REGISTERS_SIZE) return 0xff;
+  if (offset - VGA_PORTS < 0x20) return vga.read(offset - VGA_PORTS, now());
+  if (offset - VBE_REGISTERS >= 0x16) return 0;
+  vbe.writeIndex((offset - VBE_REGISTERS) >> 1);
+  return (vbe.read() >> ((offset & 1) << 3)) & 0xff;
+}
+
+function writeDisplay(address: u32, size: u32, value: u64): void {
+  const registers = vgaFunction.memoryBar(2);
+  const offset = address - registers;
+  if (registers != 0 && offset - VBE_REGISTERS < 0x16) {
+    vbe.writeIndex((offset - VBE_REGISTERS) >> 1);
+    writeVbe((<u32>value) & 0xffff);
+    return;
+  }
+  for (let i: u32 = 0; i < size; i++) writeDisplayByte(address + i, (<u32>(value >> (i << 3))) & 0xff);
+}
+
+function writeDisplayByte(address: u32, value: u32): void {
+  if (address - VGA_WINDOW < VGA_WINDOW_SIZE) {
+    vga.writeMemory(address - VGA_WINDOW, value, vbe);
+    return;
+  }
+  const frameBuffer = vgaFunction.memoryBar(0);
+  if (frameBuffer != 0 && address - frameBuffer < VRAM_SIZE) {
+    store<u8>(VRAM_AT + <usize>(address - frameBuffer), <u8>value);
+    vga.generation++;
+    return;
+  }
+  const registers = vgaFunction.memoryBar(2);
+  const port = address - registers - VGA_PORTS;
+  if (registers != 0 && port < 0x20) vga.write(port, value);
 }
 
 export function mmioWrite(address: u32, size: u32, value: u64): void {
@@ -357,7 +436,7 @@ export function mmioWrite(address: u32, size: u32, value: u64): void {
   else if (address - IOAPIC_BASE < APIC_WINDOW) {
     ioapic.write(address & 0xff, <u32>value);
     settleInterrupts();
-  }
+  } else writeDisplay(address, size, value);
 }
 
 function writeLapic(register: u32, value: u32): void {

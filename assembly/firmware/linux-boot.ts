@@ -75,6 +75,13 @@ const LOADER_UNDEFINED: u32 = 0xff;
 const COMMAND_LINE_OLD_MAX: u32 = 255;
 
 // Fields of the boot parameters (Documentation/arch/x86/zero-page.rst).
+// screen_info: mode 3 on a VGA.
+const VIDEO_MODE: usize = 0x06;
+const VIDEO_COLUMNS: usize = 0x07;
+const VIDEO_EGA: usize = 0x0a;
+const VIDEO_LINES: usize = 0x0e;
+const VIDEO_IS_VGA: usize = 0x0f;
+const VIDEO_POINTS: usize = 0x10;
 const ALT_MEM_K: usize = 0x1e0;
 const E820_ENTRIES: usize = 0x1e8;
 const E820_TABLE: usize = 0x2d0;
@@ -130,6 +137,12 @@ function writeBootParameters(initrdSize: u32): void {
     store<u32>(at + RAMDISK_IMAGE, plan.initrdTo);
     store<u32>(at + RAMDISK_SIZE, initrdSize);
   }
+  store<u8>(at + VIDEO_MODE, 3);
+  store<u8>(at + VIDEO_COLUMNS, 80);
+  store<u16>(at + VIDEO_EGA, 3); // 256 KiB of video memory
+  store<u8>(at + VIDEO_LINES, 25);
+  store<u8>(at + VIDEO_IS_VGA, 1);
+  store<u16>(at + VIDEO_POINTS, 16);
   store<u32>(at + ALT_MEM_K, (usableTop() - MIB) >> 10);
   store<u8>(at + E820_ENTRIES, <u8>writeMemoryMap(at + E820_TABLE));
 }

@@ -25,6 +25,8 @@ import { PS2_KEYBOARD_SIZE, Ps2Keyboard } from "../devices/ps2-keyboard";
 import { PS2_MOUSE_SIZE, Ps2Mouse } from "../devices/ps2-mouse";
 import { SystemPorts } from "../devices/system-ports";
 import { Uart16550 } from "../devices/uart16550";
+import { VBE_SIZE, VbeRegisters } from "../devices/vbe";
+import { VGA_SIZE, Vga } from "../devices/vga";
 import { blockRequest, orphanBlockRequests } from "../rings/block";
 import { SERIAL_PORTS } from "../rings/bytes";
 import { INPUT_KEY, INPUT_MOUSE, nextInput } from "../rings/input";
@@ -48,7 +50,9 @@ const SYSTEM_PORTS_AT: usize = SERIAL_AT + SERIAL_SIZE * <usize>SERIAL_PORTS;
 const KEYBOARD_CONTROLLER_AT: usize = (SYSTEM_PORTS_AT + offsetof<SystemPorts>() + 7) & ~7;
 const KEYBOARD_AT: usize = (KEYBOARD_CONTROLLER_AT + offsetof<I8042>() + 7) & ~7;
 const MOUSE_AT: usize = (KEYBOARD_AT + PS2_KEYBOARD_SIZE + 7) & ~7;
-const PM_AT: usize = (MOUSE_AT + PS2_MOUSE_SIZE + 7) & ~7;
+export const VGA_AT: usize = (MOUSE_AT + PS2_MOUSE_SIZE + 7) & ~7;
+export const VBE_AT: usize = (VGA_AT + VGA_SIZE + 7) & ~7;
+const PM_AT: usize = (VBE_AT + VBE_SIZE + 7) & ~7;
 const PCI_PORT_AT: usize = (PM_AT + offsetof<Piix4Pm>() + 7) & ~7;
 const PCI_FUNCTIONS_AT: usize = (PCI_PORT_AT + offsetof<PciConfigPort>() + 7) & ~7;
 const IDE_PRIMARY_AT: usize = PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * <usize>PCI_FUNCTIONS;
@@ -75,6 +79,8 @@ export const systemPorts = changetype<SystemPorts>(SYSTEM_PORTS_AT);
 export const keyboardController = changetype<I8042>(KEYBOARD_CONTROLLER_AT);
 export const keyboard = changetype<Ps2Keyboard>(KEYBOARD_AT);
 export const mouse = changetype<Ps2Mouse>(MOUSE_AT);
+export const vga = changetype<Vga>(VGA_AT);
+export const vbe = changetype<VbeRegisters>(VBE_AT);
 export const pm = changetype<Piix4Pm>(PM_AT);
 export const irqLines = changetype<IrqLines>(IRQ_LINES_AT);
 export const debugExit = changetype<IsaDebugExit>(DEBUG_EXIT_AT);
@@ -92,6 +98,7 @@ export const hostBridge = changetype<PciFunction>(PCI_FUNCTIONS_AT);
 export const isaBridge = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE);
 export const ideFunction = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * 2);
 export const pmFunction = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * 3);
+export const vgaFunction = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * 4);
 
 /** The local APIC of vCPU `index`. */
 export function lapic(index: u32): Lapic {
@@ -125,6 +132,8 @@ export function resetChips(): void {
   keyboardController.reset();
   keyboard.reset();
   mouse.reset();
+  vga.reset();
+  vbe.reset();
   pm.reset(now);
   pciPort.reset();
   idePrimary.reset(0);

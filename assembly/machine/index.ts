@@ -9,7 +9,7 @@ import { physicalMap } from "../memory/physical";
 import { debugExit, resetChips } from "./board";
 import { clock } from "./clock";
 import { switchTo } from "./vcpus";
-export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, X87_AT } from "./layout";
+export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, VRAM_AT, X87_AT } from "./layout";
 export { CLOCK_DEADLINE, CLOCK_EPOCH, CLOCK_PACE, CLOCK_SLICE_START, executed } from "./clock";
 export { EXIT_DEBUG, EXIT_DOORBELL, EXIT_HALTED, EXIT_POWER_OFF, EXIT_RESET, EXIT_SLICE } from "./exit";
 export {
@@ -63,6 +63,15 @@ export {
   BLOCK_SLOT_SIZE,
   BLOCK_WRITE,
 } from "../rings/block";
+export { VBE_AT, VGA_AT } from "./board";
+export {
+  VGA_ATTRIBUTES,
+  VGA_CRTC,
+  VGA_DAC,
+  VGA_GENERATION,
+  VGA_GRAPHICS,
+  VGA_SEQUENCER,
+} from "../devices/vga";
 export { INPUT_AT, INPUT_CAPACITY } from "../rings/input";
 export {
   SERIAL_IN_AT,

@@ -7,9 +7,10 @@
 //   RINGS_AT   what crosses to the host: serial bytes, disk requests
 //   CODE_AT    decoded instructions, keyed by physical page
 //   JIT_AT     the translator's workshop
+//   VRAM_AT    video memory
 //   RAM_AT     guest physical memory, address 0 first
 //
-// CPU_AT up to CODE_AT is the machine's state: a snapshot is one copy of it, plus RAM.
+// CPU_AT up to CODE_AT is the machine's state: a snapshot is one copy of it, plus VRAM and RAM.
 
 export const PAGE_SIZE: usize = 4096;
 
@@ -63,5 +64,9 @@ export const JIT_BODY_SIZE: usize = 0x40000;
 export const JIT_MODULE_AT: usize = JIT_BODY_AT + JIT_BODY_SIZE;
 export const JIT_MODULE_SIZE: usize = JIT_BODY_SIZE + 0x1000;
 
+/** Video memory: the frame buffer of the display adapter. */
+export const VRAM_AT: usize = (JIT_MODULE_AT + JIT_MODULE_SIZE + 0xffff) & ~0xffff;
+export const VRAM_SIZE: u32 = 0x100_0000;
+
 /** Guest physical address 0. */
-export const RAM_AT: usize = (JIT_MODULE_AT + JIT_MODULE_SIZE + 0xffff) & ~0xffff;
+export const RAM_AT: usize = VRAM_AT + <usize>VRAM_SIZE;

@@ -5,6 +5,7 @@ import { protectedSegments, resetHostBridge } from "../devices/i440fx";
 import { drivePciLines } from "../devices/irq-lines";
 import { ideDecodes, resetIdeFunction, resetIsaBridge, routeOf } from "../devices/piix3";
 import { PciFunction } from "../devices/pci";
+import { resetVgaFunction } from "../devices/vga-pci";
 import { physicalMap } from "../memory/physical";
 import { flushTlb } from "../memory/tlb";
 import {
@@ -17,6 +18,7 @@ import {
   isaBridge,
   pciFunction,
   pmFunction,
+  vgaFunction,
 } from "./board";
 
 /** What the port map holds. Sockets below FIRST_WIDE are 8 bits wide: the bus cuts wider accesses in bytes. */
@@ -39,13 +41,19 @@ export const SOCKET_IDE_CONTROL_SECONDARY: u32 = 15;
 export const SOCKET_BUS_MASTER: u32 = 16;
 export const SOCKET_KEYBOARD_DATA: u32 = 17;
 export const SOCKET_KEYBOARD_STATUS: u32 = 18;
-export const FIRST_WIDE: u32 = 19;
-export const SOCKET_PCI_ADDRESS: u32 = 19;
-export const SOCKET_PCI_DATA: u32 = 20;
-export const SOCKET_PM: u32 = 21;
-export const SOCKET_IDE_PRIMARY: u32 = 22;
-export const SOCKET_IDE_SECONDARY: u32 = 23;
-export const SOCKET_DEBUG_EXIT: u32 = 24;
+export const SOCKET_VGA: u32 = 19;
+export const FIRST_WIDE: u32 = 20;
+export const SOCKET_PCI_ADDRESS: u32 = 20;
+export const SOCKET_PCI_DATA: u32 = 21;
+export const SOCKET_PM: u32 = 22;
+export const SOCKET_IDE_PRIMARY: u32 = 23;
+export const SOCKET_IDE_SECONDARY: u32 = 24;
+export const SOCKET_DEBUG_EXIT: u32 = 25;
+export const SOCKET_VBE: u32 = 26;
+
+/** The VGA's window in the address space of the PC. */
+export const VGA_WINDOW: u32 = 0xa_0000;
+export const VGA_WINDOW_SIZE: u32 = 0x2_0000;
 
 /** Chips in memory space, each at its address of the PC. */
 export const IOAPIC_BASE: u32 = 0xfec0_0000;
@@ -85,8 +93,14 @@ export function resetWiring(): void {
   plug(SOCKET_PORT_92, 0x92, 1);
   plug(SOCKET_PIC_SECONDARY, 0xa0, 2);
   plug(SOCKET_APM, 0xb2, 2);
+  plug(SOCKET_VBE, 0x1ce, 3);
   plug(SOCKET_COM4, 0x2e8, 8);
   plug(SOCKET_COM2, 0x2f8, 8);
+  plug(SOCKET_VGA, 0x3b4, 2);
+  plug(SOCKET_VGA, 0x3ba, 1);
+  plug(SOCKET_VGA, 0x3c0, 16);
+  plug(SOCKET_VGA, 0x3d4, 2);
+  plug(SOCKET_VGA, 0x3da, 1);
   plug(SOCKET_COM3, 0x3e8, 8);
   plug(SOCKET_COM1, 0x3f8, 8);
   plug(SOCKET_ELCR, 0x4d0, 2);
@@ -98,6 +112,7 @@ export function resetWiring(): void {
   resetIsaBridge(isaBridge);
   resetIdeFunction(ideFunction);
   resetPmFunction(pmFunction);
+  resetVgaFunction(vgaFunction);
   for (let slot: u32 = 0; slot < PCI_FUNCTIONS; slot++) rewire(pciFunction(slot));
 }
 

@@ -4,7 +4,7 @@ export { attachDrive } from "../devices/drives";
 export { acknowledgeInterrupt, driveLine, interruptPending, setTaskPriority } from "../devices/irq-lines";
 export { advanceChips, completeBlock, nextDeadline, resetChips } from "../machine/board";
 export { powerOnSelfTest } from "../firmware/post";
-export { RAM_AT } from "../machine/layout";
+export { RAM_AT, VRAM_AT } from "../machine/layout";
 export { BLOCK_RING_AT, BLOCK_SLOTS, BLOCK_SLOTS_AT, BLOCK_SLOT_SIZE } from "../rings/block";
 export { INPUT_AT, INPUT_CAPACITY } from "../rings/input";
 export { SERIAL_IN_AT, SERIAL_IN_SIZE, SERIAL_OUT_AT, SERIAL_OUT_SIZE } from "../rings/bytes";

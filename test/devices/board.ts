@@ -29,7 +29,8 @@ type Address =
   | "BLOCK_SLOT_SIZE"
   | "SERIAL_IN_AT"
   | "SERIAL_OUT_AT"
-  | "INPUT_AT";
+  | "INPUT_AT"
+  | "VRAM_AT";
 
 export interface BlockRequest {
   slot: number;

@@ -15,8 +15,8 @@ class PciBoard extends Board {
 
 test("the chipset's functions answer with their ids, empty slots with ones", () => {
   const b = new PciBoard();
-  expect([0x000, 0x800, 0x900, 0xb00, 0x1000].map((address) => b.get(address))).toEqual([
-    0x12378086, 0x70008086, 0x70108086, 0x71138086, 0xffffffff,
+  expect([0x000, 0x800, 0x900, 0xb00, 0x1000, 0x1800].map((address) => b.get(address))).toEqual([
+    0x12378086, 0x70008086, 0x70108086, 0x71138086, 0x11111234, 0xffffffff,
   ]);
   expect(b.get(0x80e, 1)).toBe(0x80);
   expect(b.get(0x908)).toBe(0x01018000);
