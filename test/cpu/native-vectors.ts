@@ -157,16 +157,20 @@ const SIGNALS = new Map([
   [19, 8],
 ]);
 const RF = 1 << 16;
+/** More than any case runs. */
+const BUDGET = 1_000_000;
 
 export class NativeRunner implements Runner<NativeCase> {
-  private readonly core = new Core(4 << 20);
+  private readonly core: Core;
   private readonly kernel = assemble(KERNEL);
   private readonly booted: Uint8Array;
   private readonly freshFx: Uint8Array;
   private readonly features: Features;
 
-  constructor() {
-    const { core } = this;
+  /** `warm`: see Core. */
+  constructor(warm = 0) {
+    const core = new Core(4 << 20, warm);
+    this.core = core;
     core.ram.set(this.kernel.bytes, 0x1000);
     this.writeTables();
     core.setRealSegment("cs", 0);
@@ -222,7 +226,7 @@ export class NativeRunner implements Runner<NativeCase> {
     const missing = requiredFeature(form, this.features);
     if (missing) return skip(`CPUID does not report ${missing}`);
     this.load(testCase);
-    if (!this.core.run(1000)) return verdict([`no exception ended it: ${this.where()}`]);
+    if (!this.core.run(BUDGET)) return verdict([`no exception ended it: ${this.where()}`]);
     return verdict(this.compare(testCase));
   }
 

@@ -1,6 +1,6 @@
 // Random integer programs, run by the processor under this program, as native vectors (test/cpu/native-vectors.ts):
 // what single instructions cannot show: flags that live across instructions, branches, loops, stores over stores.
-//   cc -O1 -o random-programs random-programs.c && ./random-programs SEED COUNT > FILE; npm run cpu-tests -- FILE
+//   cc -O1 -o random-programs random-programs.c && ./random-programs SEED COUNT [ROUNDS] > FILE; npm run cpu-tests -- FILE
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdint.h>
@@ -34,6 +34,7 @@ static uint64_t rnd(void) { // splitmix64
 }
 static int below(int n) { return (int)(rnd() % (uint64_t)n); }
 
+static int rounds = 5; // of a program's loop, at most
 static uint8_t code[4096];
 static int length;
 static void emit(uint64_t value, int bytes) {
@@ -91,7 +92,7 @@ static void instruction(void) {
 static void program(void) {
   length = 0;
   int loop = below(2);
-  if (loop) emit(0x41, 1), emit(0xb8 | (COUNTER & 7), 1), emit(1 + below(5), 4); // MOV R15D, rounds
+  if (loop) emit(0x41, 1), emit(0xb8 | (COUNTER & 7), 1), emit(1 + below(rounds), 4); // MOV R15D, rounds
   int top = length;
   for (int n = 4 + below(16); n; n--) {
     int jump = below(5) == 0 ? length : -1;
@@ -165,7 +166,7 @@ static void run_case(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) return fprintf(stderr, "usage: random-programs SEED COUNT\n"), 2;
+  if (argc < 3) return fprintf(stderr, "usage: random-programs SEED COUNT [ROUNDS]\n"), 2;
   for (uint64_t at = DATA; at <= STACK; at += 0x10000000)
     if (mmap((void *)at, REGION, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)at)
       return perror("mmap"), 1;
@@ -173,6 +174,7 @@ int main(int argc, char **argv) {
   sigaltstack(&(stack_t){.ss_sp = alternate, .ss_size = sizeof alternate}, 0);
   struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
   for (int i = 0; i < 5; i++) sigaction((int[]){SIGUSR1, SIGTRAP, SIGSEGV, SIGILL, SIGBUS}[i], &action, 0);
+  if (argc > 3) rounds = atoi(argv[3]);
   state = strtoull(argv[1], 0, 0);
   printf("{\"form\":\"program\",\"op\":\"\",\"prefix\":\"\"}\n");
   for (int n = atoi(argv[2]); n > 0; n--) run_case();

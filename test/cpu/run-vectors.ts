@@ -10,6 +10,8 @@ import { type Form, type Outcome, type Runner, readLines } from "./vector-file.t
 export interface Choice {
   form?: string;
   only?: number;
+  /** Entries after which a block is translated; without it, the interpreter runs everything. */
+  warm?: number;
 }
 
 interface Failure {
@@ -48,7 +50,7 @@ export class Tally {
 export function runFile(path: string | URL, choice: Choice, tally: Tally): void {
   const lines = readLines(path);
   const first = JSON.parse(lines[0]) as Form;
-  const runner: Runner<unknown> = "flagsMask" in first ? new RealModeRunner() : new NativeRunner();
+  const runner: Runner<unknown> = "flagsMask" in first ? new RealModeRunner() : new NativeRunner(choice.warm);
   let form = first;
   let index = 0;
   for (const line of lines) {

@@ -1,9 +1,11 @@
 // The machine engine without a host around it: registers and memory by name, so many instructions at a time.
 import { existsSync, readFileSync } from "node:fs";
+import { RegionTable } from "../../host/core/jit.ts";
 import { layoutOf } from "./state-layout.ts";
 
 interface Exports {
   memory: WebAssembly.Memory;
+  table: WebAssembly.Table;
   CPU_AT: WebAssembly.Global;
   RAM_AT: WebAssembly.Global;
   BOARD_AT: WebAssembly.Global;
@@ -13,6 +15,7 @@ interface Exports {
   EXIT_SLICE: WebAssembly.Global;
   powerOn(ramSize: number, vcpus: number): void;
   runMachine(instructions: number): number;
+  setTranslator(warm: number): void;
   settleState(): void;
   flags(): number;
   setFlags(eflags: number): void;
@@ -39,8 +42,9 @@ export class Core {
   private readonly cpu: DataView;
   private readonly fields = layoutOf(packageFile("assembly/cpu/state.ts"), "CpuState");
 
-  constructor(ramSize = 16 << 20, wasm = packageFile("dist/machine.wasm")) {
-    engine ??= new WebAssembly.Module(readFileSync(wasm));
+  /** `warm`: entries after which a block is translated; 0: the interpreter runs everything. */
+  constructor(ramSize = 16 << 20, warm = 0) {
+    engine ??= new WebAssembly.Module(readFileSync(packageFile("dist/machine.wasm")));
     const unwind = (): never => {
       throw UNWIND;
     };
@@ -53,11 +57,12 @@ export class Core {
     const entropy = (at: number, length: number): void => {
       new Uint8Array(this.exports.memory.buffer, at, length).fill(0x5a);
     };
-    // Refused, so that the interpreter runs everything: it is what the vectors are about.
-    const jitInstall = (): number => 0;
+    const jitInstall = (at: number, length: number, slot: number): number =>
+      regions.install(at, length, slot);
     const host = { unwind, log, entropy, jitInstall };
     const instance = new WebAssembly.Instance(engine, { host, env: { abort } });
     this.exports = instance.exports as unknown as Exports;
+    const regions = new RegionTable(this.exports);
     const { memory, RAM_AT, CPU_AT, CPU_STATE_SIZE, VECTORS_AT } = this.exports;
     const missing = RAM_AT.value + ramSize - memory.buffer.byteLength;
     if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
@@ -66,6 +71,7 @@ export class Core {
     this.vectors = new Uint8Array(memory.buffer, VECTORS_AT.value, 16 * 32);
     this.cpu = new DataView(memory.buffer, CPU_AT.value, CPU_STATE_SIZE.value);
     this.exports.powerOn(ramSize, 1);
+    this.exports.setTranslator(warm);
   }
 
   get(name: string): bigint {
