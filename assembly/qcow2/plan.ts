@@ -3,7 +3,7 @@ import { ask, DONE, exchange, fail } from "../block/exchange";
 import * as Failure from "../block/failures";
 import { L1_AT } from "../block/layout";
 import { read64 } from "./bytes";
-import { EXTERNAL_DATA, image } from "./image";
+import { image } from "./image";
 import { COMPRESSED, OFFSET, packedLength, packedOffset, ZERO } from "./l2-entry";
 import { fetchTable, L2_TABLE } from "./table-cache";
 
@@ -119,9 +119,4 @@ function extent(what: u32, offset: u64, length: u64): u32 {
   exchange.extentOffset = offset;
   exchange.extentLength = length;
   return DONE;
-}
-
-/** True where data lies in a file of its own. */
-export function dataIsElsewhere(): bool {
-  return (image.incompatible & EXTERNAL_DATA) != 0;
 }

@@ -1,6 +1,6 @@
 // L2 tables, refcount blocks and other clusters of metadata in memory: at most 16 MiB, the least recently used
 // clean one makes room. Dirty ones stay until `flushTables` has written them in the order that a power cut survives.
-import { ask, exchange, FLUSH, LOAD } from "../block/exchange";
+import { ask, FLUSH, LOAD } from "../block/exchange";
 import { SLOTS_AT, TABLES_AT, TABLES_SIZE } from "../block/layout";
 import { image } from "./image";
 
@@ -31,11 +31,7 @@ let clock: u32 = 0;
 /** The slot found last, of each kind: most searches end here. */
 const recent = memory.data<u32>([0, 0, 0, 0]);
 
-export function slotCount(): u32 {
-  return slots;
-}
-
-export function slotAt(index: u32): TableSlot {
+function slotAt(index: u32): TableSlot {
   return changetype<TableSlot>(SLOTS_AT + <usize>index * SLOT_SIZE);
 }
 
@@ -149,9 +145,4 @@ export function storeNext(kind: u32, step: u32): bool {
     return true;
   }
   return false;
-}
-
-/** True while a verb waits for the host (set by `ask`). */
-export function waiting(): bool {
-  return exchange.step != 0;
 }

@@ -1,7 +1,6 @@
 // A file of the runtime as a BlockSource.
-import { UserError } from "../core/errors.ts";
 import type { OpenMode, Runtime, RuntimeFile } from "../runtimes/runtime.ts";
-import type { BlockSource, WritableSource } from "./source.ts";
+import type { BlockSource } from "./source.ts";
 
 export interface FileOptions {
   /** Flushes return at once: for a target that is worthless until complete, as in convert. */
@@ -54,21 +53,5 @@ export class FileSource implements BlockSource {
 
   close(): Promise<void> {
     return this.file.close();
-  }
-}
-
-/** Runs `use` on the file at `path` and closes it whatever happens. */
-export async function withFile<T>(
-  runtime: Runtime,
-  path: string,
-  mode: OpenMode,
-  use: (file: FileSource & WritableSource) => Promise<T>,
-): Promise<T> {
-  if (path === "") throw new UserError("The 'file' block driver requires a file name");
-  const file = await FileSource.open(runtime, path, mode);
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
   }
 }

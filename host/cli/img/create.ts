@@ -1,5 +1,5 @@
 // img create: a new image, raw or qcow2.
-import { UserError, codeOf, reason } from "../../core/errors.ts";
+import { UserError } from "../../core/errors.ts";
 import { createImage } from "../../image/create.ts";
 import { FORMATS } from "../../image/format.ts";
 import { openImage, resolveBacking } from "../../image/open.ts";
@@ -188,9 +188,4 @@ export function describe(name: string, { format, options, compat }: CreateReques
     words.push(`lazy_refcounts=${onOff(options.lazyRefcounts)}`, `refcount_bits=${options.refcountBits}`);
   }
   return words.join(" ");
-}
-
-/** Reason of a failed system call on `name`, for messages about creation. */
-export function creationFailure(name: string, error: unknown): UserError {
-  return new UserError(`Could not create '${name}': ${reason(error)}`, codeOf(error));
 }

@@ -1,6 +1,7 @@
 // img resize: a new virtual size, absolute or by a difference.
 import { UserError } from "../../core/errors.ts";
 import { openImage } from "../../image/open.ts";
+import { Qcow2Image } from "../../image/qcow2.ts";
 import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, UsageError } from "./getopt.ts";
 import { requireSize } from "./size.ts";
@@ -34,6 +35,8 @@ export async function resize(argv: string[]): Promise<number> {
           "Before performing such an operation, make sure there is no important data there.",
       );
     if (size % 512 !== 0) throw new UserError("The new size must be a multiple of 512");
+    if (image instanceof Qcow2Image && image.engine.core.version() < 3 && image.engine.core.snapshotCount())
+      throw new UserError("Can't resize a v2 image which has snapshots");
     await image.resize!(size);
     if (!has(parsed, "q")) process.stdout.write("Image resized.\n");
     return 0;
