@@ -49,7 +49,6 @@ const BLOCK_RESERVED: u64 = 511;
 
 /** Clusters of the file: the references to each are counted, 32 bits each, from WORK_AT on. */
 let clusters: u64 = 0;
-let fileSize: u64 = 0;
 
 export let allocatedClusters: u64 = 0;
 export let packedClusters: u64 = 0;
@@ -69,7 +68,6 @@ export function resetCheck(): void {
 
 export function startCheck(size: u64): u32 {
   exchange.step = DONE;
-  fileSize = size;
   clusters = image.clustersOf(size);
   allocatedClusters = packedClusters = fragmentedClusters = endOffset = 0;
   i = j = 0;

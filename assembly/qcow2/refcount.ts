@@ -3,7 +3,7 @@
 // The refcount table lives in memory whole and may already describe more blocks than the table in the file has room
 // for: then flush moves it (flush.ts). So allocation never has to allocate for its own bookkeeping in the middle of
 // an allocation, but for refcount blocks: a new one takes the first cluster of the run being looked for.
-import { ask, exchange, fail, FLUSH } from "../block/exchange";
+import { ask, fail, FLUSH } from "../block/exchange";
 import * as Failure from "../block/failures";
 import { REFCOUNT_TABLE_AT, REFCOUNT_TABLE_MAX, RELEASES_AT, RELEASES_CAPACITY } from "../block/layout";
 import { read16, read32, read64, write16, write32, write64 } from "./bytes";

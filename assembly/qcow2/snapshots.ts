@@ -11,7 +11,6 @@ import { fetchTable, L2_TABLE, OTHER, touch } from "./table-cache";
 import { setL1 } from "./write";
 
 /** What to do with each reference of a tree. */
-const TEST: u32 = 0;
 const ADD: u32 = 1;
 const DROP: u32 = 2;
 

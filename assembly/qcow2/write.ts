@@ -1,7 +1,7 @@
 // Changing guest bytes. A write is three acts: `planWrite` finds or allocates room, the host writes the data (with
 // what a partly covered cluster held before), `commitWrite` lets the table name it. The table goes to disk in the
 // next flush, after the data: a power cut between them leaves an unnamed cluster, a leak, and the old content.
-import { ask, DONE, exchange, fail } from "../block/exchange";
+import { DONE, exchange, fail } from "../block/exchange";
 import * as Failure from "../block/failures";
 import { L1_AT } from "../block/layout";
 import { read64, write64 } from "./bytes";

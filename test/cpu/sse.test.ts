@@ -121,7 +121,7 @@ describe("rounding", () => {
         if (!Number.isNaN(nearest)) {
           expect(down <= nearest && nearest <= up).toBe(true);
           const isNegative = nearest < 0 || Object.is(nearest, -0);
-        expect(toZero === (isNegative ? up : down)).toBe(true);
+          expect(toZero === (isNegative ? up : down)).toBe(true);
           expect(down < up).toBe(inexact);
         }
         previous = value;

@@ -69,7 +69,6 @@ import {
   MOVS,
   MOVSX16,
   MOVSX8,
-  MOVSXD,
   MOVZX16,
   MOVZX8,
   MOV_FROM_CR,
