@@ -15,6 +15,8 @@ import { SerialPort } from "./serial.ts";
 export interface MachineOptions {
   /** Guest RAM in bytes. */
   memory: number;
+  /** Processors, 1 to 8, taking turns on one thread; default 1. */
+  cpus?: number;
   /** The Linux kernel to start. */
   linux: LinuxImage;
   /** IDE disks by place: primary master, primary slave, secondary master, secondary slave. */
@@ -84,7 +86,7 @@ export class Machine {
     const epoch = options.epoch ?? Date.now();
     const engine = await MachineEngine.load(runtime, {
       ramBytes: options.memory,
-      vcpus: 1,
+      vcpus: options.cpus ?? 1,
       epoch,
       translates: options.translates ?? false,
     });

@@ -3,7 +3,7 @@ import { eflags as readEflags, setEflags } from "../cpu/flags";
 import { dropAllBlocks } from "../cpu/decode/block";
 import { resetCpu } from "../cpu/modes";
 import { updateMode } from "../cpu/segments";
-import { CpuState, cpu, setCpl } from "../cpu/state";
+import { CpuState, WAIT_FOR_SIPI, cpu, setCpl } from "../cpu/state";
 import { flushTlb } from "../memory/tlb";
 import { physicalMap } from "../memory/physical";
 import { debugExit, resetChips } from "./board";
@@ -91,7 +91,9 @@ export function powerOn(ramSize: u32, vcpus: u32): void {
   for (let index: u32 = 0; index < vcpus; index++) {
     if (index) switchTo(index);
     cpu.index = index;
-    resetCpu(index != 0);
+    resetCpu(false);
+    // The others wait for the first one's INIT and start-up IPIs (SDM 3A §8.4.3).
+    if (index) cpu.activity = WAIT_FOR_SIPI;
   }
   if (vcpus > 1) switchTo(0);
   dropAllBlocks();

@@ -52,6 +52,7 @@ export function runMachine(instructions: u32): u32 {
       }
     }
     const block = findBlock();
+    cpu.interruptShadow = 0;
     if (!runTranslated(block)) execute(enter(block));
     cpu.insn = 0;
   }
@@ -98,6 +99,11 @@ function stepOnce(): void {
 
 /** Serves what waits; grants a new budget and returns -1, or returns EXIT_*. */
 function lookAround(): i32 {
+  // A turn that ran to its end goes to the next vCPU; one that an event cut short goes on.
+  if (clock.vcpus > 1 && cpu.withheld == 0) {
+    clock.granted = executed();
+    nextVcpu();
+  }
   while (true) {
     const done = executed();
     clock.granted = done;
@@ -147,6 +153,8 @@ function untilDeadline(time: u64): u32 {
 /** Puts the next vCPU that can run in the running one's place; false when all are idle. */
 function nextVcpu(): bool {
   const vcpus = clock.vcpus;
+  cpu.budget = 0;
+  cpu.withheld = 0;
   for (let n: u32 = 1; n < vcpus; n++) {
     const index = (cpu.index + n) % vcpus;
     const other = vcpu(index);
@@ -172,7 +180,10 @@ function serveEvents(): void {
   cpu.events = events & EVENT_INTERRUPT;
   if (events & EVENT_INIT) resetCpu(true);
   if (events & EVENT_SIPI && cpu.activity == WAIT_FOR_SIPI) startUp(cpu.sipiVector);
-  if (cpu.interruptShadow) return;
+  if (cpu.interruptShadow) {
+    cpu.events = events & (EVENT_INTERRUPT | EVENT_NMI);
+    return;
+  }
   if (events & EVENT_NMI && cpu.activity != WAIT_FOR_SIPI) {
     wake();
     deliverExternal(2);

@@ -30,6 +30,9 @@ function hardDisk(letter: string, index: number): Flag {
   };
 }
 
+/** assembly/machine/layout.ts: VCPUS_MAX. */
+const CPUS_MAX = 8;
+
 export const FLAGS: readonly Flag[] = [
   {
     name: "m",
@@ -37,7 +40,12 @@ export const FLAGS: readonly Flag[] = [
     help: "guest memory, with suffix M or G; default 128M",
     apply: setMemory,
   },
-  { name: "smp", argument: "[cpus=]N", help: "number of CPUs: 1 for now", apply: setCpus },
+  {
+    name: "smp",
+    argument: "[cpus=]N",
+    help: `number of CPUs, 1 to ${CPUS_MAX}, taking turns on one thread`,
+    apply: setCpus,
+  },
   {
     name: "cpu",
     argument: "MODEL",
@@ -169,7 +177,8 @@ function setCpus(options: PcOptions, text: string): void {
     const count = parseInteger(`smp.${key}`, value ?? "");
     product = Math.max(product, count);
   }
-  if (product > 1) throw new UserError("this version has one CPU: use -smp 1 or leave it out");
+  if (product > CPUS_MAX)
+    throw new UserError(`Invalid SMP CPUs ${product}. The max CPUs supported by machine 'pc' is ${CPUS_MAX}`);
   options.cpus = product;
 }
 

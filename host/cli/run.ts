@@ -43,6 +43,7 @@ export async function runMachine(options: PcOptions, linux: LinuxImage): Promise
   try {
     const machine = await Machine.create({
       memory: options.memory,
+      cpus: options.cpus,
       linux,
       disks,
       endOnReset: options.noReboot,

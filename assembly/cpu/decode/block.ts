@@ -158,6 +158,8 @@ export function stayCold(block: Block): void {
 
 /** Enters `block`, which is that at RIP: its first instruction runs next. */
 export function enter(block: Block): Insn {
+  // STI and MOV SS end their block: the shadow is over once another has begun.
+  cpu.interruptShadow = 0;
   cpu.block = <u32>changetype<usize>(block);
   cpu.ripBase = cpu.rip;
   cpu.budget -= insnCount(block);
