@@ -94,6 +94,7 @@ export function resetCpu(init: bool): void {
   const withheld = cpu.withheld;
   const retired = cpu.retired;
   const tscOffset = cpu.tscOffset;
+  const sipiVector = cpu.sipiVector;
   memory.fill(CPU_AT, 0, init ? X87_AT - CPU_AT : CPU_END - CPU_AT);
   cpu.index = index;
   cpu.budget = budget;
@@ -112,6 +113,8 @@ export function resetCpu(init: bool): void {
   if (init) {
     cpu.apicBase = apicBase;
     cpu.tscOffset = tscOffset;
+    // The start-up IPI may have come in before this vCPU had its turn to see the INIT.
+    cpu.sipiVector = sipiVector;
   } else {
     memory.fill(X87_AT, 0, X87_SIZE);
     resetX87();
