@@ -43,7 +43,7 @@ export class Core {
   private readonly fields = layoutOf(packageFile("assembly/cpu/state.ts"), "CpuState");
 
   /** `warm`: entries after which a block is translated; 0: the interpreter runs everything. */
-  constructor(ramSize = 16 << 20, warm = 0) {
+  constructor(ramSize = 16 << 20, warm = 0, vcpus = 1) {
     engine ??= new WebAssembly.Module(readFileSync(packageFile("dist/machine.wasm")));
     const unwind = (): never => {
       throw UNWIND;
@@ -70,7 +70,7 @@ export class Core {
     this.ramView = new DataView(memory.buffer, RAM_AT.value, ramSize);
     this.vectors = new Uint8Array(memory.buffer, VECTORS_AT.value, 16 * 32);
     this.cpu = new DataView(memory.buffer, CPU_AT.value, CPU_STATE_SIZE.value);
-    this.exports.powerOn(ramSize, 1);
+    this.exports.powerOn(ramSize, vcpus);
     this.exports.setTranslator(warm);
   }
 
