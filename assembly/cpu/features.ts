@@ -1,5 +1,6 @@
 // CPUID (SDM 2 "CPUID", AMD APM 3 appendix E): exactly what works. The identity is that of QEMU's qemu64.
 import { clock } from "../machine/clock";
+import { AVX_OFFSET, AVX_SIZE, XCR0_COMPONENTS, areaSize } from "./exec/xsave";
 import { CR4_OSXSAVE, cpu } from "./state";
 
 /** Family 15, model 107, stepping 1: also EDX after reset. */
@@ -56,27 +57,51 @@ const LEAF_1_EDX: u32 =
 const SSE3: u32 = 1 << 0;
 const PCLMULQDQ: u32 = 1 << 1;
 const SSSE3: u32 = 1 << 9;
+const FMA: u32 = 1 << 12;
 const CMPXCHG16B: u32 = 1 << 13;
 const SSE4_1: u32 = 1 << 19;
 const SSE4_2: u32 = 1 << 20;
 const MOVBE: u32 = 1 << 22;
 const POPCNT: u32 = 1 << 23;
 const AES: u32 = 1 << 25;
+const XSAVE: u32 = 1 << 26;
 const OSXSAVE: u32 = 1 << 27;
+const AVX: u32 = 1 << 28;
+const F16C: u32 = 1 << 29;
 const RDRAND: u32 = 1 << 30;
 const HYPERVISOR: u32 = 1 << 31;
 const LEAF_1_ECX: u32 =
-  SSE3 | PCLMULQDQ | SSSE3 | SSE4_1 | SSE4_2 | AES | CMPXCHG16B | MOVBE | POPCNT | RDRAND | HYPERVISOR;
+  SSE3 |
+  PCLMULQDQ |
+  SSSE3 |
+  SSE4_1 |
+  SSE4_2 |
+  AES |
+  XSAVE |
+  AVX |
+  F16C |
+  FMA |
+  CMPXCHG16B |
+  MOVBE |
+  POPCNT |
+  RDRAND |
+  HYPERVISOR;
 
 /** Leaf 7 EBX. */
 const FSGSBASE: u32 = 1 << 0;
 const BMI1: u32 = 1 << 3;
+const AVX2: u32 = 1 << 5;
 const SMEP: u32 = 1 << 7;
 const BMI2: u32 = 1 << 8;
 const ERMS: u32 = 1 << 9;
 const ADX: u32 = 1 << 19;
 const SHA: u32 = 1 << 29;
-const LEAF_7_EBX: u32 = FSGSBASE | BMI1 | SMEP | BMI2 | ERMS | ADX | SHA;
+const LEAF_7_EBX: u32 = FSGSBASE | BMI1 | AVX2 | SMEP | BMI2 | ERMS | ADX | SHA;
+
+/** Leaf 7 ECX. */
+const VAES: u32 = 1 << 9;
+const VPCLMULQDQ: u32 = 1 << 10;
+const LEAF_7_ECX: u32 = VAES | VPCLMULQDQ;
 
 /** Leaf 80000001h: EDX repeats leaf 1's where AMD defines it, ECX and the rest are AMD's own. */
 const SYSCALL: u32 = 1 << 11;
@@ -126,7 +151,10 @@ function basic(leaf: u32, subleaf: u32): void {
       answer(0, 0, 3, 0);
       return;
     case 7:
-      answer(0, subleaf == 0 ? LEAF_7_EBX : 0, 0, 0);
+      answer(0, subleaf == 0 ? LEAF_7_EBX : 0, subleaf == 0 ? LEAF_7_ECX : 0, 0);
+      return;
+    case 0xd:
+      extendedState(subleaf);
       return;
     case 0xb:
       topology(subleaf, vcpus);
@@ -134,6 +162,13 @@ function basic(leaf: u32, subleaf: u32): void {
     default:
       answer(0, 0, 0, 0);
   }
+}
+
+/** The areas of XSAVE: sizes in all, then size and place of AVX's part (SDM 2 "CPUID", leaf 0Dh). */
+function extendedState(subleaf: u32): void {
+  if (subleaf == 0) answer(<u32>XCR0_COMPONENTS, areaSize(cpu.xcr0), areaSize(XCR0_COMPONENTS), 0);
+  else if (subleaf == 2) answer(AVX_SIZE, AVX_OFFSET, 0, 0);
+  else answer(0, 0, 0, 0);
 }
 
 /** Extended topology: one thread a core, `vcpus` cores in one package. */

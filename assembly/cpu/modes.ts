@@ -18,6 +18,7 @@ import {
   CR4_FSGSBASE,
   CR4_MCE,
   CR4_OSFXSR,
+  CR4_OSXSAVE,
   CR4_OSXMMEXCPT,
   CR4_PAE,
   CR4_PCE,
@@ -56,6 +57,7 @@ const CR4_SUPPORTED: u64 =
   CR4_OSFXSR |
   CR4_OSXMMEXCPT |
   CR4_FSGSBASE |
+  CR4_OSXSAVE |
   CR4_SMEP;
 
 export function writeCr0(value: u64): void {

@@ -1,10 +1,9 @@
 // Test entry: one instruction at a time, without run loop. Its own little engine, not shipped.
 import { decode } from "../cpu/decode/decoder";
-import { Insn } from "../cpu/decode/insn";
-import { executeSse, ldmxcsr, stmxcsr } from "../cpu/exec/sse";
-import { SSE_FIRST } from "../cpu/decode/operations-sse";
-import { LDMXCSR, STMXCSR, UNDEFINED } from "../cpu/decode/operations";
-import { UD, raise } from "../cpu/exceptions";
+import { INSN_SIZE, Insn } from "../cpu/decode/insn";
+import { BLOCK_END } from "../cpu/decode/operations";
+import { execute } from "../cpu/exec/dispatch";
+import { executeSse } from "../cpu/exec/sse";
 import { eflags, setEflags } from "../cpu/flags";
 import { CR0_PG, CR4_PAE, MODE_CODE64, MODE_PROTECTED, cpu, setCpl } from "../cpu/state";
 import { CHIPS_AT, RAM_AT as RAM } from "../machine/layout";
@@ -14,6 +13,7 @@ import { physicalMap } from "../memory/physical";
 export { CPU_AT, RAM_AT, VECTORS_AT, X87_AT } from "../machine/layout";
 
 const insn = changetype<Insn>(CHIPS_AT);
+const blockEnd = changetype<Insn>(CHIPS_AT + INSN_SIZE);
 
 /** 64-bit code, paging off: linear addresses are offsets into `ramSize` bytes of RAM. */
 export function reset(ramSize: u32): void {
@@ -38,22 +38,15 @@ export function page(cr3: u32): void {
   flushTlb();
 }
 
-/** Decodes and runs the instruction at `address`; returns its length, or 0 if it is not one of ours. */
+/** Decodes and runs the instruction at `address`; returns its length. */
 export function step(address: u32): u32 {
   cpu.ripBase = address;
-  cpu.insn = <u32>changetype<usize>(insn);
   insn.offset = 0;
   decode(insn, address, address, cpu.mode, true);
-  return run() ? <u32>insn.length : 0;
-}
-
-function run(): bool {
-  if (insn.op == UNDEFINED) raise(UD);
-  else if (insn.op == LDMXCSR) ldmxcsr(insn);
-  else if (insn.op == STMXCSR) stmxcsr(insn);
-  else if (<u32>insn.op >= SSE_FIRST) executeSse(insn);
-  else return false;
-  return true;
+  blockEnd.op = <u16>BLOCK_END;
+  blockEnd.offset = insn.length;
+  execute(insn);
+  return insn.length;
 }
 
 /** The last instruction `count` times more, to time it. */

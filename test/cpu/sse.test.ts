@@ -517,6 +517,75 @@ describe("VEX", () => {
   });
 });
 
+describe("XSAVE", () => {
+  const XSETBV = [0x0f, 0x01, 0xd1];
+  const XGETBV = [0x0f, 0x01, 0xd0];
+  const XSAVE = [0x0f, 0xae, 0x26];
+  const XRSTOR = [0x0f, 0xae, 0x2e];
+  const ALL = 7n;
+  const STATE_BV = OPERAND + 512;
+
+  function request(components: bigint): void {
+    sse.setRegister(0, components);
+    sse.setRegister(1, 0n);
+    sse.setRegister(2, 0n);
+  }
+
+  beforeEach(() => {
+    request(ALL);
+    expect(sse.run(...XSETBV)).toBeUndefined();
+  });
+
+  it("XSETBV refuses AVX without SSE, and anything without x87; XGETBV reads what was set", () => {
+    for (const refused of [5n, 6n, 15n]) {
+      request(refused);
+      expect(sse.run(...XSETBV)).toBe(GP);
+    }
+    request(3n);
+    expect(sse.run(...XSETBV)).toBeUndefined();
+    request(0n);
+    sse.run(...XGETBV);
+    expect(sse.register(0)).toBe(3n);
+  });
+
+  it("what XSAVE wrote XRSTOR brings back, both halves of YMM", () => {
+    const pattern = Uint8Array.from({ length: 32 }, (_, n) => n + 1);
+    sse.set(15, pattern);
+    expect(sse.run(...XSAVE)).toBeUndefined();
+    expect(sse.ram.getUint32(STATE_BV, true)).toBe(7);
+    sse.set(15, new Uint8Array(32));
+    expect(sse.run(...XRSTOR)).toBeUndefined();
+    expect(sse.hex(15, 32)).toBe(Buffer.from(pattern).toString("hex"));
+  });
+
+  it("XRSTOR gives its initial state to what the area does not hold", () => {
+    sse.run(...XSAVE);
+    sse.ram.setUint32(STATE_BV, 3, true);
+    sse.set(0, new Uint8Array(32).fill(0xff));
+    sse.run(...XRSTOR);
+    expect(sse.hex(0, 32).slice(32)).toBe("00".repeat(16));
+  });
+
+  it("only what is asked for is saved and restored", () => {
+    sse.set(0, new Uint8Array(32).fill(0xff));
+    request(4n);
+    sse.run(...XSAVE);
+    expect(sse.ram.getUint32(OPERAND + 160, true)).toBe(0);
+    expect(sse.ram.getUint32(OPERAND + 576, true)).toBe(0xffffffff);
+    sse.set(0, new Uint8Array(32));
+    sse.run(...XRSTOR);
+    expect(sse.hex(0, 32)).toBe("00".repeat(16) + "ff".repeat(16));
+  });
+
+  it("a misaligned area or a header with unknown components is #GP", () => {
+    sse.run(...XSAVE);
+    sse.ram.setUint32(STATE_BV, 8, true);
+    expect(sse.run(...XRSTOR)).toBe(GP);
+    sse.setRegister(6, BigInt(OPERAND + 16));
+    expect(sse.run(...XSAVE)).toBe(GP);
+  });
+});
+
 /** FIPS 180-4 §4.2.2, §5.3.3: fractional parts of roots of the first primes. */
 function primes(count: number): number[] {
   const found: number[] = [];

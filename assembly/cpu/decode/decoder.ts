@@ -136,9 +136,13 @@ import {
   W32,
   W64,
   X87,
+  XGETBV,
   XLAT,
   MOV_FROM_SREG,
   MOV_TO_SREG,
+  XRSTOR,
+  XSAVE,
+  XSETBV,
 } from "./operations";
 
 const REX_W: u32 = 8;
@@ -408,6 +412,8 @@ function group7(number: u32, memoryOperand: bool): u32 {
       default:
         return NO_ROW;
     }
+  if (modrm == 0xd0) return XGETBV | MODRM;
+  if (modrm == 0xd1) return XSETBV | MODRM;
   if (number == 4) return SMSW | row | (WIDTH_V << WIDTH_SHIFT);
   if (number == 6) return LMSW | row | word | ENDS_BLOCK;
   if (modrm == 0xf8) return code64 ? SWAPGS | MODRM : NO_ROW;
@@ -423,6 +429,8 @@ function group15(number: u32, memoryOperand: bool): u32 {
     if (number == 1) return FXRSTOR | row;
     if (number == 2) return LDMXCSR | row;
     if (number == 3) return STMXCSR | row;
+    if (number == 4) return XSAVE | row;
+    if (number == 5) return XRSTOR | row;
     return number == 7 ? NOP | MODRM : NO_ROW; // CLFLUSH
   }
   if (repeat == PREFIX_REP && code64 && number < 4)

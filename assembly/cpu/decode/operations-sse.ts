@@ -4,7 +4,8 @@
 // A *lane operation* makes 128 bits of its first operand, its second operand and the immediate, and touches
 // nothing else: one body serves XMM, both lanes of YMM, and (the low half of it) MMX. They come first, family by family,
 // and in each by the size of the memory operand. What exists only with VEX has numbers of its own behind the others.
-export const SSE_FIRST: u32 = 1024;
+import { SSE_FIRST } from "./operations";
+export { SSE_FIRST };
 export const MMX_FORM: u32 = 512;
 export const VEX_FORM: u32 = 1024;
 

@@ -188,6 +188,9 @@ export const UNDEFINED: u32 = 498;
 export const BLOCK_END: u32 = 499;
 export const BLOCK_NEXT: u32 = 500;
 export const BLOCK_LEAVE: u32 = 501;
+export const XSETBV: u32 = 502;
+export const XSAVE: u32 = 503;
+export const XRSTOR: u32 = 504;
 
 /** The first vector operation (operations-sse.ts). */
 export const SSE_FIRST: u32 = 1024;

@@ -176,6 +176,10 @@ import {
   WRGSBASE,
   WRMSR,
   X87,
+  XGETBV,
+  XRSTOR,
+  XSAVE,
+  XSETBV,
   XADD,
   XCHG,
   XLAT,
@@ -330,6 +334,7 @@ import {
   wrmsr,
 } from "./system";
 import { fxrstor, fxsave } from "./fxsave";
+import { xgetbv, xrstor, xsave, xsetbv } from "./xsave";
 import { executeSse, ldmxcsr, stmxcsr } from "./sse";
 import { executeX87, fwait } from "./x87";
 
@@ -746,6 +751,10 @@ export function execute(i: Insn): void {
       case CMPXCHG16B: cmpxchg16b(i); break;
       case FENCE: break;
       case FXSAVE: fxsave(i); break;
+      case XGETBV: xgetbv(); break;
+      case XSETBV: xsetbv(); break;
+      case XSAVE: xsave(i); break;
+      case XRSTOR: xrstor(i); break;
       case FXRSTOR: fxrstor(i); break;
       case LDMXCSR: ldmxcsr(i); break;
       case STMXCSR: stmxcsr(i); break;

@@ -9,18 +9,17 @@ import { VECTORS_AT } from "../../machine/layout";
 import { probeRead, probeWrite, read, wrap, write } from "../../memory/access";
 import { Insn, PREFIX_REX_W } from "../decode/insn";
 import { GP, raiseWithError } from "../exceptions";
+import { MXCSR_MASK } from "../mxcsr";
 import { MODE_CODE64, cpu } from "../state";
 import { checkAvailable, st, x87 } from "../x87-state";
 import { linearAddress, linearAddressForWrite } from "./operand";
 
 const IMAGE_SIZE: u32 = 512;
 const MXCSR: u64 = 24;
-const MXCSR_MASK: u64 = 28;
+const MXCSR_MASK_AT: u64 = 28;
 const REGISTERS: u64 = 32;
 const VECTORS: u64 = 160;
 const VECTOR_STRIDE: usize = 32;
-/** Every MXCSR bit there is, denormals-are-zeros among them. */
-export const MXCSR_BITS: u32 = 0xffff;
 
 export function fxsave(i: Insn): void {
   checkAvailable();
@@ -94,12 +93,12 @@ export function restoreX87Area(linear: u64, long: bool): void {
 
 export function saveMxcsr(linear: u64): void {
   write<u32>(wrap(linear + MXCSR), cpu.mxcsr);
-  write<u32>(wrap(linear + MXCSR_MASK), MXCSR_BITS);
+  write<u32>(wrap(linear + MXCSR_MASK_AT), MXCSR_MASK);
 }
 
 /** #GP for reserved bits in the image's MXCSR. */
 export function checkMxcsr(linear: u64): void {
-  if (read<u32>(wrap(linear + MXCSR)) & ~MXCSR_BITS) raiseWithError(GP, 0);
+  if (read<u32>(wrap(linear + MXCSR)) & ~MXCSR_MASK) raiseWithError(GP, 0);
 }
 
 export function restoreMxcsr(linear: u64): void {
@@ -107,7 +106,7 @@ export function restoreMxcsr(linear: u64): void {
 }
 
 /** XMM8-15 exist in 64-bit code only. */
-function vectorCount(): u32 {
+export function vectorCount(): u32 {
   return cpu.mode & MODE_CODE64 ? 16 : 8;
 }
 
