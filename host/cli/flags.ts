@@ -168,18 +168,23 @@ function setMemory(options: PcOptions, text: string): void {
     throw new UserError(`guest memory is limited to ${MEMORY_LIMIT / MIB} MiB: ask for less`);
 }
 
-const TOPOLOGY: readonly string[] = ["cpus", "maxcpus", "sockets", "dies", "cores", "threads"];
+const TOPOLOGY: readonly string[] = ["sockets", "dies", "cores", "threads"];
 
+/** The guest sees CPUs of one socket, a thread each: the topology only multiplies. */
 function setCpus(options: PcOptions, text: string): void {
-  let product = 1;
+  const counts = new Map<string, number>();
   for (const { key, value } of parseList(text, "cpus")) {
-    if (!TOPOLOGY.includes(key)) throw new UserError(`Parameter 'smp.${key}' is unexpected`);
-    const count = parseInteger(`smp.${key}`, value ?? "");
-    product = Math.max(product, count);
+    if (key !== "cpus" && key !== "maxcpus" && !TOPOLOGY.includes(key))
+      throw new UserError(`Parameter 'smp.${key}' is unexpected`);
+    counts.set(key, parseInteger(`smp.${key}`, value ?? ""));
   }
-  if (product > CPUS_MAX)
-    throw new UserError(`Invalid SMP CPUs ${product}. The max CPUs supported by machine 'pc' is ${CPUS_MAX}`);
-  options.cpus = product;
+  const product = TOPOLOGY.reduce((all, key) => all * (counts.get(key) ?? 1), 1);
+  const cpus = counts.get("cpus") ?? product;
+  if (cpus < 1)
+    throw new UserError("Invalid CPU topology: CPU topology parameters must be greater than zero");
+  if (cpus > CPUS_MAX)
+    throw new UserError(`Invalid SMP CPUs ${cpus}. The max CPUs supported by machine 'pc' is ${CPUS_MAX}`);
+  options.cpus = cpus;
 }
 
 function setCpu(_: PcOptions, text: string): void {

@@ -37,6 +37,16 @@ describe("the PC's command line", () => {
   });
 
   it.each([
+    [[], 1],
+    [["-smp", "2"], 2],
+    [["-smp", "cpus=3,maxcpus=8"], 3],
+    [["-smp", "sockets=2,cores=2,threads=2"], 8],
+    [["-smp", "2,sockets=1,cores=2"], 2],
+  ])("%j asks for %d CPUs", (argv, cpus) => {
+    expect(options(...argv).cpus).toBe(cpus);
+  });
+
+  it.each([
     [[], 128],
     [["-m", "64"], 64],
     [["-m", "1G"], 1024],
@@ -55,8 +65,9 @@ describe("the PC's command line", () => {
     [["-m", "64,foo=1"], /^-m 64,foo=1: Invalid parameter 'foo'$/],
     [["-m", "4G"], /^-m 4G: guest memory is limited to 3072 MiB/],
     [["-m"], /^-m: requires an argument$/],
-    [["-smp", "2"], /^-smp 2: this version has one CPU/],
-    [["-smp", "cores=2"], /^-smp cores=2: this version has one CPU/],
+    [["-smp", "9"], /^-smp 9: Invalid SMP CPUs 9\. The max CPUs supported by machine 'pc' is 8$/],
+    [["-smp", "sockets=3,cores=4"], /Invalid SMP CPUs 12/],
+    [["-smp", "0"], /must be greater than zero$/],
     [["-smp", "abc"], /^-smp abc: Parameter 'smp.cpus' expects integer$/],
     [["-smp", "foo=2"], /'smp.foo' is unexpected$/],
     [["-cpu", "host"], /CPU model 'host' requires KVM or HVF/],
