@@ -6,20 +6,23 @@ import { IMG_HELP } from "./img/help.ts";
 type Command = (argv: string[]) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  bench: async () => (await import("./img/bench.ts")).bench,
   check: async () => (await import("./img/check.ts")).check,
   commit: async () => (await import("./img/commit.ts")).commit,
   compare: async () => (await import("./img/compare.ts")).compare,
   convert: async () => (await import("./img/convert.ts")).convert,
   create: async () => (await import("./img/create.ts")).create,
+  dd: async () => (await import("./img/dd.ts")).dd,
   info: async () => (await import("./img/info.ts")).info,
   map: async () => (await import("./img/map.ts")).map,
+  measure: async () => (await import("./img/measure.ts")).measure,
   rebase: async () => (await import("./img/rebase.ts")).rebase,
   resize: async () => (await import("./img/resize.ts")).resize,
   snapshot: async () => (await import("./img/snapshot.ts")).snapshot,
 };
 
 /** qemu-img's commands that are refused for now. */
-const LATER: readonly string[] = ["amend", "bench", "bitmap", "dd", "measure"];
+const LATER: readonly string[] = ["amend", "bitmap"];
 
 /** Exit codes other than 1 for "could not be done at all". */
 const FAILED: Readonly<Record<string, number>> = { compare: 2 };

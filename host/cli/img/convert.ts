@@ -97,7 +97,7 @@ function checkCompression(parsed: Parsed): void {
     throw new UserError("Compression not supported for this file format");
 }
 
-async function refuseSameFile(names: readonly string[], target: string): Promise<void> {
+export async function refuseSameFile(names: readonly string[], target: string): Promise<void> {
   const identity = await node.identity(target);
   for (const name of names)
     if (identity !== undefined && (await node.identity(name)) === identity)

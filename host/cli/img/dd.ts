@@ -1,0 +1,88 @@
+// img dd: part of an image, by blocks, into a new one.
+import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
+import { createImage } from "../../image/create.ts";
+import type { DiskImage } from "../../image/image.ts";
+import { openImage } from "../../image/open.ts";
+import { node } from "../../runtimes/node.ts";
+import { refuseSameFile } from "./convert.ts";
+import { parseOptions } from "./create.ts";
+import { getopt, last } from "./getopt.ts";
+import { requireSize } from "./size.ts";
+
+const BLOCK_MAX = 2 ** 31 - 1;
+/** Blocks are a way to name a range: it moves in pieces of this size, whatever `bs` is. */
+const CHUNK = 2 * 2 ** 20;
+
+const OPERANDS = ["bs", "count", "if", "of", "skip"];
+
+export async function dd(argv: string[]): Promise<number> {
+  const parsed = getopt(argv, "hf:O:U", { "force-share": "U" });
+  const operands = new Map<string, string>();
+  for (const word of parsed.names) {
+    const [key, ...value] = word.split("=");
+    if (!OPERANDS.includes(key!) || value.length === 0) throw new UserError(`unrecognized operand ${key!}`);
+    operands.set(key!, value.join("="));
+  }
+  const number = (key: string): number | undefined => {
+    const text = operands.get(key);
+    return text === undefined ? undefined : requireSize(text, key);
+  };
+  const block = number("bs") ?? 512;
+  if (block < 1 || block > BLOCK_MAX)
+    throw new UserError(`Invalid bs specified. Must be between 1 and ${BLOCK_MAX}.`);
+  const count = number("count") ?? Infinity;
+  const skip = number("skip") ?? 0;
+  const from = operands.get("if");
+  const to = operands.get("of");
+  if (from === undefined || to === undefined) throw new UserError("Must specify both input and output files");
+
+  const source = await openImage(node, from, { format: last(parsed, "f") });
+  try {
+    // As in qemu-img, the count is from the start of the input, not from where skip leads.
+    const end = Math.min(source.size, count * block);
+    const start = skip * block;
+    if (start > source.size) process.stderr.write(`wasmqemu img: ${from}: cannot skip to specified offset\n`);
+    await refuseSameFile([from], to);
+    const target = await makeTarget(to, last(parsed, "O") ?? "raw", Math.max(0, end - start));
+    try {
+      await copyRange(source, target, start, end);
+      await target.flush!();
+    } finally {
+      await target.close();
+    }
+    return 0;
+  } finally {
+    await source.close();
+  }
+}
+
+async function makeTarget(name: string, format: string, size: number): Promise<DiskImage> {
+  const request = parseOptions(format, new Map());
+  request.options.size = size;
+  try {
+    await createImage(node, name, request.format, request.options);
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    throw new UserError(`error while creating output image: ${reason(error)}`, codeOf(error));
+  }
+  return openImage(node, name, { format, readOnly: false });
+}
+
+async function copyRange(source: DiskImage, target: DiskImage, start: number, end: number): Promise<void> {
+  const buffer = new Uint8Array(CHUNK);
+  for (let at = start; at < end; at += CHUNK) {
+    const part = buffer.subarray(0, Math.min(CHUNK, end - at));
+    try {
+      await source.read(part, at);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+      throw new UserError(`error while reading from input image file: ${reason(error)}`, codeOf(error));
+    }
+    try {
+      await target.write!(part, at - start);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+      throw new UserError(`error while writing to output image file: ${reason(error)}`, codeOf(error));
+    }
+  }
+}

@@ -1,0 +1,69 @@
+// img measure: how large a file an image will need.
+import { UserError } from "../../core/errors.ts";
+import { FORMATS } from "../../image/format.ts";
+import { type Measure, measureQcow2, measureRaw } from "../../image/measure.ts";
+import { openImage } from "../../image/open.ts";
+import { node } from "../../runtimes/node.ts";
+import { parseOptions } from "./create.ts";
+import { getopt, has, last, optionList, type Parsed, wantsJson } from "./getopt.ts";
+import { toJson } from "./json.ts";
+import { requireSize } from "./size.ts";
+
+export async function measure(argv: string[]): Promise<number> {
+  const parsed = getopt(argv, "hf:l:o:O:U", {
+    output: "output:",
+    size: "size:",
+    snapshot: "l",
+    "force-share": "U",
+  });
+  const json = wantsJson(parsed);
+  if (parsed.names.length > 1) throw new UserError("At most one filename argument is allowed.");
+  const [name] = parsed.names;
+  const sizeText = last(parsed, "size");
+  if (name === undefined && (has(parsed, "f") || has(parsed, "l")))
+    throw new UserError("--image-opts, -f, and -l require a filename argument.");
+  if (name === undefined && sizeText === undefined)
+    throw new UserError("Either --size N or one filename must be specified.");
+  if (name !== undefined && sizeText !== undefined)
+    throw new UserError("--size N cannot be used together with a filename.");
+  if (has(parsed, "l")) throw new UserError("-l of measure is not supported yet");
+
+  const result = await measured(
+    parsed,
+    name,
+    sizeText === undefined ? 0 : requireSize(sizeText, "image size"),
+  );
+  process.stdout.write(json ? `${toJson(asJson(result))}\n` : summary(result));
+  return 0;
+}
+
+async function measured(parsed: Parsed, name: string | undefined, size: number): Promise<Measure> {
+  const format = last(parsed, "O") ?? "raw";
+  if (format !== "raw" && format !== "qcow2" && FORMATS.some((one) => one.name === format))
+    throw new UserError(`Block driver '${format}' does not support size measurement`);
+  const list = optionList(parsed.options.get("o") ?? []);
+  const preallocation = list.get("preallocation");
+  list.delete("preallocation");
+  const { options } = parseOptions(format, list);
+  const source = name === undefined ? undefined : await openImage(node, name, { format: last(parsed, "f") });
+  try {
+    options.size = source?.size ?? size;
+    if (format === "raw") return measureRaw(options.size);
+    const result = await measureQcow2(options, source);
+    const filled = preallocation === "full" || preallocation === "falloc";
+    return filled ? { ...result, required: result.fullyAllocated } : result;
+  } finally {
+    await source?.close();
+  }
+}
+
+function summary({ required, fullyAllocated, bitmaps }: Measure): string {
+  return (
+    `required size: ${required}\nfully allocated size: ${fullyAllocated}\n` +
+    (bitmaps === undefined ? "" : `bitmaps size: ${bitmaps}\n`)
+  );
+}
+
+function asJson({ required, fullyAllocated, bitmaps }: Measure): object {
+  return { ...(bitmaps === undefined ? {} : { bitmaps }), required, "fully-allocated": fullyAllocated };
+}

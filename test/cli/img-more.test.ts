@@ -1,0 +1,144 @@
+// The image tool's smaller commands beside qemu-img's.
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { native, ours, qemuIo, scratchFolder, withoutNative } from "../support/qemu-img.ts";
+
+const folder = scratchFolder();
+
+/** Same stdout, stderr and code from both. */
+function expectSame(...args: string[]): void {
+  expect(ours(folder, ...args)).toEqual(native(folder, ...args));
+}
+
+describe.skipIf(withoutNative("measure beside qemu-img"))("img measure", () => {
+  const measureSame = (...args: string[]): void => expectSame("measure", ...args);
+
+  it.each([
+    "cluster_size=64k",
+    "cluster_size=512",
+    "cluster_size=2M,refcount_bits=1",
+    "cluster_size=512,refcount_bits=64",
+    "extended_l2=on",
+    "compat=0.10",
+    "preallocation=full",
+  ])("knows what an empty disk takes with %s", (options) => {
+    for (const size of ["0", "1000", "1G", "7777M", "100G"])
+      measureSame("-O", "qcow2", "-o", options, "--size", size);
+  });
+
+  it("counts the clusters of a chain, and its bitmaps", () => {
+    native(folder, "create", "-f", "qcow2", "low.qcow2", "64M");
+    qemuIo(folder, "low.qcow2", "write -P 1 0 3M", "write -P 1 8M 512");
+    native(
+      folder,
+      "create",
+      "-f",
+      "qcow2",
+      "-b",
+      "low.qcow2",
+      "-F",
+      "qcow2",
+      "-o",
+      "cluster_size=4k",
+      "high.qcow2",
+    );
+    qemuIo(folder, "high.qcow2", "write -P 2 2M 2M", "write -z 1M 20k", "write -P 2 60M 5000");
+    for (const options of ["cluster_size=512", "cluster_size=64k", "cluster_size=2M", "compat=0.10"])
+      for (const image of ["low.qcow2", "high.qcow2"]) measureSame("-O", "qcow2", "-o", options, image);
+    native(folder, "bitmap", "--add", "low.qcow2", "one");
+    native(folder, "bitmap", "--add", "-g", "512", "low.qcow2", "a longer name");
+    for (const options of ["cluster_size=512", "cluster_size=64k", "compat=0.10"])
+      measureSame("-O", "qcow2", "-o", options, "low.qcow2");
+    measureSame("--output=json", "-O", "qcow2", "low.qcow2");
+    measureSame("-O", "raw", "low.qcow2");
+    measureSame("--output=json", "low.qcow2");
+  });
+
+  it("refuses in the same words", () => {
+    measureSame();
+    measureSame("--size", "1G", "low.qcow2");
+    measureSame("--size", "1X");
+    measureSame("-O", "vdi", "--size", "1M");
+    measureSame("-f", "qcow2", "--size", "1G");
+    measureSame("low.qcow2", "high.qcow2");
+    measureSame("missing.qcow2");
+    measureSame("-O", "nope", "--size", "1M");
+    measureSame("-O", "qcow2", "-o", "cluster_size=512", "--size", "100T");
+  });
+});
+
+describe.skipIf(withoutNative("dd beside qemu-img"))("img dd", () => {
+  it.each([
+    "bs=512",
+    "bs=1000",
+    "bs=1000 count=3",
+    "bs=64k skip=2",
+    "bs=64k skip=2 count=3",
+    "bs=1.5k skip=7 count=1M",
+    "bs=1M skip=9",
+    "count=0",
+  ])("copies what qemu-img copies: %s", (words) => {
+    const operands = words.split(" ");
+    writeFileSync(join(folder, "dd.raw"), randomBytes(3_000_000));
+    const theirs = native(folder, "dd", ...operands, "if=dd.raw", "of=theirs.raw");
+    expect(ours(folder, "dd", ...operands, "if=dd.raw", "of=ours.raw")).toEqual(theirs);
+    expect(readFileSync(join(folder, "ours.raw")).equals(readFileSync(join(folder, "theirs.raw")))).toBe(
+      true,
+    );
+    expect(ours(folder, "dd", "-O", "qcow2", ...operands, "if=dd.raw", "of=ours.qcow2").code).toBe(0);
+    expect(native(folder, "check", "ours.qcow2").code).toBe(0);
+    expect(native(folder, "compare", "-s", "-f", "raw", "theirs.raw", "ours.qcow2").out).not.toMatch(
+      /mismatch at|size/,
+    );
+  });
+
+  it("refuses in the same words", () => {
+    for (const operands of [
+      ["if=dd.raw"],
+      [],
+      ["foo=1"],
+      ["bs=0", "if=dd.raw", "of=x"],
+      ["bs=3G", "if=dd.raw", "of=x"],
+      ["bs=foo", "if=dd.raw", "of=x"],
+      ["count=foo", "if=dd.raw", "of=x"],
+      ["if=missing", "of=x"],
+    ])
+      expectSame("dd", ...operands);
+  });
+});
+
+describe.skipIf(withoutNative("bench beside qemu-img"))("img bench", () => {
+  const timeless = <T extends { out: string }>(result: T): T => ({
+    ...result,
+    out: result.out.replace(/in [\d.]+ seconds/, "in N seconds"),
+  });
+  const benchSame = (...args: string[]): void =>
+    expect(timeless(ours(folder, "bench", ...args))).toEqual(timeless(native(folder, "bench", ...args)));
+
+  it("reads, writes what it was told to, and flushes", () => {
+    native(folder, "create", "-f", "qcow2", "bench.qcow2", "1M");
+    benchSame("-c", "100", "bench.qcow2");
+    benchSame("-c", "0", "bench.qcow2");
+    benchSame("-c", "5", "-d", "2", "-S", "64k", "-o", "12k", "bench.qcow2");
+    benchSame("-w", "-c", "300", "--flush-interval=100", "bench.qcow2");
+    benchSame("-w", "-c", "300", "--flush-interval=100", "--no-drain", "bench.qcow2");
+    expect(ours(folder, "bench", "-w", "-c", "16", "-s", "64k", "--pattern=7", "bench.qcow2").code).toBe(0);
+    qemuIo(folder, "bench.qcow2", "read -P 7 0 1M");
+    expect(native(folder, "check", "bench.qcow2").code).toBe(0);
+  });
+
+  it("refuses in the same words", () => {
+    benchSame("-o", "2M", "-c", "2", "bench.qcow2");
+    benchSame("-s", "2M", "-c", "2", "bench.qcow2");
+    benchSame("--pattern", "300", "bench.qcow2");
+    benchSame("-d", "x", "bench.qcow2");
+    benchSame("-s", "3G", "bench.qcow2");
+    benchSame("-S", "x", "bench.qcow2");
+    benchSame("--flush-interval", "2", "bench.qcow2");
+    benchSame("-w", "--flush-interval", "2", "bench.qcow2");
+    benchSame("-i", "foo", "bench.qcow2");
+    benchSame();
+  });
+});
