@@ -10,64 +10,70 @@ import { CF, OF, cpu } from "../cpu/state";
 import { multiplyHigh } from "../cpu/wide";
 import { multiplyHighSigned } from "../cpu/exec/wide-int";
 import { JIT_INSN_AT } from "../machine/layout";
+import {
+  EXECUTE,
+  EXECUTE_LAST,
+  FLAGS,
+  HIGH_UNSIGNED,
+  HOLDS,
+  PRODUCT_FLAGS,
+  READ,
+  READ_FOR_WRITE,
+  WRITE,
+} from "./module";
 import { endsRun } from "./region";
 import { read, readForWrite, write } from "../memory/access";
 
-export function jitRead8(linear: u64): u32 {
-  return <u32>read<u8>(linear);
+/** Every service that a region asks for (jit/module.ts). */
+export function serveRegion(a: u64, b: u64, service: u32): u64 {
+  switch (service) {
+    case READ + 0:
+      return <u64>read<u8>(a);
+    case READ + 1:
+      return <u64>read<u16>(a);
+    case READ + 2:
+      return <u64>read<u32>(a);
+    case READ + 3:
+      return <u64>read<u64>(a);
+    case READ_FOR_WRITE + 0:
+      return <u64>readForWrite<u8>(a);
+    case READ_FOR_WRITE + 1:
+      return <u64>readForWrite<u16>(a);
+    case READ_FOR_WRITE + 2:
+      return <u64>readForWrite<u32>(a);
+    case READ_FOR_WRITE + 3:
+      return <u64>readForWrite<u64>(a);
+    case WRITE + 0:
+      return writeAt<u8>(a, <u8>b);
+    case WRITE + 1:
+      return writeAt<u16>(a, <u16>b);
+    case WRITE + 2:
+      return writeAt<u32>(a, <u32>b);
+    case WRITE + 3:
+      return writeAt<u64>(a, <u64>b);
+    case EXECUTE:
+      return interpret(<u32>a);
+    case EXECUTE_LAST:
+      interpretLast(<u32>a);
+      return 0;
+    case HOLDS:
+      return condition(<u32>a) ? 1 : 0;
+    case FLAGS:
+      return <u64>arithmeticFlags();
+    case PRODUCT_FLAGS:
+      return <u64>productFlags(a, b);
+    case HIGH_UNSIGNED:
+      return multiplyHigh(a, b);
+    default:
+      return <u64>multiplyHighSigned(<i64>a, <i64>b);
+  }
 }
 
-export function jitRead16(linear: u64): u32 {
-  return <u32>read<u16>(linear);
-}
-
-export function jitRead32(linear: u64): u32 {
-  return read<u32>(linear);
-}
-
-export function jitRead64(linear: u64): u64 {
-  return read<u64>(linear);
-}
-
-export function jitReadForWrite8(linear: u64): u32 {
-  return <u32>readForWrite<u8>(linear);
-}
-
-export function jitReadForWrite16(linear: u64): u32 {
-  return <u32>readForWrite<u16>(linear);
-}
-
-export function jitReadForWrite32(linear: u64): u32 {
-  return readForWrite<u32>(linear);
-}
-
-export function jitReadForWrite64(linear: u64): u64 {
-  return readForWrite<u64>(linear);
-}
-
-/** These return whether decoded code was dropped, so that the region must be left. */
-export function jitWrite8(linear: u64, value: u32): bool {
+/** Returns whether decoded code was dropped, so that the region must be left. */
+function writeAt<T>(linear: u64, value: T): u64 {
   forgetDrops();
-  write<u8>(linear, <u8>value);
-  return mustLeave();
-}
-
-export function jitWrite16(linear: u64, value: u32): bool {
-  forgetDrops();
-  write<u16>(linear, <u16>value);
-  return mustLeave();
-}
-
-export function jitWrite32(linear: u64, value: u32): bool {
-  forgetDrops();
-  write<u32>(linear, value);
-  return mustLeave();
-}
-
-export function jitWrite64(linear: u64, value: u64): bool {
-  forgetDrops();
-  write<u64>(linear, value);
-  return mustLeave();
+  write<T>(linear, value);
+  return mustLeave() ? 1 : 0;
 }
 
 /** Where the running block itself lives on, the instructions behind this one have been counted, but will be again. */
@@ -82,15 +88,15 @@ function mustLeave(): bool {
 let original: u32 = 0;
 
 /** Runs one decoded instruction in the interpreter; returns whether the region must be left. */
-export function jitExecute(insn: u32): bool {
+function interpret(insn: u32): u64 {
   forgetDrops();
   execute(copyInsn(insn, BLOCK_END));
   cpu.insn = insn;
-  return mustLeave();
+  return mustLeave() ? 1 : 0;
 }
 
 /** Runs the last instruction of a block in the interpreter, which may run on from there. */
-export function jitExecuteLast(insn: u32): void {
+function interpretLast(insn: u32): void {
   execute(copyInsn(insn, endsRun(<u32>changetype<Insn>(insn).op) ? BLOCK_LEAVE : BLOCK_END));
 }
 
@@ -111,34 +117,8 @@ export function runningInsn(): u32 {
   return cpu.insn - <u32>JIT_INSN_AT < <u32>INSN_SIZE * 2 ? original : cpu.insn;
 }
 
-function setRecord(a: u64, b: u64, result: u64, op: u32): void {
-  cpu.flagA = a;
-  cpu.flagB = b;
-  cpu.flagResult = result;
-  cpu.flagOp = op;
-}
-
-/** Condition `code` of a flag record. The record in memory is spilled anew before anyone reads it. */
-export function jitCondition(a: u64, b: u64, result: u64, op: u32, code: u32): bool {
-  setRecord(a, b, result, op);
-  return condition(code);
-}
-
-export function jitFlags(a: u64, b: u64, result: u64, op: u32): u32 {
-  setRecord(a, b, result, op);
-  return arithmeticFlags();
-}
-
 /** CF and OF of a signed 64-bit product. */
-export function jitProductFlags(a: u64, b: u64): u32 {
+function productFlags(a: u64, b: u64): u32 {
   const high = multiplyHighSigned(<i64>a, <i64>b);
   return high != (<i64>(a * b)) >> 63 ? CF | OF : 0;
-}
-
-export function jitHighUnsigned(a: u64, b: u64): u64 {
-  return multiplyHigh(a, b);
-}
-
-export function jitHighSigned(a: u64, b: u64): u64 {
-  return <u64>multiplyHighSigned(<i64>a, <i64>b);
 }

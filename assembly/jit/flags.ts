@@ -30,7 +30,7 @@ import {
   operandB,
   result,
 } from "./locals";
-import { CORE_CONDITION, CORE_FLAGS, CORE_PRODUCT_FLAGS } from "./module";
+import { FLAGS, HOLDS, PRODUCT_FLAGS, SET_RECORD, callCore } from "./module";
 import {
   AND,
   EQ,
@@ -168,12 +168,30 @@ export function pushRecord(): void {
   } else if (overridden == 0) pushBase();
   else {
     pushBase();
-    call(CORE_FLAGS);
+    pushFlagsOf();
     opConstant(AND, <i64>(<i32>~overridden), false);
     get(OVERRIDE);
     op(OR, false);
     pushExplicit();
   }
+}
+
+/** Takes a record from the stack, pushes its six flags. */
+function pushFlagsOf(): void {
+  call(SET_RECORD);
+  const64(0);
+  const64(0);
+  callCore(FLAGS);
+  byte(I32_WRAP);
+}
+
+/** Takes a record from the stack, pushes whether condition `code` holds. */
+function pushHolds(code: u32): void {
+  call(SET_RECORD);
+  const64(code);
+  const64(0);
+  callCore(HOLDS);
+  byte(I32_WRAP);
 }
 
 /** The record of the six flags on the stack. */
@@ -212,8 +230,7 @@ function pushBase(): void {
     case PRODUCT:
       get(FLAG_A);
       get(FLAG_B);
-      call(CORE_PRODUCT_FLAGS);
-      byte(I64_EXTEND_U);
+      callCore(PRODUCT_FLAGS);
       pushResult(FLAGS_SHIFT);
       return;
     default:
@@ -267,13 +284,12 @@ function pushRecordFlag(flag: u32): void {
   get(FLAG_RESULT);
   get(FLAG_OP);
   if (flag == AF) {
-    call(CORE_FLAGS);
+    pushFlagsOf();
     opConstant(SHR_U, 4, false);
     opConstant(AND, 1, false);
     return;
   }
-  const32(flag == OF ? 0 : flag == CF ? 2 : flag == ZF ? 4 : flag == SF ? 8 : 10);
-  call(CORE_CONDITION);
+  pushHolds(flag == OF ? 0 : flag == CF ? 2 : flag == ZF ? 4 : flag == SF ? 8 : 10);
 }
 
 function pushParity(): void {
@@ -338,7 +354,8 @@ function pushCarry(): void {
 function pushProductFlag(): void {
   get(FLAG_A);
   get(FLAG_B);
-  call(CORE_PRODUCT_FLAGS);
+  callCore(PRODUCT_FLAGS);
+  byte(I32_WRAP);
   opConstant(AND, 1, false);
 }
 
@@ -396,8 +413,7 @@ export function pushCondition(code: u32): void {
     get(FLAG_B);
     get(FLAG_RESULT);
     get(FLAG_OP);
-    const32(code);
-    call(CORE_CONDITION);
+    pushHolds(code);
     return;
   }
   if (overridden == 0 && base == FLAGS_SUB && pushComparison(code >> 1, inverted)) return;

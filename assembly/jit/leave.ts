@@ -6,11 +6,13 @@ import { Insn } from "../cpu/decode/insn";
 import { MODE_CODE64 } from "../cpu/state";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
 import { BUDGET, RIP } from "./locals";
-import { CORE_EXECUTE, CORE_EXECUTE_LAST, SPILL, loadBudget, loadRegisters } from "./module";
+import { EXECUTE, EXECUTE_LAST, SPILL, callCore, loadBudget, loadRegisters } from "./module";
 import {
   ADD,
   AND,
   BR,
+  DROP,
+  I32_WRAP,
   IF,
   NO_RESULT,
   RETURN,
@@ -144,8 +146,8 @@ export function reloadBudget(): void {
 /** Has the interpreter run the instruction, and goes on behind it. */
 export function interpret(): void {
   spill();
-  const32(<i32>changetype<usize>(insn));
-  call(CORE_EXECUTE);
+  callWithInsn(EXECUTE);
+  byte(I32_WRAP);
   enter(IF, NO_RESULT);
   byte(RETURN);
   end();
@@ -156,7 +158,13 @@ export function interpret(): void {
 /** Has the interpreter run the instruction, and leaves: it sets RIP, or changes what the region relies on. */
 export function interpretLast(): void {
   spill();
-  const32(<i32>changetype<usize>(insn));
-  call(CORE_EXECUTE_LAST);
+  callWithInsn(EXECUTE_LAST);
+  byte(DROP);
   byte(RETURN);
+}
+
+function callWithInsn(service: u32): void {
+  const64(changetype<usize>(insn));
+  const64(0);
+  callCore(service);
 }

@@ -1,4 +1,7 @@
-// The wasm module around one region: imports from the core, the function `spill`, the function `run`.
+// The wasm module around one region: one import from the core, the functions `spill`, `setRecord` and `run`.
+//
+// V8 compiles a wrapper for every signature that a module imports, whether it will be needed or not, at 45 microseconds
+// each: ten times what the rest of a small module costs. So all services of the core come through one function.
 //
 // `spill` puts the guest's state into memory for the slow paths: their code is then a list of local.get and one call.
 import { CPU_AT, JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
@@ -15,6 +18,7 @@ import {
   access,
   beginAt,
   byte,
+  call,
   const32,
   get,
   loadAt,
@@ -23,32 +27,31 @@ import {
   unsigned,
 } from "./wasm";
 
-// Function numbers: the imports in the order of IMPORTS, then our own.
-export const CORE_READ: u32 = 0; // by log2 of the size
-export const CORE_READ_FOR_WRITE: u32 = 4;
-export const CORE_WRITE: u32 = 8;
-export const CORE_EXECUTE: u32 = 12;
-export const CORE_CONDITION: u32 = 13;
-export const CORE_FLAGS: u32 = 14;
-export const CORE_PRODUCT_FLAGS: u32 = 15;
-export const CORE_HIGH_UNSIGNED: u32 = 16;
-export const CORE_HIGH_SIGNED: u32 = 17;
-export const CORE_EXECUTE_LAST: u32 = 18;
-const IMPORTS: u32 = 19;
-export const SPILL: u32 = IMPORTS;
+// Functions.
+/** (a: i64, b: i64, service: i32) → i64. */
+const CORE: u32 = 0;
+export const SPILL: u32 = 1;
+/** (a, b, result: i64, op: i32): the lazy-flag record in memory. */
+export const SET_RECORD: u32 = 2;
+const RUN: u32 = 3;
+
+// Services of the core (jit/core.ts).
+export const READ: u32 = 0; // by log2 of the size, as the next two
+export const READ_FOR_WRITE: u32 = 4;
+export const WRITE: u32 = 8;
+export const EXECUTE: u32 = 12;
+export const EXECUTE_LAST: u32 = 13;
+export const HOLDS: u32 = 14; // a condition of the record in memory
+export const FLAGS: u32 = 15; // the six flags of that record
+export const PRODUCT_FLAGS: u32 = 16;
+export const HIGH_UNSIGNED: u32 = 17;
+export const HIGH_SIGNED: u32 = 18;
 
 // Types.
-const RUN_TYPE: u32 = 0; // () → ()
-const TYPE_I64_I32: u32 = 1;
-const TYPE_I64_I64: u32 = 2;
-const TYPE_WRITE: u32 = 3; // (i64, i32) → i32
-const TYPE_WRITE_64: u32 = 4; // (i64, i64) → i32
-const TYPE_I32_I32: u32 = 5;
-const TYPE_CONDITION: u32 = 6; // (i64, i64, i64, i32, i32) → i32
-const TYPE_FLAGS: u32 = 7; // (i64, i64, i64, i32) → i32
-const TYPE_HIGH: u32 = 8; // (i64, i64) → i64
-const TYPE_I32: u32 = 9; // i32 → ()
-const SPILL_TYPE: u32 = 10;
+const CORE_TYPE: u32 = 0;
+const SPILL_TYPE: u32 = 1;
+const SET_RECORD_TYPE: u32 = 2;
+const RUN_TYPE: u32 = 3;
 
 const STATE_INSN: usize = CPU_AT + offsetof<CpuState>("insn");
 const STATE_BLOCK: usize = CPU_AT + offsetof<CpuState>("block");
@@ -76,17 +79,17 @@ export function buildModule(bodyEnd: usize, touched: u32, written: u32): usize {
   byte(0);
   types(written);
   imports();
-  // Functions: spill, run.
-  section(3, 3);
-  byte(2);
+  section(3, 4);
+  byte(3);
   byte(SPILL_TYPE);
+  byte(SET_RECORD_TYPE);
   byte(RUN_TYPE);
   // Exports: "r".
   section(7, 5);
   byte(1);
   name(0x72);
   byte(0);
-  byte(SPILL + 1);
+  byte(RUN);
   code(bodyEnd, touched, written);
   return position();
 }
@@ -126,67 +129,40 @@ function funcType(wide: u32, narrow: u32, result: u32): void {
 function types(written: u32): void {
   byte(1);
   const size = openSize();
-  byte(SPILL_TYPE + 1);
-  funcType(0, 0, 0);
-  funcType(1, 0, I32);
-  funcType(1, 0, I64);
-  funcType(1, 1, I32);
-  funcType(2, 0, I32);
-  funcType(0, 1, I32);
-  funcType(3, 2, I32);
-  funcType(3, 1, I32);
-  funcType(2, 0, I64);
-  funcType(0, 1, 0);
-  // The registers written, flag record, RIP base; then op, budget, instruction, block.
+  byte(4);
+  funcType(2, 1, I64);
+  // The registers written, RIP base, flag record; then op, budget, instruction, block.
   funcType(<u32>popcnt<u32>(written) + 4, 4, 0);
+  funcType(3, 1, 0);
+  funcType(0, 0, 0);
   closeSize(size);
 }
 
-/** The core exports each import under its one-letter name (machine/index.ts). */
+/** "c" "M", the memory, and "c" "f", the core's services. */
 function imports(): void {
+  section(2, 14);
   byte(2);
-  const size = openSize();
-  byte(IMPORTS + 1);
   name(0x63);
   name(0x4d);
   byte(2); // memory, at least one page
   byte(0);
   byte(1);
-  for (let n: u32 = 0; n < IMPORTS; n++) {
-    name(0x63);
-    name(0x61 + n);
-    byte(0);
-    byte(importType(n));
-  }
-  closeSize(size);
-}
-
-function importType(n: u32): u32 {
-  if (n < CORE_WRITE) return (n & 3) == 3 ? TYPE_I64_I64 : TYPE_I64_I32;
-  if (n < CORE_EXECUTE) return (n & 3) == 3 ? TYPE_WRITE_64 : TYPE_WRITE;
-  switch (n) {
-    case CORE_EXECUTE:
-      return TYPE_I32_I32;
-    case CORE_EXECUTE_LAST:
-      return TYPE_I32;
-    case CORE_CONDITION:
-      return TYPE_CONDITION;
-    case CORE_FLAGS:
-      return TYPE_FLAGS;
-    case CORE_PRODUCT_FLAGS:
-      return TYPE_WRITE_64;
-    default:
-      return TYPE_HIGH;
-  }
+  name(0x63);
+  name(0x66);
+  byte(0); // function
+  byte(CORE_TYPE);
 }
 
 function code(bodyEnd: usize, touched: u32, written: u32): void {
   byte(10);
   const size = openSize();
-  byte(2);
+  byte(3);
   const spillSize = openSize();
   spillBody(written);
   closeSize(spillSize);
+  const recordSize = openSize();
+  setRecordBody();
+  closeSize(recordSize);
   const runSize = openSize();
   byte(2);
   byte(I64_LOCALS);
@@ -224,6 +200,21 @@ function storeLocal(code: u32, address: usize, local: u32): void {
   const32(0);
   get(local);
   access(code, address);
+}
+
+function setRecordBody(): void {
+  byte(0);
+  storeLocal(I64_STORE, STATE_FLAG_A, 0);
+  storeLocal(I64_STORE, STATE_FLAG_B, 1);
+  storeLocal(I64_STORE, STATE_FLAG_RESULT, 2);
+  storeLocal(I32_STORE, STATE_FLAG_OP, 3);
+  byte(END);
+}
+
+/** Calls a service of the core with the two i64 on the stack; its result is an i64. */
+export function callCore(service: u32): void {
+  const32(<i32>service);
+  call(CORE);
 }
 
 /** Registers, flags and budget from memory. */

@@ -7,7 +7,7 @@ import { DS, FLAT, FS, REG_RIP_BASE, REG_ZERO, SEG_BASE_AT, cpu } from "../cpu/s
 import { TLB_ENTRIES, TlbEntry } from "../memory/tlb";
 import { leaveTo, markWritten, nextDelta, ownDelta, pushRipBase, reloadBudget, spill, touch } from "./leave";
 import { ADDRESS, PLACE, TLB_ENTRY, result } from "./locals";
-import { CORE_READ, CORE_READ_FOR_WRITE, CORE_WRITE } from "./module";
+import { READ, READ_FOR_WRITE, WRITE, callCore } from "./module";
 import {
   ADD,
   AND,
@@ -35,7 +35,6 @@ import {
   SHR_U,
   access,
   byte,
-  call,
   const32,
   const64,
   constant,
@@ -187,7 +186,9 @@ export function pushMemory(log2: u32, signed: bool): void {
   otherwise();
   spill();
   get(ADDRESS);
-  call(CORE_READ + log2);
+  const64(0);
+  callCore(READ + log2);
+  if (log2 != W64) byte(I32_WRAP);
   if (signed) narrow(log2);
   reloadBudget();
   end();
@@ -205,7 +206,9 @@ export function pushMemoryForWrite(log2: u32): void {
   const32(0);
   set(PLACE);
   get(ADDRESS);
-  call(CORE_READ_FOR_WRITE + log2);
+  const64(0);
+  callCore(READ_FOR_WRITE + log2);
+  if (log2 != W64) byte(I32_WRAP);
   narrow(log2);
   reloadBudget();
   end();
@@ -243,7 +246,9 @@ function writeSlowly(log2: u32, value: u32, again: bool): void {
   spill();
   get(ADDRESS);
   get(value);
-  call(CORE_WRITE + log2);
+  if (log2 != W64) byte(I64_EXTEND_U);
+  callCore(WRITE + log2);
+  byte(I32_WRAP);
   reloadBudget();
   enter(IF, NO_RESULT);
   leaveTo(again ? ownDelta() : nextDelta());

@@ -15,6 +15,7 @@ export const BR: u32 = 0x0c;
 export const BR_IF: u32 = 0x0d;
 export const RETURN: u32 = 0x0f;
 export const CALL: u32 = 0x10;
+export const DROP: u32 = 0x1a;
 export const SELECT: u32 = 0x1b;
 export const LOCAL_GET: u32 = 0x20;
 export const LOCAL_SET: u32 = 0x21;

@@ -28,27 +28,7 @@ export {
   startLinux,
 } from "../firmware/linux-boot";
 export { runMachine } from "./run";
-export {
-  jitCondition,
-  jitExecute,
-  jitExecuteLast,
-  jitFlags,
-  jitHighSigned,
-  jitHighUnsigned,
-  jitProductFlags,
-  jitRead16,
-  jitRead32,
-  jitRead64,
-  jitRead8,
-  jitReadForWrite16,
-  jitReadForWrite32,
-  jitReadForWrite64,
-  jitReadForWrite8,
-  jitWrite16,
-  jitWrite32,
-  jitWrite64,
-  jitWrite8,
-} from "../jit/core";
+export { serveRegion } from "../jit/core";
 export { completeBlock } from "./board";
 export { attachDrive, DRIVE_DISK } from "../devices/drives";
 export {

@@ -1,35 +1,14 @@
 // The host's half of the translator: compile what the engine hands over, put it into the engine's table.
 //
-// A module imports memory and functions of the engine, never the table: on Node 20 each importing instance would make
+// A module imports memory and one function of the engine, never the table: on Node 20 each importing instance would make
 // every later `table.set` slower.
-
-/** Functions of the engine that generated code imports as "a", "b" … in this order (assembly/jit/module.ts). */
-const CORE_FUNCTIONS = [
-  "jitRead8",
-  "jitRead16",
-  "jitRead32",
-  "jitRead64",
-  "jitReadForWrite8",
-  "jitReadForWrite16",
-  "jitReadForWrite32",
-  "jitReadForWrite64",
-  "jitWrite8",
-  "jitWrite16",
-  "jitWrite32",
-  "jitWrite64",
-  "jitExecute",
-  "jitCondition",
-  "jitFlags",
-  "jitProductFlags",
-  "jitHighUnsigned",
-  "jitHighSigned",
-  "jitExecuteLast",
-] as const;
 
 /** What the translator needs of its engine. */
 export interface TranslatingEngine {
   readonly memory: WebAssembly.Memory;
   readonly table: WebAssembly.Table;
+  /** All that a region asks of the engine. */
+  readonly serveRegion: WebAssembly.ExportValue;
 }
 
 /** Table slots are grown by so many at a time. */
@@ -42,9 +21,7 @@ export class RegionTable {
   private next: number;
 
   constructor(private readonly engine: TranslatingEngine) {
-    const exports = engine as unknown as Record<string, WebAssembly.ImportValue>;
-    const letters = CORE_FUNCTIONS.map((name, n) => [String.fromCharCode(0x61 + n), exports[name]!] as const);
-    this.imports = { c: { ...Object.fromEntries(letters), M: engine.memory } };
+    this.imports = { c: { M: engine.memory, f: engine.serveRegion } };
     this.next = engine.table.length;
   }
 

@@ -5,7 +5,7 @@ import { FLAGS_ADD, FLAGS_DEC, FLAGS_INC, FLAGS_SBB, FLAGS_SUB } from "../../cpu
 import { CF, OF } from "../../cpu/state";
 import { ADD_CARRY, PRODUCT, overrideFlags, pushFlag, recordFlags, recordResult, recordStep } from "../flags";
 import { CONDITION, operandA, operandB, result } from "../locals";
-import { CORE_HIGH_SIGNED, CORE_HIGH_UNSIGNED } from "../module";
+import { HIGH_SIGNED, HIGH_UNSIGNED, callCore } from "../module";
 import {
   extendImmediate,
   isWide,
@@ -31,7 +31,6 @@ import {
   EQ,
   SELECT,
   byte,
-  call,
   const32,
   const64,
   constant,
@@ -256,7 +255,7 @@ function mulOne64(i: Insn, signed: bool): void {
   setResult(MUL, W64);
   get(operandA(true));
   get(operandB(true));
-  call(signed ? CORE_HIGH_SIGNED : CORE_HIGH_UNSIGNED);
+  callCore(signed ? HIGH_SIGNED : HIGH_UNSIGNED);
   set(operandA(true));
   get(result(true));
   popRegister(RAX, W64);
