@@ -104,8 +104,10 @@ function interpretLast(insn: u32): void {
 function copyInsn(insn: u32, end: u32): Insn {
   original = insn;
   const copy = changetype<Insn>(JIT_INSN_AT);
-  memory.copy(JIT_INSN_AT, insn, INSN_SIZE);
-  memory.fill(JIT_INSN_AT + INSN_SIZE, 0, INSN_SIZE);
+  for (let at: usize = 0; at < INSN_SIZE; at += 8) {
+    store<u64>(JIT_INSN_AT + at, load<u64>(<usize>insn + at));
+    store<u64>(JIT_INSN_AT + INSN_SIZE + at, 0);
+  }
   const behind = changetype<Insn>(JIT_INSN_AT + INSN_SIZE);
   behind.op = <u16>end;
   behind.offset = copy.offset + <u16>copy.length;
