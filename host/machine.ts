@@ -29,7 +29,7 @@ export interface MachineOptions {
   epoch?: number;
   /** Guest time counts instructions, 2^shift ns each, instead of following the host's clock. */
   instructionShift?: number;
-  /** Hot code is translated to WebAssembly; otherwise all is interpreted. */
+  /** Hot code is translated to WebAssembly (default); otherwise all is interpreted. */
   translates?: boolean;
   /** Told, in a sentence, of what goes wrong while the guest runs, such as a disk that cannot be read. */
   onTrouble?: (sentence: string) => void;
@@ -88,7 +88,7 @@ export class Machine {
       ramBytes: options.memory,
       vcpus: options.cpus ?? 1,
       epoch,
-      translates: options.translates ?? false,
+      translates: options.translates ?? true,
     });
     (options.disks ?? []).forEach((disk, place) => disk && attach(engine, place, disk));
     if (options.debugExit) engine.exports.attachDebugExit(options.debugExit.port, options.debugExit.ports);

@@ -6,6 +6,7 @@ import { layoutOf } from "./state-layout.ts";
 interface Exports {
   memory: WebAssembly.Memory;
   table: WebAssembly.Table;
+  serveRegion: WebAssembly.ExportValue;
   CPU_AT: WebAssembly.Global;
   RAM_AT: WebAssembly.Global;
   BOARD_AT: WebAssembly.Global;
