@@ -275,6 +275,14 @@ export function setFeatures(incompatible: u32, compatible: u32, autoclear: u32):
   header.storeHeader();
 }
 
+/** Another version in the header's bytes, all its features off; the host lays out what follows them and stores all. */
+export function setVersion(version: u32): void {
+  image.version = version;
+  image.headerLength = header.lengthOf(version);
+  image.incompatible = image.compatible = image.autoclear = 0;
+  header.storeHeader();
+}
+
 // Bytes in memory.
 export function isZero(at: usize, length: u32): bool {
   return zeros.isZero(at, length);

@@ -128,6 +128,11 @@ export function storeHeader(): void {
   if (image.headerLength > V3_LENGTH) store<u8>(HEADER_AT + V3_LENGTH, <u8>image.compressionType);
 }
 
+/** How long the header is that we write: with the compression type, and padded to a multiple of 8. */
+export function lengthOf(version: u32): u32 {
+  return version == 3 ? V3_LENGTH + 8 : V2_LENGTH;
+}
+
 /** A header for a blank image: cluster 0 this, 1 the refcount table, 2 its first block, 3 the empty L1 table. */
 export function formatHeader(
   version: u32,
@@ -145,7 +150,7 @@ export function formatHeader(
   image.incompatible = incompatible;
   image.compatible = compatible;
   image.compressionType = compressionType;
-  image.headerLength = version == 3 ? 112 : V2_LENGTH;
+  image.headerLength = lengthOf(version);
   image.refcountTableOffset = image.clusterSize;
   image.refcountTableClusters = 1;
   image.l1Offset = 3 * image.clusterSize;

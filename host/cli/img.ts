@@ -6,6 +6,7 @@ import { IMG_HELP } from "./img/help.ts";
 type Command = (argv: string[]) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  amend: async () => (await import("./img/amend.ts")).amend,
   bench: async () => (await import("./img/bench.ts")).bench,
   check: async () => (await import("./img/check.ts")).check,
   commit: async () => (await import("./img/commit.ts")).commit,
@@ -22,7 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 /** qemu-img's commands that are refused for now. */
-const LATER: readonly string[] = ["amend", "bitmap"];
+const LATER: readonly string[] = ["bitmap"];
 
 /** Exit codes other than 1 for "could not be done at all". */
 const FAILED: Readonly<Record<string, number>> = { compare: 2 };

@@ -81,6 +81,7 @@ export interface BlockExports extends EngineExports {
   packedClusters(): number;
   fragmentedClusters(): number;
   endOffset(): number;
+  setVersion(version: number): void;
   setFeatures(incompatible: number, compatible: number, autoclear: number): void;
   isZero(at: number, length: number): number;
   runLength(at: number, length: number, unit: number): number;

@@ -175,6 +175,15 @@ async function replaceTable(image: Qcow2Image, list: readonly Snapshot[], oldLen
   await drop(image, old, oldLength);
 }
 
+/** Writes the table anew where entries lack what version 3 demands. */
+export async function completeSnapshots(image: Qcow2Image): Promise<void> {
+  await image.alone(async () => {
+    const { list, length } = await readSnapshots(image);
+    if (list.some(({ complete }) => !complete)) await replaceTable(image, list, length);
+    await settle(image);
+  });
+}
+
 function requireSnapshots(image: Qcow2Image): void {
   if (image.hasExternalData) throw new UserError("-95 (Operation not supported)", "ENOTSUP");
 }

@@ -24,6 +24,8 @@ const ZSTD = 1;
 /** Autoclear bit: the external data file is a valid raw image by itself. */
 const RAW_EXTERNAL = 2;
 const AUTOCLEAR_FIELD = 88;
+/** Incompatible and compatible features. */
+const FEATURE_FIELDS = { at: 72, length: 16 } as const;
 
 const SECTOR = 512;
 
@@ -440,6 +442,27 @@ export class Qcow2Image implements DiskImage {
       await this.flushAll();
       const { backingFormat: _, ...kept } = this.extensions;
       await writeHeader(this.engine, this.file, format ? { ...kept, backingFormat: format } : kept, name);
+      await this.file.flush!();
+    });
+  }
+
+  /** Makes the header one of that version; the tables say nothing that it does not know. */
+  async setVersion(version: 2 | 3): Promise<void> {
+    await this.alone(async () => {
+      await this.flushAll();
+      this.engine.core.setVersion(version);
+      await writeHeader(this.engine, this.file, this.extensions, this.backingName);
+      await this.file.flush!();
+    });
+  }
+
+  async setLazyRefcounts(lazy: boolean): Promise<void> {
+    await this.alone(async () => {
+      await this.flushAll();
+      const { core } = this.engine;
+      const others = core.compatible() & ~LAZY_REFCOUNTS;
+      core.setFeatures(core.incompatible(), lazy ? others | LAZY_REFCOUNTS : others, core.autoclear());
+      await this.storeFields(FEATURE_FIELDS.at, FEATURE_FIELDS.length);
       await this.file.flush!();
     });
   }

@@ -142,3 +142,83 @@ describe.skipIf(withoutNative("bench beside qemu-img"))("img bench", () => {
     benchSame();
   });
 });
+
+describe.skipIf(withoutNative("amend beside qemu-img"))("img amend", () => {
+  /** Two images with data, a zero cluster and a tail, and what they hold as raw. */
+  const make = (...names: string[]): void => {
+    for (const name of names) {
+      native(folder, "create", "-f", "qcow2", name, "10M");
+      qemuIo(folder, name, "write -P 1 0 3M", "write -z 1M 640k", "write -P 2 9M 1M");
+    }
+    native(folder, "convert", "-O", "raw", names[0]!, "held.raw");
+  };
+  const amendBoth = (options: string): void => {
+    expect(ours(folder, "amend", "-o", options, "ours.qcow2")).toEqual(
+      native(folder, "amend", "-o", options, "theirs.qcow2"),
+    );
+    expectSame("check", "ours.qcow2");
+    expect(native(folder, "check", "ours.qcow2").code).toBe(0);
+    const facts = (name: string): string =>
+      native(folder, "info", name).out.replace(/^(image|disk size): .*$/gm, "");
+    expect(facts("ours.qcow2")).toBe(facts("theirs.qcow2"));
+  };
+
+  it("goes down and up in version, and keeps the content", () => {
+    make("ours.qcow2", "theirs.qcow2");
+    for (const options of [
+      "compat=0.10",
+      "compat=1.1",
+      "lazy_refcounts=on",
+      "compat=0.10",
+      "compat=v3,lazy_refcounts=on",
+    ]) {
+      amendBoth(options);
+      expect(native(folder, "compare", "held.raw", "ours.qcow2").code).toBe(0);
+    }
+    for (const options of ["lazy_refcounts=off", "size=20M", "size=1M", "size=4M,compat=0.10"])
+      amendBoth(options);
+  });
+
+  it("keeps snapshots through an upgrade", () => {
+    native(folder, "create", "-f", "qcow2", "-o", "compat=0.10", "ours.qcow2", "10M");
+    qemuIo(folder, "ours.qcow2", "write -P 1 0 3M");
+    native(folder, "snapshot", "-c", "old", "ours.qcow2");
+    const list = native(folder, "snapshot", "-l", "ours.qcow2").out;
+    expect(ours(folder, "amend", "-o", "compat=1.1", "ours.qcow2")).toEqual({ code: 0, out: "", err: "" });
+    expect(native(folder, "check", "ours.qcow2").code).toBe(0);
+    expect(native(folder, "snapshot", "-l", "ours.qcow2").out).toBe(list);
+  });
+
+  it("writes zeros out where a backing file would shine through version 2", () => {
+    make("below.qcow2");
+    native(folder, "create", "-f", "qcow2", "-b", "below.qcow2", "-F", "qcow2", "ours.qcow2");
+    qemuIo(folder, "ours.qcow2", "write -z 64k 128k", "write -P 3 5M 64k");
+    native(folder, "convert", "-O", "raw", "ours.qcow2", "held.raw");
+    expect(ours(folder, "amend", "-o", "compat=0.10", "ours.qcow2")).toEqual({ code: 0, out: "", err: "" });
+    expect(native(folder, "compare", "held.raw", "ours.qcow2").code).toBe(0);
+    expect(native(folder, "check", "ours.qcow2").code).toBe(0);
+  });
+
+  it("refuses in the same words", () => {
+    native(folder, "create", "-f", "qcow2", "-o", "compat=0.10", "two.qcow2", "1M");
+    native(folder, "create", "-f", "qcow2", "-o", "extended_l2=on", "sub.qcow2", "1M");
+    native(folder, "create", "-f", "qcow2", "-o", "refcount_bits=8", "narrow.qcow2", "1M");
+    expectSame("amend", "two.qcow2");
+    for (const options of [
+      "foo=1",
+      "cluster_size=4096",
+      "compression_type=zstd",
+      "compat=3",
+      "backing_file=two.qcow2,backing_fmt=qcow2",
+      "lazy_refcounts=on",
+      "refcount_bits=8",
+    ])
+      expectSame("amend", "-o", options, "two.qcow2");
+    expectSame("amend", "-o", "compat=0.10", "sub.qcow2");
+    expectSame("amend", "-o", "compat=0.10", "narrow.qcow2");
+    expect(ours(folder, "amend", "-o", "size=1M", "held.raw")).toMatchObject({
+      code: 1,
+      err: "wasmqemu img: Format driver 'raw' does not support option amendment\n",
+    });
+  });
+});

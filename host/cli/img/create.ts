@@ -8,7 +8,7 @@ import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, optionList, UsageError } from "./getopt.ts";
 import { parseSize, requireSize } from "./size.ts";
 
-const QCOW2_KEYS = [
+export const QCOW2_KEYS = [
   "backing_file",
   "backing_fmt",
   "cluster_size",
@@ -112,7 +112,7 @@ function parseCompat(compat: string | undefined): 2 | 3 {
   throw new UserError(`Parameter 'version' does not accept value '${compat}'`);
 }
 
-function parseNumber(list: ReadonlyMap<string, string>, key: string, otherwise: number): number {
+export function parseNumber(list: ReadonlyMap<string, string>, key: string, otherwise: number): number {
   const text = list.get(key);
   if (text === undefined) return otherwise;
   const value = parseSize(text);
@@ -124,7 +124,7 @@ function parseNumber(list: ReadonlyMap<string, string>, key: string, otherwise: 
   return value;
 }
 
-function parseSwitch(list: ReadonlyMap<string, string>, key: string): boolean {
+export function parseSwitch(list: ReadonlyMap<string, string>, key: string): boolean {
   const text = list.get(key) ?? "off";
   if (text !== "on" && text !== "off") throw new UserError(`Parameter '${key}' expects 'on' or 'off'`);
   return text === "on";

@@ -1,6 +1,7 @@
 // What the image tool says about itself: only what it does.
 export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
 
+  amend [-q] [-f FMT] [-p] -o OPTIONS FILE
   bench [-c COUNT] [-d DEPTH] [-f FMT] [--flush-interval=N [--no-drain]] [-o OFFSET] [--pattern=BYTE] [-s SIZE] [-S STEP] [-w] [-U] FILE
   check [-q] [-f FMT] [--output=human|json] [-r leaks|all] [-U] FILE
   commit [-q] [-f FMT] [-b BASE] [-d] [-p] FILE

@@ -1,0 +1,96 @@
+// Changing what an existing qcow2 image is: its version, lazy refcounts, its size.
+import { UserError } from "../core/errors.ts";
+import type { Qcow2Image } from "./qcow2.ts";
+import { completeSnapshots } from "./qcow2-snapshots.ts";
+
+export interface AmendOptions {
+  version?: 2 | 3 | undefined;
+  lazyRefcounts?: boolean | undefined;
+  refcountBits?: number | undefined;
+  size?: number | undefined;
+}
+
+/** What version 2 can do: a refcount width, and no feature that a reader must know. */
+const V2_REFCOUNT_BITS = 16;
+const DIRTY = 1;
+
+export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Promise<void> {
+  const { core } = image.engine;
+  const before = core.version();
+  const after = options.version ?? before;
+  if (options.lazyRefcounts && after < 3)
+    throw new UserError(
+      "Lazy refcounts only supported with compatibility level 1.1 and above (use compat=1.1 or greater)",
+      "EINVAL",
+    );
+  requireRefcountBits(image, options.refcountBits, after);
+  if (after < before) requireVersion2(image);
+
+  if (after > before) {
+    await completeSnapshots(image);
+    await image.setVersion(3);
+  }
+  if (options.lazyRefcounts !== undefined && core.version() === 3)
+    await image.setLazyRefcounts(options.lazyRefcounts);
+  if (options.size !== undefined) {
+    if (options.size % 512 !== 0) throw new UserError("The new size must be a multiple of 512", "EINVAL");
+    if (core.version() < 3 && core.snapshotCount())
+      throw new UserError("Can't resize a v2 image which has snapshots", "ENOTSUP");
+    await image.resize!(options.size);
+  }
+  if (after < before) {
+    await dropZeroClusters(image);
+    await image.setVersion(2);
+  }
+}
+
+function requireRefcountBits(image: Qcow2Image, bits: number | undefined, version: number): void {
+  const have = 2 ** image.engine.core.refcountOrder();
+  if (version < 3 && (bits ?? have) !== V2_REFCOUNT_BITS)
+    throw new UserError(
+      bits === undefined
+        ? "compat=0.10 requires refcount_bits=16"
+        : "Refcount widths other than 16 bits require compatibility level 1.1 or above (use compat=1.1 or greater)",
+      "EINVAL",
+    );
+  if (bits === undefined || bits === have) return;
+  if (!Number.isInteger(Math.log2(bits)) || bits > 64)
+    throw new UserError("Refcount width must be a power of two and may not exceed 64 bits", "EINVAL");
+  throw new UserError(
+    "Another refcount_bits is not supported yet; 'wasmqemu img convert -o refcount_bits=…' makes a copy with it",
+    "ENOTSUP",
+  );
+}
+
+function requireVersion2(image: Qcow2Image): void {
+  const { core } = image.engine;
+  if (image.hasExternalData) throw new UserError("Cannot downgrade an image with a data file", "ENOTSUP");
+  const features = core.incompatible() & ~DIRTY;
+  if (features)
+    throw new UserError(
+      `Cannot downgrade an image with incompatible features 0x${features.toString(16)} set`,
+      "ENOTSUP",
+    );
+  // Zero clusters of a snapshot would have to go too, and only the active tree can be written.
+  if (core.snapshotCount())
+    throw new UserError("Downgrading an image that has snapshots is not supported yet", "ENOTSUP");
+}
+
+/** Version 2 has no zero clusters: without a backing file nothing says the same, with one real zeros do. */
+async function dropZeroClusters(image: Qcow2Image): Promise<void> {
+  for (let offset = 0; offset < image.size;) {
+    const { length, present, zero } = await image.extent(offset, image.size - offset);
+    if (present && zero) await (image.backing ? writeZeros : unmap)(image, offset, length);
+    offset += length;
+  }
+}
+
+function unmap(image: Qcow2Image, offset: number, length: number): Promise<void> {
+  return image.zeroGuest(offset, length, true);
+}
+
+async function writeZeros(image: Qcow2Image, offset: number, length: number): Promise<void> {
+  const zeros = new Uint8Array(Math.min(length, 2 ** 20));
+  for (let at = 0; at < length; at += zeros.length)
+    await image.write!(zeros.subarray(0, Math.min(zeros.length, length - at)), offset + at);
+}
