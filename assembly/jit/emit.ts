@@ -58,6 +58,7 @@ import {
   SHLD,
   SHR,
   SHRD,
+  SSE_FIRST,
   STC,
   SUB,
   TEST,
@@ -91,6 +92,7 @@ import {
 } from "./lower/bits";
 import { callIndirect, jmpIndirect, pushReturn, ret } from "./lower/branch";
 import { bswap, cmov, extend, lea, leave, mov, movsxd, pop, push, setcc, xchg } from "./lower/move";
+import { forgetVectorCheck, lowerVector } from "./lower/vector";
 import { isPlainAddress } from "./operand";
 import { Node, isBranch, lastInsn, node, endsRun } from "./region";
 import { emitEdge } from "./structure";
@@ -101,6 +103,7 @@ export function emitBlock(n: u32): void {
   const block = here.block;
   beginBlock(block, here.delta);
   takeBudget(block, here.delta);
+  forgetVectorCheck();
   const last = lastInsn(block);
   for (let i = firstInsn(block); changetype<usize>(i) < changetype<usize>(last); i = behind(i)) emitInsn(i);
   emitLast(n, here, last);
@@ -124,7 +127,9 @@ function takeBudget(block: Block, delta: i32): void {
 
 function emitInsn(i: Insn): void {
   beginInsn(i);
-  if (!lower(i)) interpret();
+  if (lower(i)) return;
+  interpret();
+  forgetVectorCheck();
 }
 
 /** The last instruction, and where it leads. */
@@ -183,6 +188,7 @@ function lowerTransfer(i: Insn, op: u32): bool {
 function lower(i: Insn): bool {
   if (i.form & (DST_MEMORY | SRC_MEMORY) && !isPlainAddress(i)) return false;
   const op = <u32>i.op;
+  if (op >= SSE_FIRST) return lowerVector(i);
   return op < JCC ? lowerSized(i, op & ~3, op & 3) : lowerUnsized(i, op);
 }
 

@@ -155,6 +155,17 @@ export function interpret(): void {
   forgetFlags();
 }
 
+/** Has the interpreter run an instruction that changes no general register and no flag. */
+export function interpretVector(): void {
+  spill();
+  callWithInsn(EXECUTE);
+  byte(I32_WRAP);
+  enter(IF, NO_RESULT);
+  byte(RETURN);
+  end();
+  reloadBudget();
+}
+
 /** Has the interpreter run the instruction, and leaves: it sets RIP, or changes what the region relies on. */
 export function interpretLast(): void {
   spill();

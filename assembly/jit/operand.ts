@@ -125,7 +125,7 @@ export function setAddress(i: Insn): void {
 }
 
 /** Pushes whether the TLB lets the `size` bytes at ADDRESS through; sets TLB_ENTRY. */
-function pushTlbHit(log2: u32, tag: usize): void {
+export function pushTlbHit(log2: u32, tag: usize): void {
   get(ADDRESS);
   opConstant(SHR_U, 7, true);
   byte(I32_WRAP);
@@ -139,7 +139,7 @@ function pushTlbHit(log2: u32, tag: usize): void {
 }
 
 /** Pushes the place in linear memory of ADDRESS, after a hit. */
-function pushPlace(): void {
+export function pushPlace(): void {
   get(ADDRESS);
   byte(I32_WRAP);
   get(TLB_ENTRY);

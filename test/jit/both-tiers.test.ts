@@ -21,6 +21,7 @@ function enterFlatMode(core: Core, long: boolean): void {
     core.set(`${segment}Access`, segment === "cs" ? (long ? 0xa09b : 0xc09b) : 0xc093);
   }
   core.set("cr0", 0x11);
+  core.set("cr4", 0x600);
   if (!long) return;
   // Identity, in pages of 2 MiB.
   core.ramView.setBigUint64(TABLES, BigInt(TABLES + 0x1000) | 7n, true);
@@ -36,6 +37,7 @@ function enterFlatMode(core: Core, long: boolean): void {
 /** The same machine, program and data for either tier. `pick` must be fresh. */
 function load(core: Core, pick: Random, program: RandomProgram, long: boolean): void {
   core.ram.fill(0);
+  core.vectors.fill(0);
   const at = CODE + pick(0x1000);
   // Data that crosses a page, data beside the code, data far away.
   const data = [0x208000 - 0x80, (at & ~0xfff) | 0xc00, 0x30000][pick(3)]!;
@@ -54,7 +56,8 @@ function load(core: Core, pick: Random, program: RandomProgram, long: boolean): 
 
 function stateOf(core: Core): Record<string, string> {
   const values = REGISTERS.map((name) => [name, core.get(name).toString(16)]);
-  return { ...Object.fromEntries(values), flags: core.flags.toString(16) };
+  const vectors = Buffer.from(core.vectors).toString("hex");
+  return { ...Object.fromEntries(values), flags: core.flags.toString(16), vectors };
 }
 
 test.each([

@@ -9,6 +9,13 @@ const COUNTED_OUT = 8; // JS
 
 export type Random = (below: number) => number;
 
+/** 66 0F: packed integers, PAND to PMULUDQ, PUNPCK, PSHUFD apart. */
+const VECTOR_OPCODES = [
+  0xdb, 0xdf, 0xeb, 0xef, 0xfc, 0xfd, 0xfe, 0xd4, 0xf8, 0xf9, 0xfa, 0xfb, 0xec, 0xed, 0xdc, 0xdd, 0xe8, 0xe9,
+  0xd8, 0xd9, 0xda, 0xea, 0xde, 0xee, 0xe0, 0xe3, 0x74, 0x75, 0x76, 0x64, 0x65, 0x66, 0xd5, 0xe5, 0xf4, 0x60,
+  0x61, 0x62, 0x6c, 0x68, 0x69, 0x6a, 0x6d, 0x6f, 0x7f,
+];
+
 /** xorshift32: the same seed, the same program. */
 export function random(seed: number): Random {
   let state = seed >>> 0 || 1;
@@ -125,6 +132,37 @@ export class RandomProgram {
     }
   }
 
+  private vector(): void {
+    const { pick } = this;
+    const reg = pick(this.long ? 16 : 8);
+    const rm = pick(this.long ? 16 : 8);
+    const shifts = [0x71, 0x72, 0x73];
+    const forms: (() => void)[] = [
+      () => this.encode({ width: 2, prefix: 0x66, opcode: [0x0f, this.choose(VECTOR_OPCODES)], reg, rm }),
+      () => this.encode({ width: 2, prefix: 0x66, opcode: [0x0f, this.choose(VECTOR_OPCODES)], reg, rm }),
+      () => this.encode({ width: 2, prefix: 0xf3, opcode: [0x0f, this.choose([0x6f, 0x7f])], reg }), // MOVDQU
+      () => this.encode({ width: 2, prefix: 0x66, opcode: [0x0f, 0x70], reg, rm, immediate: pick(256) }),
+      () =>
+        this.encode({
+          width: 2,
+          prefix: 0x66,
+          opcode: [0x0f, this.choose(shifts)],
+          reg: this.choose([2, 6]),
+          rm,
+          immediate: pick(70),
+        }),
+      () =>
+        this.encode({
+          width: this.long ? 2 + pick(2) : 2,
+          prefix: 0x66,
+          opcode: [0x0f, 0x6e], // MOVD
+          reg,
+          rm: pick(2) ? undefined : this.register(2),
+        }),
+    ];
+    this.choose(forms)();
+  }
+
   private compute(): void {
     const { pick } = this;
     const width = this.choose(this.long ? [0, 1, 2, 2, 3, 3] : [0, 1, 2, 2, 2]);
@@ -165,6 +203,8 @@ export class RandomProgram {
       () => this.encode({ width: full, opcode: [0x0f, 0xaf], reg, rm }), // IMUL
       () => this.encode({ width: full, opcode: [0x69], reg, rm, immediate: this.value() }),
       () => this.encode({ width, opcode: [0x0f, this.choose([0xb0, 0xc0]) | wide], reg, rm, bytes }),
+      () => this.vector(),
+      () => this.vector(),
       () => void this.code.push(this.choose([0xf8, 0xf9, 0xf5, 0x98, 0x99, 0x9e, 0x9f])), // CLC … LAHF
       () => void this.code.push(0x50 | pick(3), 0x58 | pick(3)), // PUSH, POP
       () => void this.code.push(0x9c, 0x58 | pick(3)), // PUSHF, POP
