@@ -37,7 +37,7 @@ function enterFlatMode(core: Core, long: boolean): void {
 /** The same machine, program and data for either tier. `pick` must be fresh. */
 function load(core: Core, pick: Random, program: RandomProgram, long: boolean): void {
   core.ram.fill(0);
-  core.vectors.fill(0);
+  for (let n = 0; n < core.vectors.length; n++) core.vectors[n] = pick(256);
   const at = CODE + pick(0x1000);
   // Data that crosses a page, data beside the code, data far away.
   const data = [0x208000 - 0x80, (at & ~0xfff) | 0xc00, 0x30000][pick(3)]!;

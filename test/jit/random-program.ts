@@ -38,6 +38,8 @@ interface Form {
   prefix?: number;
   /** The register operands are byte registers. */
   bytes?: boolean;
+  /** The memory operand lies on a boundary of 16 bytes. */
+  aligned?: boolean;
 }
 
 export class RandomProgram {
@@ -108,9 +110,9 @@ export class RandomProgram {
   }
 
   /** Prefixes, opcode, ModRM; the second operand is in memory unless `rm` is given. */
-  private encode({ width, opcode, reg, rm, immediate, prefix, bytes }: Form): void {
+  private encode({ width, opcode, reg, rm, immediate, prefix, bytes, aligned }: Form): void {
     const { pick, code } = this;
-    const address = rm === undefined ? pick(5) : 5;
+    const address = rm !== undefined ? 5 : aligned ? 4 : pick(5);
     const index = address === 0 ? this.choose(this.registers) : 0;
     if (address === 0) code.push(...(index > 7 ? [0x41] : []), 0x83, 0xe0 | (index & 7), pick(64)); // AND
     if (width === 1) code.push(0x66);
@@ -125,7 +127,7 @@ export class RandomProgram {
     else if (address === 0)
       code.push((modrm & 0x38) | 0x84, (pick(4) << 6) | ((index & 7) << 3) | RBX, pick(64), 0, 0, 0);
     else if (address === 1) code.push(modrm | 0x80, pick(256), pick(18), 0, 0);
-    else code.push(modrm | 0x40, pick(128));
+    else code.push(modrm | 0x40, pick(128) & (aligned ? 0x70 : 0x7f));
     if (immediate !== undefined) {
       const size = opcode.at(-1)! === 0x81 || opcode.at(-1)! === 0xc7 || opcode.at(-1)! === 0x69 ? width : 0;
       for (let n = 0; n < Math.min(1 << size, 4); n++) code.push((immediate >> (8 * n)) & 0xff);
@@ -136,12 +138,38 @@ export class RandomProgram {
     const { pick } = this;
     const reg = pick(this.long ? 16 : 8);
     const rm = pick(this.long ? 16 : 8);
+    const source = pick(3) ? rm : undefined;
     const shifts = [0x71, 0x72, 0x73];
     const forms: (() => void)[] = [
-      () => this.encode({ width: 2, prefix: 0x66, opcode: [0x0f, this.choose(VECTOR_OPCODES)], reg, rm }),
-      () => this.encode({ width: 2, prefix: 0x66, opcode: [0x0f, this.choose(VECTOR_OPCODES)], reg, rm }),
+      () =>
+        this.encode({
+          width: 2,
+          prefix: 0x66,
+          opcode: [0x0f, this.choose(VECTOR_OPCODES)],
+          reg,
+          rm: source,
+          aligned: true,
+        }),
+      () =>
+        this.encode({
+          width: 2,
+          prefix: 0x66,
+          opcode: [0x0f, this.choose(VECTOR_OPCODES)],
+          reg,
+          rm: source,
+          aligned: true,
+        }),
       () => this.encode({ width: 2, prefix: 0xf3, opcode: [0x0f, this.choose([0x6f, 0x7f])], reg }), // MOVDQU
-      () => this.encode({ width: 2, prefix: 0x66, opcode: [0x0f, 0x70], reg, rm, immediate: pick(256) }),
+      () =>
+        this.encode({
+          width: 2,
+          prefix: 0x66,
+          opcode: [0x0f, 0x70],
+          reg,
+          rm: source,
+          aligned: true,
+          immediate: pick(256),
+        }),
       () =>
         this.encode({
           width: 2,
@@ -203,6 +231,9 @@ export class RandomProgram {
       () => this.encode({ width: full, opcode: [0x0f, 0xaf], reg, rm }), // IMUL
       () => this.encode({ width: full, opcode: [0x69], reg, rm, immediate: this.value() }),
       () => this.encode({ width, opcode: [0x0f, this.choose([0xb0, 0xc0]) | wide], reg, rm, bytes }),
+      () => this.vector(),
+      () => this.vector(),
+      () => this.vector(),
       () => this.vector(),
       () => this.vector(),
       () => void this.code.push(this.choose([0xf8, 0xf9, 0xf5, 0x98, 0x99, 0x9e, 0x9f])), // CLC … LAHF
