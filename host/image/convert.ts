@@ -9,9 +9,10 @@ import type { Runtime } from "../runtimes/runtime.ts";
 import { type BlockExports } from "./engine.ts";
 import { loadEngine } from "../core/load.ts";
 import { Qcow2Image } from "./qcow2.ts";
-import { chainExtent, type DiskImage } from "./image.ts";
+import { chainExtent, type ChainExtent, type DiskImage } from "./image.ts";
 
 const CHUNK = 2 * 2 ** 20;
+/** Requests at once where nobody asks for another number. */
 const IN_FLIGHT = 4;
 
 export interface CopyOptions {
@@ -21,6 +22,14 @@ export interface CopyOptions {
   targetIsZero: boolean;
   /** Clusters are stored compressed where that makes them smaller. */
   compress?: boolean;
+  /** The target has the source's backing file: what the source itself does not hold is left to it, unread. */
+  backed?: boolean;
+  /** Requests in flight. */
+  parallel?: number;
+  /** Writes may start in any order, which is no slower and may scatter what an image allocates. */
+  unordered?: boolean;
+  /** Bytes per second that may be read and written; 0: any. */
+  rate?: number;
   /** Where in the target the source's first byte goes. */
   targetOffset?: number;
   signal?: AbortSignal;
@@ -31,7 +40,7 @@ export interface CopyOptions {
 interface Piece {
   offset: number;
   length: number;
-  zero: boolean;
+  kind: "zero" | "data" | "below";
 }
 
 export async function copyImage(
@@ -42,14 +51,19 @@ export async function copyImage(
 ): Promise<void> {
   if (!isWritable(target)) throw new UserError(`'${target.name}' cannot be written`, "EACCES");
   const core = await loadEngine<BlockExports>(runtime, "block.wasm");
-  if (!core.reserve(CHUNK * (IN_FLIGHT + 1)))
+  const parallel = options.parallel ?? IN_FLIGHT;
+  if (!core.reserve(CHUNK * (parallel + 1)))
     throw new UserError("Not enough memory to copy an image", "ENOMEM");
   const workAt = core.WORK_AT.value as number;
   const shift = options.targetOffset ?? 0;
   // A target with clusters allocates them whole: a smaller hole in one saves nothing.
   const unit = Math.max(options.sparse, options.sparse ? (target.clusterSize ?? 0) : 0);
-  const pack = options.compress ? packer(core, target, workAt + CHUNK * IN_FLIGHT) : undefined;
-  const pieces = walk(source, pack ? target.clusterSize! : 1);
+  const pack = options.compress
+    ? packer(core, target, options.targetIsZero, workAt + CHUNK * parallel)
+    : undefined;
+  const pieces = walk(source, pack ? target.clusterSize! : 1, options.backed ?? false);
+  const started = performance.now();
+  let copied = 0;
   let done = 0;
   let order = Promise.resolve();
 
@@ -57,18 +71,23 @@ export async function copyImage(
     for (;;) {
       options.signal?.throwIfAborted();
       // A piece is taken and its place in the order with it, before anything is awaited.
-      const before = order;
+      const before = options.unordered ? Promise.resolve() : order;
       let pass!: () => void;
       order = new Promise((resolve) => (pass = resolve));
       try {
         const next = await pieces.next();
         if (next.done) return;
         const piece = next.value;
-        const writes = piece.zero
-          ? await copyZeros(piece, before)
-          : await copyData(piece, workAt + slot * CHUNK, before);
-        pass();
-        await Promise.all(writes);
+        if (piece.kind !== "below") {
+          const writes =
+            piece.kind === "zero"
+              ? await copyZeros(piece, before)
+              : await copyData(piece, workAt + slot * CHUNK, before);
+          pass();
+          await Promise.all(writes);
+          if (piece.kind === "data") copied += piece.length;
+          if (options.rate) await until(started + (copied / options.rate) * 1000);
+        }
         done += piece.length;
         options.onProgress?.(done, source.size);
       } finally {
@@ -119,13 +138,19 @@ export async function copyImage(
     return writes;
   };
 
-  await Promise.all(Array.from({ length: IN_FLIGHT }, (_, slot) => worker(slot)));
+  await Promise.all(Array.from({ length: parallel }, (_, slot) => worker(slot)));
+}
+
+async function until(time: number): Promise<void> {
+  const wait = time - performance.now();
+  if (wait > 0) await new Promise((done) => setTimeout(done, wait));
 }
 
 /** Writes the clusters of a buffer one by one, each compressed if that makes it smaller. */
 function packer(
   core: BlockExports,
   target: DiskImage,
+  targetIsZero: boolean,
   packedAt: number,
 ): (at: number, length: number, guest: number) => Promise<void> {
   if (!(target instanceof Qcow2Image) || target.hasExternalData)
@@ -136,7 +161,10 @@ function packer(
   return async (at, length, guest) => {
     for (let from = 0; from < length; from += size) {
       const part = Math.min(size, length - from);
-      if (core.isZero(at + from, part)) continue;
+      if (core.isZero(at + from, part)) {
+        if (!targetIsZero) await target.discard!(guest + from, part);
+        continue;
+      }
       // The disk's last cluster is padded with zeros; the buffer has room, since chunks are whole clusters.
       view(at + from + part, size - part).fill(0);
       const packed = core.packCluster(at + from, size, packedAt, size - 1);
@@ -156,27 +184,30 @@ async function writing(offset: number, write: Promise<void>): Promise<void> {
 }
 
 /**
- * The source in pieces, each wholly known to be zero or at most a chunk of what must be read; pieces begin at
- * multiples of `align`, which divides a chunk.
+ * The source in pieces: wholly known to be zero, or with `backed` not the source's own, or at most a chunk of what must
+ * be read. Pieces begin at multiples of `align`, which divides a chunk.
  */
-async function* walk(source: DiskImage, align: number): AsyncGenerator<Piece, undefined> {
+async function* walk(source: DiskImage, align: number, backed: boolean): AsyncGenerator<Piece, undefined> {
+  const kindOf = ({ depth, present, zero }: ChainExtent): Piece["kind"] =>
+    backed && (depth > 0 || !present) ? "below" : zero ? "zero" : "data";
   for (let offset = 0; offset < source.size;) {
     const extent = await chainExtent(source, offset, source.size - offset);
+    const kind = kindOf(extent);
     const last = offset + extent.length === source.size;
-    // Compression works on whole clusters of the target, so zeros count from one border to the next.
-    const zeros = last ? extent.length : extent.length - ((offset + extent.length) % align);
-    if (extent.zero && zeros > 0) {
-      yield { offset, length: zeros, zero: true };
-      offset += zeros;
+    // Compression works on whole clusters of the target, so what is known counts from one border to the next.
+    const known = last ? extent.length : extent.length - ((offset + extent.length) % align);
+    if (kind !== "data" && known > 0) {
+      yield { offset, length: known, kind };
+      offset += known;
     } else {
       // Small extents together: a read may span many of them.
       let end = offset + Math.min(extent.length, CHUNK);
       while (end < source.size && end - offset < CHUNK) {
         const next = await chainExtent(source, end, offset + CHUNK - end);
-        if (next.zero && end % align === 0) break;
+        if (kindOf(next) !== "data" && end % align === 0) break;
         end = Math.min(end + next.length, offset + CHUNK, source.size);
       }
-      yield { offset, length: end - offset, zero: false };
+      yield { offset, length: end - offset, kind: "data" };
       offset = end;
     }
   }

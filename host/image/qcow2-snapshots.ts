@@ -269,6 +269,22 @@ export async function applySnapshot(image: Qcow2Image, wanted: string): Promise<
   });
 }
 
+/** Shows an image that is open for reading as it was when the snapshot was taken, its size included. */
+export async function viewSnapshot(
+  image: Qcow2Image,
+  wanted: (list: readonly Snapshot[]) => Snapshot | undefined,
+): Promise<void> {
+  const { core } = image.engine;
+  const snapshot = wanted((await readSnapshots(image)).list);
+  if (!snapshot) throw new UserError("Can't find snapshot", "ENOENT");
+  requireSound(image, snapshot);
+  core.setActive(snapshot.diskSize, snapshot.l1Offset, snapshot.l1Size);
+  await image.file.read(
+    image.engine.view(core.L1_AT.value as number, snapshot.l1Size * 8),
+    snapshot.l1Offset,
+  );
+}
+
 /** Deletes the first snapshot of that name. */
 export async function deleteSnapshot(image: Qcow2Image, name: string): Promise<void> {
   await image.alone(async () => {

@@ -1,6 +1,6 @@
 // The image tool's smaller commands beside qemu-img's.
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { native, ours, qemuIo, scratchFolder, withoutNative } from "../support/qemu-img.ts";
@@ -216,9 +216,113 @@ describe.skipIf(withoutNative("amend beside qemu-img"))("img amend", () => {
       expectSame("amend", "-o", options, "two.qcow2");
     expectSame("amend", "-o", "compat=0.10", "sub.qcow2");
     expectSame("amend", "-o", "compat=0.10", "narrow.qcow2");
-    expect(ours(folder, "amend", "-o", "size=1M", "held.raw")).toMatchObject({
+    writeFileSync(join(folder, "plain.raw"), Buffer.alloc(512));
+    expect(ours(folder, "amend", "-o", "size=1M", "plain.raw")).toMatchObject({
       code: 1,
       err: "wasmqemu img: Format driver 'raw' does not support option amendment\n",
     });
+  });
+});
+
+describe.skipIf(withoutNative("convert between overlays and from snapshots"))("img convert", () => {
+  it("makes an overlay of the same backing file with -B, and only of what is the source's own", () => {
+    native(folder, "create", "-f", "qcow2", "base.qcow2", "10M");
+    qemuIo(folder, "base.qcow2", "write -P 1 0 3M", "write -P 1 6M 1M");
+    native(folder, "create", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", "over.qcow2", "12M");
+    qemuIo(
+      folder,
+      "over.qcow2",
+      "write -P 2 1M 1M",
+      "write -z 2M 256k",
+      "write -P 0 6M 128k",
+      "write -P 3 11M 1M",
+    );
+    for (const extra of [
+      [],
+      ["-c"],
+      ["-o", "cluster_size=4k"],
+      ["-o", "cluster_size=2M"],
+      ["-W", "-m", "16"],
+    ]) {
+      const words = ["convert", "-O", "qcow2", "-B", "base.qcow2", "-F", "qcow2", ...extra, "over.qcow2"];
+      expect(ours(folder, ...words, "ours.qcow2")).toEqual(native(folder, ...words, "theirs.qcow2"));
+      for (const other of ["over.qcow2", "theirs.qcow2"])
+        expect(native(folder, "compare", other, "ours.qcow2").code).toBe(0);
+      expect(native(folder, "check", "ours.qcow2").code).toBe(0);
+      // The backing file's data was not copied: 1 + 1 MiB of data, zeros, tables.
+      if (!extra.includes("cluster_size=2M"))
+        expect(readFileSync(join(folder, "ours.qcow2")).length).toBeLessThan(3 * 2 ** 20);
+    }
+  });
+
+  it("overwrites every byte of a target that held others, compressed or not", () => {
+    for (const extra of [[], ["-c"]]) {
+      native(folder, "create", "-f", "qcow2", "used.qcow2", "12M");
+      qemuIo(folder, "used.qcow2", "write -P 9 0 12M");
+      expect(ours(folder, "convert", "-n", "-O", "qcow2", ...extra, "over.qcow2", "used.qcow2").code).toBe(0);
+      expect(native(folder, "compare", "over.qcow2", "used.qcow2").code).toBe(0);
+      expect(native(folder, "check", "used.qcow2").code).toBe(0);
+    }
+  });
+
+  it("keeps to a rate", () => {
+    writeFileSync(join(folder, "rate.raw"), randomBytes(4 * 2 ** 20));
+    const before = performance.now();
+    expect(ours(folder, "convert", "-r", "4M", "-m", "1", "rate.raw", "slow.raw").code).toBe(0);
+    expect(performance.now() - before).toBeGreaterThan(990);
+    expect(readFileSync(join(folder, "slow.raw")).equals(readFileSync(join(folder, "rate.raw")))).toBe(true);
+  });
+
+  it("copies and measures a snapshot with -l", () => {
+    native(folder, "create", "-f", "qcow2", "shot.qcow2", "10M");
+    qemuIo(folder, "shot.qcow2", "write -P 1 0 3M");
+    native(folder, "snapshot", "-c", "one", "shot.qcow2");
+    qemuIo(folder, "shot.qcow2", "write -P 2 1M 9M");
+    for (const choice of [
+      "one",
+      "1",
+      "snapshot.id=1",
+      "snapshot.name=one",
+      "snapshot.name=one,snapshot.id=1",
+    ]) {
+      expect(ours(folder, "convert", "-l", choice, "shot.qcow2", "ours.raw")).toEqual(
+        native(folder, "convert", "-l", choice, "shot.qcow2", "theirs.raw"),
+      );
+      expect(readFileSync(join(folder, "ours.raw")).equals(readFileSync(join(folder, "theirs.raw")))).toBe(
+        true,
+      );
+    }
+    expectSame("measure", "-l", "one", "-O", "qcow2", "shot.qcow2");
+    // A snapshot of a larger disk comes out whole; qemu-img 7.2 cuts it to the size of today.
+    native(folder, "resize", "--shrink", "shot.qcow2", "2M");
+    expect(ours(folder, "convert", "-l", "one", "shot.qcow2", "whole.raw").code).toBe(0);
+    expect(readFileSync(join(folder, "whole.raw")).equals(readFileSync(join(folder, "ours.raw")))).toBe(true);
+  });
+
+  it("refuses in the same words", () => {
+    for (const choice of ["zz", "snapshot.foo=1", "snapshot.name=1"])
+      expectSame("convert", "-l", choice, "shot.qcow2", "x.raw");
+    expectSame("convert", "-l", "one", "shot.qcow2", "shot.qcow2", "x.raw");
+    expectSame("convert", "-l", "one", "-f", "raw", "rate.raw", "x.raw");
+    expectSame("convert", "-O", "qcow2", "-B", "base.qcow2", "over.qcow2", "x.qcow2");
+    expectSame("convert", "-O", "raw", "-B", "base.qcow2", "-F", "qcow2", "over.qcow2", "x.raw");
+    expectSame("convert", "-O", "qcow2", "-F", "qcow2", "over.qcow2", "x.qcow2");
+    expectSame("convert", "-O", "qcow2", "-B", "none.qcow2", "-F", "qcow2", "over.qcow2", "x.qcow2");
+    expectSame(
+      "convert",
+      "-O",
+      "qcow2",
+      "-B",
+      "base.qcow2",
+      "-F",
+      "qcow2",
+      "over.qcow2",
+      "base.qcow2",
+      "x.qcow2",
+    );
+    ours(folder, "convert", "-O", "qcow2", "-B", "none.qcow2", "-F", "qcow2", "over.qcow2", "gone.qcow2");
+    expect(existsSync(join(folder, "gone.qcow2"))).toBe(false);
+    expectSame("convert", "-m", "17", "over.qcow2", "x.raw");
+    expectSame("convert", "-r", "fast", "over.qcow2", "x.raw");
   });
 });

@@ -9,15 +9,13 @@ import { parseOptions } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
 import { Progress } from "./progress.ts";
 import { requireSize } from "./size.ts";
+import { chooseSnapshot } from "./snapshot-choice.ts";
 
 const DEFAULT_SPARSE = 4096;
 const SPARSE_MAX = 16 * 2 ** 20;
 
 /** Flags of qemu-img convert that are refused for now, with the words for it. */
 const LATER: Readonly<Record<string, string>> = {
-  l: "-l",
-  B: "-B",
-  r: "-r",
   bitmaps: "--bitmaps",
   salvage: "--salvage",
   "target-image-opts": "--target-image-opts",
@@ -39,17 +37,26 @@ export async function convert(argv: string[]): Promise<number> {
   const sparse = parseSparse(parsed);
   checkFlags(parsed);
   checkCompression(parsed);
+  const backing = parseBacking(parsed);
+  if (names.length > 1 && has(parsed, "l"))
+    throw new UserError("No support for concatenating multiple snapshot");
+  if (names.length > 1 && backing.file !== undefined)
+    throw new UserError(
+      "Having a backing file for the target makes no sense when concatenating multiple input images",
+    );
 
   const sources: DiskImage[] = [];
   try {
     for (const name of names) sources.push(await openImage(node, name, { format: last(parsed, "f") }));
+    const snapshot = last(parsed, "l");
+    if (snapshot !== undefined) await chooseSnapshot(sources[0]!, snapshot);
     await refuseSameFile(names, targetName);
-    const target = await openTarget(parsed, targetName, sources);
+    const target = await openTarget(parsed, targetName, sources, backing);
     const interrupt = new AbortController();
     const onInterrupt = (): void => interrupt.abort(new UserError("interrupted"));
     process.once("SIGINT", onInterrupt);
     try {
-      await copyAll(parsed, sources, target, sparse, interrupt.signal);
+      await copyAll(parsed, sources, target, sparse, backing.file !== undefined, interrupt.signal);
       await target.close();
     } catch (error) {
       await target.close().catch(() => {});
@@ -83,12 +90,32 @@ function parseSparse(parsed: Parsed): number {
 
 function checkFlags(parsed: Parsed): void {
   const tasks = last(parsed, "m");
-  if (tasks !== undefined && !(Number(tasks) >= 1 && Number(tasks) <= 16))
+  if (tasks !== undefined && !/^0*([1-9]|1[0-6])$/.test(tasks))
     throw new UserError("Invalid number of coroutines. Allowed number of coroutines is between 1 and 16");
   if (has(parsed, "n") && has(parsed, "o"))
     throw new UserError("-o has no effect when skipping image creation");
   if (has(parsed, "target-is-zero") && !has(parsed, "n"))
     throw new UserError("--target-is-zero requires use of -n flag");
+}
+
+interface Backing {
+  file: string | undefined;
+  format: string | undefined;
+}
+
+/** -B and -F, or their names in -o. */
+function parseBacking(parsed: Parsed): Backing {
+  const list = optionList(parsed.options.get("o") ?? []);
+  const file = last(parsed, "B") ?? list.get("backing_file");
+  const format = last(parsed, "F") ?? list.get("backing_fmt");
+  if (file === undefined) return { file, format };
+  if (!has(parsed, "n") && (last(parsed, "O") ?? "raw") !== "qcow2")
+    throw new UserError(`Backing file not supported for file format '${last(parsed, "O") ?? "raw"}'`);
+  if (!has(parsed, "n") && format === undefined)
+    throw new UserError("Use of backing file requires explicit backing format");
+  if (has(parsed, "target-is-zero"))
+    throw new UserError("Cannot use --target-is-zero when the destination image has a backing file");
+  return { file, format };
 }
 
 /** What -c cannot be combined with is refused before the target is made. */
@@ -106,15 +133,23 @@ export async function refuseSameFile(names: readonly string[], target: string): 
       );
 }
 
-async function openTarget(parsed: Parsed, name: string, sources: readonly DiskImage[]): Promise<DiskImage> {
+async function openTarget(
+  parsed: Parsed,
+  name: string,
+  sources: readonly DiskImage[],
+  backing: Backing,
+): Promise<DiskImage> {
   const format = last(parsed, "O") ?? "raw";
   if (!has(parsed, "n")) {
     const total = sources.reduce((sum, { size }) => sum + size, 0);
     const list = optionList(parsed.options.get("o") ?? []);
     const request = parseOptions(format, list);
-    if (list.has("backing_file")) throw new UserError("backing_file in -o of convert is not supported yet");
+    if (backing.file !== undefined) request.options.backingFile = backing.file;
+    if (backing.format !== undefined) request.options.backingFormat = backing.format;
     request.options.size = Math.max(total, request.options.size);
     try {
+      if (backing.format !== undefined && backing.file === undefined)
+        throw new UserError("Backing format cannot be used without backing file");
       await createImage(node, name, request.format, request.options);
     } catch (error) {
       if (error instanceof UserError)
@@ -123,7 +158,13 @@ async function openTarget(parsed: Parsed, name: string, sources: readonly DiskIm
     }
   }
   // Worthless until complete: order of writes does not matter, and the last flush is the file's own.
-  return openImage(node, name, { format, readOnly: false, unsafe: last(parsed, "t") === undefined });
+  try {
+    return await openImage(node, name, { format, readOnly: false, unsafe: last(parsed, "t") === undefined });
+  } catch (error) {
+    // Its backing file cannot be opened, so what was just made is of no use.
+    if (!has(parsed, "n")) await node.removeFile(localPath(name));
+    throw error;
+  }
 }
 
 async function copyAll(
@@ -131,17 +172,24 @@ async function copyAll(
   sources: readonly DiskImage[],
   target: DiskImage,
   sparse: number,
+  backed: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const total = sources.reduce((sum, { size }) => sum + size, 0);
   if (total > target.size) throw new UserError("output file is smaller than input file");
+  const rateText = last(parsed, "r");
+  const rate = rateText === undefined ? 0 : requireSize(rateText, "rate limit");
   const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
   let before = 0;
   for (const source of sources) {
     await copyImage(node, source, target, {
       sparse,
       compress: has(parsed, "c"),
-      targetIsZero: !has(parsed, "n") || has(parsed, "target-is-zero"),
+      targetIsZero: backed ? false : !has(parsed, "n") || has(parsed, "target-is-zero"),
+      backed,
+      unordered: has(parsed, "W"),
+      rate,
+      ...(has(parsed, "m") ? { parallel: Number(last(parsed, "m")) } : {}),
       targetOffset: before,
       signal,
       onProgress: (done) => progress.report(before + done, total),

@@ -8,6 +8,7 @@ import { parseOptions } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
 import { requireSize } from "./size.ts";
+import { chooseSnapshot } from "./snapshot-choice.ts";
 
 export async function measure(argv: string[]): Promise<number> {
   const parsed = getopt(argv, "hf:l:o:O:U", {
@@ -26,7 +27,6 @@ export async function measure(argv: string[]): Promise<number> {
     throw new UserError("Either --size N or one filename must be specified.");
   if (name !== undefined && sizeText !== undefined)
     throw new UserError("--size N cannot be used together with a filename.");
-  if (has(parsed, "l")) throw new UserError("-l of measure is not supported yet");
 
   const result = await measured(
     parsed,
@@ -47,6 +47,8 @@ async function measured(parsed: Parsed, name: string | undefined, size: number):
   const { options } = parseOptions(format, list);
   const source = name === undefined ? undefined : await openImage(node, name, { format: last(parsed, "f") });
   try {
+    const snapshot = last(parsed, "l");
+    if (source && snapshot !== undefined) await chooseSnapshot(source, snapshot);
     options.size = source?.size ?? size;
     if (format === "raw") return measureRaw(options.size);
     const result = await measureQcow2(options, source);
