@@ -1,6 +1,6 @@
 // img convert: copies one image, or several after one another, into a new one of any format.
 import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
-import { copyImage } from "../../image/convert.ts";
+import { copyImage, type CopyOptions } from "../../image/convert.ts";
 import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { localPath, openImage } from "../../image/open.ts";
@@ -35,6 +35,8 @@ export async function convert(argv: string[]): Promise<number> {
   const targetName = names.pop();
   if (targetName === undefined || names.length === 0) throw new UserError("Must specify image file name");
   const sparse = parseSparse(parsed);
+  const rateText = last(parsed, "r");
+  const rate = rateText === undefined ? 0 : requireSize(rateText, "rate limit");
   checkFlags(parsed);
   checkCompression(parsed);
   const backing = parseBacking(parsed);
@@ -56,7 +58,12 @@ export async function convert(argv: string[]): Promise<number> {
     const onInterrupt = (): void => interrupt.abort(new UserError("interrupted"));
     process.once("SIGINT", onInterrupt);
     try {
-      await copyAll(parsed, sources, target, sparse, backing.file !== undefined, interrupt.signal);
+      await copyAll(parsed, sources, target, {
+        sparse,
+        rate,
+        backed: backing.file !== undefined,
+        signal: interrupt.signal,
+      });
       await target.close();
     } catch (error) {
       await target.close().catch(() => {});
@@ -171,27 +178,20 @@ async function copyAll(
   parsed: Parsed,
   sources: readonly DiskImage[],
   target: DiskImage,
-  sparse: number,
-  backed: boolean,
-  signal: AbortSignal,
+  limits: Pick<CopyOptions, "sparse" | "rate" | "backed" | "signal">,
 ): Promise<void> {
   const total = sources.reduce((sum, { size }) => sum + size, 0);
   if (total > target.size) throw new UserError("output file is smaller than input file");
-  const rateText = last(parsed, "r");
-  const rate = rateText === undefined ? 0 : requireSize(rateText, "rate limit");
   const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
   let before = 0;
   for (const source of sources) {
     await copyImage(node, source, target, {
-      sparse,
+      ...limits,
       compress: has(parsed, "c"),
-      targetIsZero: backed ? false : !has(parsed, "n") || has(parsed, "target-is-zero"),
-      backed,
+      targetIsZero: !limits.backed && (!has(parsed, "n") || has(parsed, "target-is-zero")),
       unordered: has(parsed, "W"),
-      rate,
       ...(has(parsed, "m") ? { parallel: Number(last(parsed, "m")) } : {}),
       targetOffset: before,
-      signal,
       onProgress: (done) => progress.report(before + done, total),
     });
     before += source.size;
