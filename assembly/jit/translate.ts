@@ -38,13 +38,17 @@ export function runTranslated(block: Block): bool {
   return true;
 }
 
+/**
+ * Between two slices: where as many regions live as may, all go. Few programs have so much hot code at a time; what is
+ * hot now is soon translated again.
+ */
+export function makeRoom(): void {
+  if (slotsAreUsedUp()) dropAllBlocks();
+}
+
 function translate(block: Block): bool {
   if (!(cpu.mode & MODE_CODE64) && (cpu.mode & FLAT_CODE32) != FLAT_CODE32) return false;
-  if (slotsAreUsedUp()) {
-    // Few programs have so much hot code at a time: what is hot now is soon translated again.
-    dropAllBlocks();
-    return false;
-  }
+  if (slotsAreUsedUp()) return false;
   findRegion(block);
   emit(true);
   emit(false);

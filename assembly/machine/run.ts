@@ -20,7 +20,7 @@ import {
   cpu,
 } from "../cpu/state";
 import { runningInsn } from "../jit/core";
-import { runTranslated } from "../jit/translate";
+import { makeRoom, runTranslated } from "../jit/translate";
 import { acknowledgeInterrupt } from "../devices/irq-lines";
 import { advanceChips, nextDeadline } from "./board";
 import { clock, executed, NEVER, now } from "./clock";
@@ -37,6 +37,7 @@ const BS_FLAG: u64 = 1 << 14; // DR6: single step
  */
 export function runMachine(instructions: u32): u32 {
   if (instructions) {
+    makeRoom();
     clock.slice = instructions;
     clock.granted = 0;
     cpu.budget = 0;
