@@ -7,16 +7,8 @@
 // dirty, device memory, or (writeTag) a page that holds decoded code. `delta` added to the low half of a linear
 // address gives its place in linear memory. `physical` is the page's guest address, with bit 0 = global.
 import { cpu } from "../cpu/state";
-import {
-  CPU_AT,
-  CPU_END,
-  PARKED_AT,
-  RAM_AT,
-  TLB_AT,
-  TLB_SET_SIZE,
-  TLB_SIZE,
-  VCPUS_MAX,
-} from "../machine/layout";
+import { clock } from "../machine/clock";
+import { CPU_AT, CPU_END, PARKED_AT, RAM_AT, TLB_AT, TLB_SET_SIZE, TLB_SIZE } from "../machine/layout";
 
 export const TLB_ENTRIES: u32 = 512;
 export const TLB_ENTRY_SIZE: usize = 32;
@@ -70,7 +62,7 @@ export function flushTlbPage(linear: u64): void {
 /** Sends writes to a physical page down the slow path, on every vCPU: the page now holds decoded code. */
 export function writeProtectPhysicalPage(page: u32): void {
   protectSets(TLB_AT, page);
-  for (let vcpu: u32 = 0; vcpu < VCPUS_MAX; vcpu++)
+  for (let vcpu: u32 = 0; vcpu < (clock.vcpus > 1 ? clock.vcpus : 0); vcpu++)
     protectSets(PARKED_AT + <usize>vcpu * (CPU_END - CPU_AT) + (TLB_AT - CPU_AT), page);
 }
 
