@@ -1,11 +1,12 @@
 // The way out of the block engine: everything that the host may call.
 import { deflate } from "../codecs/deflate";
 import { inflate } from "../codecs/inflate";
+import { unzstd } from "../codecs/zstd";
 import { createBlank } from "../qcow2/create";
 import * as checking from "../qcow2/check";
 import * as flush from "../qcow2/flush";
 import * as header from "../qcow2/header";
-import { image } from "../qcow2/image";
+import { image, ZSTD } from "../qcow2/image";
 import { openTables as loadTables } from "../qcow2/open";
 import * as plan from "../qcow2/plan";
 import * as refcount from "../qcow2/refcount";
@@ -167,10 +168,13 @@ export function planPacked(length: u32): u32 {
 export function commitPacked(guest: f64, host: f64, length: u32): u32 {
   return writing.commitPacked(<u64>guest, <u64>host, length);
 }
-/** Inflates `length` bytes at PACKED_AT to one cluster at UNPACKED_AT; false: they are damaged. */
+/** Decompresses `length` bytes at PACKED_AT to one cluster at UNPACKED_AT; false: they are damaged. */
 export function unpackCluster(length: u32): bool {
   const size = <u32>image.clusterSize;
-  const got = inflate(PACKED_AT, length, UNPACKED_AT, size);
+  const got =
+    image.compressionType == ZSTD
+      ? unzstd(PACKED_AT, length, UNPACKED_AT, size)
+      : inflate(PACKED_AT, length, UNPACKED_AT, size);
   return got == <i32>size;
 }
 /** Deflates one cluster; 0: it would not come out smaller than `capacity`. */

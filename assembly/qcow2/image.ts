@@ -6,6 +6,8 @@ export const DIRTY: u64 = 1;
 export const CORRUPT: u64 = 2;
 export const EXTERNAL_DATA: u64 = 4;
 export const COMPRESSION: u64 = 8;
+/** Compression type of the header; 0 is deflate. */
+export const ZSTD: u32 = 1;
 export const EXTENDED_L2: u64 = 16;
 export const KNOWN_INCOMPATIBLE: u64 = DIRTY | CORRUPT | EXTERNAL_DATA | COMPRESSION | EXTENDED_L2;
 /** Compatible feature bit. */

@@ -155,6 +155,8 @@ function packer(
 ): (at: number, length: number, guest: number) => Promise<void> {
   if (!(target instanceof Qcow2Image) || target.hasExternalData)
     throw new UserError("Compression not supported for this file format", "ENOTSUP");
+  if (target.compression === "zstd")
+    throw new UserError("Writing zstd-compressed clusters is not supported yet", "ENOTSUP");
   const size = target.clusterSize;
   const view = (at: number, length: number): Uint8Array =>
     new Uint8Array(core.memory.buffer as ArrayBuffer, at, length);

@@ -265,8 +265,6 @@ export class Qcow2Image implements DiskImage {
     const work = async (): Promise<void> => {
       const { core } = this.engine;
       if (this.unpacked !== plan.offset) {
-        if (this.compression === "zstd")
-          throw new UserError("zstd compression is not supported yet", "ENOTSUP");
         this.unpacked = -1;
         await this.data.read(
           this.engine.view(core.PACKED_AT.value as number, plan.packedLength),

@@ -1,0 +1,377 @@
+// RFC 8878 reading: one Zstandard frame without a dictionary → at most `capacity` bytes. The output is the window. A
+// content checksum is not looked at: a cluster's other structures find damage, as they do with deflate.
+import { CODEC_AT } from "../block/layout";
+import {
+  bitsLeft,
+  buildTable,
+  firstState,
+  FSE_WORK,
+  nextState,
+  openStream,
+  peekBits,
+  readBits,
+  readTable,
+  singleTable,
+  skipBits,
+  symbolOf,
+} from "./fse";
+
+const MAGIC: u32 = 0xfd2fb528;
+/** §3.1.1.2.4: no block regenerates more. */
+const BLOCK_MAX: u32 = 128 * 1024;
+
+/** §4.2.1: codes have at most 11 bits. Entries: symbol | bits << 8. */
+const HUFFMAN_BITS: u32 = 11;
+const HUFFMAN_AT: usize = CODEC_AT;
+const WEIGHTS_AT: usize = HUFFMAN_AT + (2 << 11);
+/** §4.2.1.2: the table that weights are coded with. */
+const WEIGHT_TABLE_AT: usize = WEIGHTS_AT + 512;
+const WEIGHT_ACCURACY: u32 = 6;
+/** §3.1.1.3.2.1.1: the three alphabets of sequences. */
+const LENGTH_TABLE_AT: usize = WEIGHT_TABLE_AT + 512;
+const OFFSET_TABLE_AT: usize = LENGTH_TABLE_AT + 4096;
+const MATCH_TABLE_AT: usize = OFFSET_TABLE_AT + 4096;
+const WORK_AREA_AT: usize = MATCH_TABLE_AT + 4096;
+const LITERALS_AT: usize = WORK_AREA_AT + FSE_WORK;
+
+// Tables 15 and 16 there: what a code's extra bits are added to, and how many those are.
+const lengthBase = memory.data<u32>([
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 128, 256, 512,
+  1024, 2048, 4096, 8192, 16384, 32768, 65536,
+]);
+const lengthExtra = memory.data<u8>([
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+  15, 16,
+]);
+const LENGTH_CODES: u32 = 36;
+const matchBase = memory.data<u32>([
+  3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+  32, 33, 34, 35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051, 4099, 8195, 16387, 32771,
+  65539,
+]);
+const matchExtra = memory.data<u8>([
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1,
+  2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+]);
+const MATCH_CODES: u32 = 53;
+const OFFSET_CODES: u32 = 32;
+
+// §3.1.1.3.2.2: the distributions of mode "predefined".
+const lengthCounts = memory.data<i16>([
+  4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1,
+  -1,
+]);
+const matchCounts = memory.data<i16>([
+  1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
+]);
+const offsetCounts = memory.data<i16>([
+  1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1,
+]);
+const OFFSET_COUNTS: u32 = 29;
+
+let input: usize = 0;
+let inputEnd: usize = 0;
+let output: usize = 0;
+let outputStart: usize = 0;
+let outputEnd: usize = 0;
+/** Bits of the longest Huffman code; 0: no tree has come yet. */
+let huffmanBits: u32 = 0;
+/** Which sequence tables have come, by their shift in the modes byte. */
+let tablesKnown: u32 = 0;
+let literals: usize = 0;
+let literalsEnd: usize = 0;
+// §3.1.1.5: the three offsets that came last.
+let recent1: u32 = 0;
+let recent2: u32 = 0;
+let recent3: u32 = 0;
+
+/** Decodes the frame at `from`; returns the bytes it gave, or -1 if it is damaged or gives more than `capacity`. */
+export function unzstd(from: usize, length: u32, to: usize, capacity: u32): i32 {
+  input = from;
+  inputEnd = from + length;
+  output = outputStart = to;
+  outputEnd = to + capacity;
+  huffmanBits = tablesKnown = 0;
+  recent1 = 1;
+  recent2 = 4;
+  recent3 = 8;
+  if (!frameHeader()) return -1;
+  let last = false;
+  while (!last) {
+    if (input + 3 > inputEnd) return -1;
+    const header = load<u32>(input) & 0xffffff;
+    input += 3;
+    last = (header & 1) != 0;
+    if (!block((header >> 1) & 3, header >> 3)) return -1;
+  }
+  return <i32>(output - outputStart);
+}
+
+/** §3.1.1.1. What it says of sizes is not needed: the caller knows how much may come. */
+function frameHeader(): bool {
+  if (input + 5 > inputEnd || load<u32>(input) != MAGIC) return false;
+  const descriptor = <u32>load<u8>(input + 4);
+  const single = (descriptor >> 5) & 1;
+  const sizeFlag = descriptor >> 6;
+  const dictionary = descriptor & 3;
+  const reserved = (descriptor >> 3) & 1;
+  if (dictionary != 0 || reserved != 0) return false;
+  const sizeBytes: u32 = sizeFlag == 0 ? single : 1 << sizeFlag;
+  input += 5 + (1 - single) + sizeBytes;
+  return input <= inputEnd;
+}
+
+/** §3.1.1.2: raw, one byte repeated, or compressed. */
+function block(type: u32, size: u32): bool {
+  if (size > BLOCK_MAX || type == 3) return false;
+  const stored: u32 = type == 1 ? 1 : size;
+  if (input + stored > inputEnd) return false;
+  if (type == 2) {
+    const end = input + size;
+    if (!literalsSection(end) || !sequencesSection(end)) return false;
+    input = end;
+    return true;
+  }
+  if (output + size > outputEnd) return false;
+  if (type == 0) memory.copy(output, input, size);
+  else memory.fill(output, load<u8>(input), size);
+  input += stored;
+  output += size;
+  return true;
+}
+
+/** §3.1.1.3.1. */
+function literalsSection(end: usize): bool {
+  if (input >= end) return false;
+  const type = (<u32>load<u8>(input)) & 3;
+  const format = ((<u32>load<u8>(input)) >> 2) & 3;
+  if (type < 2) {
+    const bytes: u32 = (format & 1) == 0 ? 1 : format == 1 ? 2 : 3;
+    const size = (load<u32>(input) & ((1 << (bytes << 3)) - 1)) >> (bytes == 1 ? 3 : 4);
+    input += bytes;
+    const stored = type == 0 ? size : 1;
+    if (size > BLOCK_MAX || input + stored > end) return false;
+    if (type == 0) literals = input;
+    else {
+      memory.fill(LITERALS_AT, load<u8>(input), size);
+      literals = LITERALS_AT;
+    }
+    input += stored;
+    literalsEnd = literals + size;
+    return true;
+  }
+  const width: u32 = format < 2 ? 10 : format == 2 ? 14 : 18;
+  const header = load<u64>(input) >> 4;
+  const mask = ((<u64>1) << width) - 1;
+  const size = <u32>(header & mask);
+  const packed = <u32>((header >> width) & mask);
+  input += (width * 2 + 4) >> 3;
+  if (size > BLOCK_MAX || input + packed > end) return false;
+  const next = input + packed;
+  if (type == 2 && !huffmanTree(next)) return false;
+  if (huffmanBits == 0) return false;
+  literals = LITERALS_AT;
+  literalsEnd = literals + size;
+  const sound = format == 0 ? huffmanStream(input, next, LITERALS_AT, size) : fourStreams(next, size);
+  input = next;
+  return sound;
+}
+
+/** §4.2.1: the tree, as weights of all symbols but the last. */
+function huffmanTree(end: usize): bool {
+  if (input >= end) return false;
+  const header = <u32>load<u8>(input++);
+  const bytes = header < 128 ? header : (header - 126) >> 1;
+  if (input + bytes > end) return false;
+  let symbols: u32 = 0;
+  if (header < 128) symbols = codedWeights(bytes);
+  else
+    for (; symbols < header - 127; symbols++)
+      store<u8>(
+        WEIGHTS_AT + symbols,
+        (load<u8>(input + (symbols >> 1)) >> (<u8>((symbols & 1) == 0 ? 4 : 0))) & 15,
+      );
+  input += bytes;
+  return symbols != 0 && buildHuffman(symbols);
+}
+
+/** §4.2.1.2: two states in turn, until the bits are used up. Returns the number of weights, 0 for damage. */
+function codedWeights(length: u32): u32 {
+  const table = WEIGHT_TABLE_AT;
+  const taken = readTable(table, input, input + length, WEIGHT_ACCURACY, HUFFMAN_BITS + 1, WORK_AREA_AT);
+  if (taken == 0 || !openStream(input + taken, length - taken)) return 0;
+  let state = firstState(table);
+  let other = firstState(table);
+  let symbols: u32 = 0;
+  while (symbols < 254) {
+    store<u8>(WEIGHTS_AT + symbols++, <u8>symbolOf(table, state));
+    const next = nextState(table, state);
+    if (bitsLeft() < 0) {
+      store<u8>(WEIGHTS_AT + symbols++, <u8>symbolOf(table, other));
+      return symbols;
+    }
+    state = other;
+    other = next;
+  }
+  return 0;
+}
+
+function buildHuffman(symbols: u32): bool {
+  huffmanBits = 0;
+  let sum: u32 = 0;
+  for (let i: u32 = 0; i < symbols; i++) {
+    const weight = <u32>load<u8>(WEIGHTS_AT + i);
+    if (weight > HUFFMAN_BITS) return false;
+    if (weight != 0) sum += 1 << (weight - 1);
+  }
+  if (sum == 0) return false;
+  // The last symbol's weight is what makes the sum a power of two.
+  const bits: u32 = 32 - clz(sum);
+  const left: u32 = (1 << bits) - sum;
+  if (bits > HUFFMAN_BITS || popcnt(left) != 1) return false;
+  store<u8>(WEIGHTS_AT + symbols, <u8>(ctz(left) + 1));
+  let at: u32 = 0;
+  for (let weight: u32 = 1; weight <= bits; weight++)
+    for (let symbol: u32 = 0; symbol <= symbols; symbol++) {
+      if (load<u8>(WEIGHTS_AT + symbol) != weight) continue;
+      const entry = symbol | ((bits + 1 - weight) << 8);
+      for (let i: u32 = 0; i < 1 << (weight - 1); i++)
+        store<u16>(HUFFMAN_AT + ((<usize>(at + i)) << 1), <u16>entry);
+      at += 1 << (weight - 1);
+    }
+  huffmanBits = bits;
+  return true;
+}
+
+/** §3.1.1.3.1.6: three sizes, four streams; each but the last gives a quarter of the literals, rounded up. */
+function fourStreams(end: usize, size: u32): bool {
+  if (input + 6 > end) return false;
+  const quarter: u32 = (size + 3) >> 2;
+  if (quarter * 3 > size) return false;
+  let from = input + 6;
+  let to = LITERALS_AT;
+  for (let i: u32 = 0; i < 3; i++) {
+    const next = from + <usize>load<u16>(input + (i << 1));
+    if (next > end || !huffmanStream(from, next, to, quarter)) return false;
+    from = next;
+    to += quarter;
+  }
+  return huffmanStream(from, end, to, size - quarter * 3);
+}
+
+function huffmanStream(from: usize, end: usize, to: usize, count: u32): bool {
+  if (!openStream(from, <u32>(end - from))) return false;
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = load<u16>(HUFFMAN_AT + ((<usize>peekBits(huffmanBits)) << 1));
+    store<u8>(to + i, <u8>entry);
+    skipBits(entry >> 8);
+  }
+  return bitsLeft() == 0;
+}
+
+/** §3.1.1.3.2. */
+function sequencesSection(end: usize): bool {
+  if (input >= end) return false;
+  let count = <u32>load<u8>(input++);
+  if (count >= 128) {
+    const long = count == 255;
+    if (input + (long ? 2 : 1) > end) return false;
+    count = long ? <u32>load<u16>(input) + 0x7f00 : ((count - 128) << 8) + load<u8>(input);
+    input += long ? 2 : 1;
+  }
+  if (count != 0) {
+    if (input >= end) return false;
+    const modes = <u32>load<u8>(input++);
+    if ((modes & 3) != 0) return false;
+    if (!sequenceTable(modes, 6, LENGTH_TABLE_AT, end, 9, LENGTH_CODES, lengthCounts, LENGTH_CODES, 6))
+      return false;
+    if (!sequenceTable(modes, 4, OFFSET_TABLE_AT, end, 8, OFFSET_CODES, offsetCounts, OFFSET_COUNTS, 5))
+      return false;
+    if (!sequenceTable(modes, 2, MATCH_TABLE_AT, end, 9, MATCH_CODES, matchCounts, MATCH_CODES, 6))
+      return false;
+    if (!openStream(input, <u32>(end - input)) || !sequences(count)) return false;
+  }
+  return copyLiterals(<u32>(literalsEnd - literals));
+}
+
+/** One of the three tables, by its mode: predefined, one symbol, described here, or the one of the block before. */
+function sequenceTable(
+  modes: u32,
+  shift: u32,
+  table: usize,
+  end: usize,
+  maxAccuracy: u32,
+  codes: u32,
+  counts: usize,
+  countsLength: u32,
+  accuracy: u32,
+): bool {
+  const mode = (modes >> shift) & 3;
+  if (mode == 3) return (tablesKnown & (1 << shift)) != 0;
+  tablesKnown |= 1 << shift;
+  if (mode == 0) buildTable(table, accuracy, countsLength, counts, WORK_AREA_AT);
+  else if (mode == 1) {
+    if (input >= end || load<u8>(input) >= codes) return false;
+    singleTable(table, load<u8>(input++));
+  } else {
+    const taken = readTable(table, input, end, maxAccuracy, codes - 1, WORK_AREA_AT);
+    if (taken == 0) return false;
+    input += taken;
+  }
+  return true;
+}
+
+/** §3.1.1.4: each sequence is some literals, then a match. */
+function sequences(count: u32): bool {
+  let lengthState = firstState(LENGTH_TABLE_AT);
+  let offsetState = firstState(OFFSET_TABLE_AT);
+  let matchState = firstState(MATCH_TABLE_AT);
+  for (let left = count; left > 0; left--) {
+    const offsetCode = symbolOf(OFFSET_TABLE_AT, offsetState);
+    const matchCode = symbolOf(MATCH_TABLE_AT, matchState);
+    const lengthCode = symbolOf(LENGTH_TABLE_AT, lengthState);
+    const offset: u32 = (1 << offsetCode) + readBits(offsetCode);
+    const match =
+      load<u32>(matchBase + ((<usize>matchCode) << 2)) + readBits(load<u8>(matchExtra + matchCode));
+    const length =
+      load<u32>(lengthBase + ((<usize>lengthCode) << 2)) + readBits(load<u8>(lengthExtra + lengthCode));
+    if (left > 1) {
+      lengthState = nextState(LENGTH_TABLE_AT, lengthState);
+      matchState = nextState(MATCH_TABLE_AT, matchState);
+      offsetState = nextState(OFFSET_TABLE_AT, offsetState);
+    }
+    if (bitsLeft() < 0 || !copyLiterals(length) || !copyMatch(distanceOf(offset, length), match))
+      return false;
+  }
+  return bitsLeft() == 0;
+}
+
+/** §3.1.1.5: values 1 to 3 name a recent offset, without literals the next one. */
+function distanceOf(value: u32, length: u32): u32 {
+  const index: u32 = value <= 3 ? value - (length != 0 ? 1 : 0) : 4;
+  if (index == 0) return recent1;
+  const distance: u32 = index == 1 ? recent2 : index == 2 ? recent3 : index == 3 ? recent1 - 1 : value - 3;
+  if (index != 1) recent3 = recent2;
+  recent2 = recent1;
+  recent1 = distance;
+  return distance;
+}
+
+function copyLiterals(length: u32): bool {
+  if (literals + length > literalsEnd || output + length > outputEnd) return false;
+  memory.copy(output, literals, length);
+  literals += length;
+  output += length;
+  return true;
+}
+
+/** A match may overlap its own output: then it repeats, byte by byte. */
+function copyMatch(distance: usize, length: u32): bool {
+  if (distance == 0 || distance > output - outputStart || output + length > outputEnd) return false;
+  const from = output - distance;
+  if (distance >= length) memory.copy(output, from, length);
+  else for (let i: u32 = 0; i < length; i++) store<u8>(output + i, load<u8>(from + i));
+  output += length;
+  return true;
+}

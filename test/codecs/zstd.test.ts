@@ -1,0 +1,63 @@
+// Our zstd reader against images that native qemu-img has compressed, and against damage.
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { native, ours, scratchFolder, withoutNative } from "../support/qemu-img.ts";
+
+const folder = scratchFolder();
+const MIB = 2 ** 20;
+
+/** A program, text, long repeats, near-noise and noise: every kind of block, literals and table. */
+function writeSample(): Buffer {
+  const program = readFileSync(process.execPath).subarray(8 * MIB, 12 * MIB);
+  const text = Buffer.from(
+    Array.from({ length: 60_000 }, (_, n) => `line ${(n * 7919) % 1000} of ${n}\n`).join(""),
+  );
+  const noise = randomBytes(MIB);
+  const steep = noise.map((byte) => Math.clz32(byte << 24));
+  const sample = Buffer.alloc(10 * MIB);
+  let at = 0;
+  for (const part of [program, text, noise.subarray(0, 300_000), steep, noise.subarray(0, 100_000)]) {
+    sample.set(part, at);
+    at += part.length;
+  }
+  sample.fill("abc", 9 * MIB, 9 * MIB + 500_000);
+  writeFileSync(join(folder, "sample.raw"), sample);
+  return sample;
+}
+
+function pack(clusterSize: number): void {
+  const options = `compression_type=zstd,cluster_size=${clusterSize}`;
+  native(folder, "convert", "-c", "-O", "qcow2", "-o", options, "sample.raw", "packed.qcow2");
+}
+
+describe.skipIf(withoutNative("zstd beside qemu-img"))("zstd", () => {
+  it.each([512, 4096, 65536, 2 * MIB])("reads clusters of %i bytes", (clusterSize) => {
+    const sample = writeSample();
+    pack(clusterSize);
+    expect(ours(folder, "convert", "packed.qcow2", "unpacked.raw")).toEqual({ code: 0, out: "", err: "" });
+    expect(readFileSync(join(folder, "unpacked.raw")).equals(sample)).toBe(true);
+    expect(ours(folder, "check", "packed.qcow2")).toEqual(native(folder, "check", "packed.qcow2"));
+  });
+
+  it("says which cluster is damaged, and nothing worse", () => {
+    writeSample();
+    pack(65536);
+    const bytes = readFileSync(join(folder, "packed.qcow2"));
+    const magic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+    bytes[bytes.indexOf(magic)] = 0;
+    writeFileSync(join(folder, "packed.qcow2"), bytes);
+    const { code, err } = ours(folder, "convert", "packed.qcow2", "unpacked.raw");
+    expect(code).toBe(1);
+    expect(err).toMatch(/Cannot read the cluster at 0x[0-9a-f]+: its compressed data is damaged/);
+  });
+
+  it("refuses to write what it cannot compress yet", () => {
+    native(folder, "create", "-f", "qcow2", "-o", "compression_type=zstd", "target.qcow2", "10M");
+    const { code, err } = ours(folder, "convert", "-c", "-n", "-O", "qcow2", "sample.raw", "target.qcow2");
+    expect(code).toBe(1);
+    expect(err).toMatch(/Writing zstd-compressed clusters is not supported yet/);
+    expect(native(folder, "check", "target.qcow2").code).toBe(0);
+  });
+});
