@@ -1,10 +1,24 @@
 // A file of the runtime as a BlockSource.
+import { UserError } from "../core/errors.ts";
 import type { OpenMode, Runtime, RuntimeFile } from "../runtimes/runtime.ts";
 import type { BlockSource } from "./source.ts";
 
 export interface FileOptions {
   /** Flushes return at once: for a target that is worthless until complete, as in convert. */
   unsafe?: boolean;
+}
+
+/** The byte that every QEMU program keeps locked while nobody else may write the image. */
+const NO_OTHER_WRITER = 201;
+
+/** Refuses to write what a running QEMU has open. We hold no locks ourselves: no runtime of ours can take them. */
+async function refuseHeld(runtime: Runtime, path: string): Promise<void> {
+  const ranges = (await runtime.lockedRanges?.(path)) ?? [];
+  if (ranges.some(([first, last]) => first <= NO_OTHER_WRITER && NO_OTHER_WRITER <= last))
+    throw new UserError(
+      `Failed to get "write" lock\nIs another process using the image [${path}]?`,
+      "EAGAIN",
+    );
 }
 
 export class FileSource implements BlockSource {
@@ -20,6 +34,7 @@ export class FileSource implements BlockSource {
     mode: OpenMode,
     options: FileOptions = {},
   ): Promise<FileSource> {
+    if (mode !== "read") await refuseHeld(runtime, path);
     const file = await runtime.openFile(path, mode);
     return new FileSource(file, await file.size(), options.unsafe ?? false);
   }

@@ -111,6 +111,7 @@ async function openFile(
   try {
     return await FileSource.open(runtime, path, mode, { unsafe });
   } catch (error) {
+    if (error instanceof UserError) throw error;
     if (codeOf(error) === "EISDIR")
       throw new UserError(`'file' driver requires '${path}' to be a regular file`, "EISDIR");
     throw new UserError(`Could not open '${path}': ${reason(error)}`, codeOf(error));

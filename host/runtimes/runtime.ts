@@ -29,6 +29,8 @@ export interface Runtime {
   removeFile(path: string): Promise<void>;
   /** Something by which two names of one file can be told to be the same; undefined: no such file. */
   identity(path: string): Promise<string | undefined>;
+  /** First and last bytes of the ranges that processes hold locked; absent where the runtime cannot tell. */
+  lockedRanges?(path: string): Promise<readonly (readonly [first: number, last: number])[]>;
   /** A file of ours from dist/, such as "block.wasm". */
   readAsset(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Milliseconds that never go back. */

@@ -1,5 +1,7 @@
 // The image tool's smaller commands beside qemu-img's.
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -326,3 +328,27 @@ describe.skipIf(withoutNative("convert between overlays and from snapshots"))("i
     expectSame("convert", "-r", "fast", "over.qcow2", "x.raw");
   });
 });
+
+describe.skipIf(process.platform !== "linux" || withoutNative("locks of a running QEMU"))(
+  "a held image",
+  () => {
+    it("is not written by a second program, and is left as it was", async () => {
+      native(folder, "create", "-f", "qcow2", "held.qcow2", "1M");
+      const before = readFileSync(join(folder, "held.qcow2"));
+      const holder = spawn("qemu-io", ["held.qcow2"], { cwd: folder, stdio: "pipe" });
+      try {
+        holder.stdin.write("length\n");
+        await once(holder.stdout, "data");
+        expectSame("snapshot", "-c", "one", "held.qcow2");
+        expectSame("resize", "held.qcow2", "2M");
+        expect(ours(folder, "create", "-q", "-f", "qcow2", "held.qcow2", "2M").code).toBe(1);
+        expect(ours(folder, "convert", "-O", "qcow2", "over.qcow2", "held.qcow2").code).toBe(1);
+        expect(readFileSync(join(folder, "held.qcow2")).equals(before)).toBe(true);
+      } finally {
+        holder.stdin.end();
+        await once(holder, "exit");
+      }
+      expect(ours(folder, "resize", "held.qcow2", "2M").code).toBe(0);
+    });
+  },
+);
