@@ -3,10 +3,19 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { loadEngine } from "../../host/core/load.ts";
+import type { BlockExports } from "../../host/image/engine.ts";
+import { node } from "../../host/runtimes/node.ts";
+import { random } from "../support/qcow2.ts";
 import { native, ours, scratchFolder, withoutNative } from "../support/qemu-img.ts";
 
 const folder = scratchFolder();
 const MIB = 2 ** 20;
+/** A frame's first bytes. */
+const MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+/** The header's incompatible feature bit, and its compression type. */
+const COMPRESSION = 8;
+const ZSTD = 1;
 
 /** A program, text, long repeats, near-noise and noise: every kind of block, literals and table. */
 function writeSample(): Buffer {
@@ -45,12 +54,41 @@ describe.skipIf(withoutNative("zstd beside qemu-img"))("zstd", () => {
     writeSample();
     pack(65536);
     const bytes = readFileSync(join(folder, "packed.qcow2"));
-    const magic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
-    bytes[bytes.indexOf(magic)] = 0;
+    bytes[bytes.indexOf(MAGIC)] = 0;
     writeFileSync(join(folder, "packed.qcow2"), bytes);
     const { code, err } = ours(folder, "convert", "packed.qcow2", "unpacked.raw");
     expect(code).toBe(1);
     expect(err).toMatch(/Cannot read the cluster at 0x[0-9a-f]+: its compressed data is damaged/);
+  });
+
+  it("takes any damage within a frame, and writes nothing past the cluster", async () => {
+    const size = 65536;
+    writeSample();
+    pack(size);
+    const file = readFileSync(join(folder, "packed.qcow2"));
+    const frames: number[] = [];
+    for (let at = file.indexOf(MAGIC); at >= 0; at = file.indexOf(MAGIC, at + 4)) frames.push(at);
+    expect(frames.length).toBeGreaterThan(50);
+    const core = await loadEngine<BlockExports>(node, "block.wasm");
+    core.reserve(0);
+    core.formatImage(3, Math.log2(size), 4, COMPRESSION, 0, ZSTD);
+    const view = (global: WebAssembly.Global, length: number): Uint8Array =>
+      new Uint8Array(core.memory.buffer as ArrayBuffer, global.value as number, length);
+    const next = random(8878);
+    let refused = 0;
+    for (let round = 0; round < 3000; round++) {
+      const at = frames[round % frames.length]!;
+      const length = Math.min(size, file.length - at);
+      const packed = view(core.PACKED_AT, length);
+      packed.set(file.subarray(at, at + length));
+      // Heads and tables lie in front: most of the damage goes there.
+      for (let hits = 1 + next(3); hits > 0; hits--) packed[4 + next(next(2) ? 60 : 4000)] = next(256);
+      const guard = view(core.UNPACKED_AT, size + 4096).subarray(size);
+      guard.fill(0xa5);
+      if (!core.unpackCluster(1 + next(length))) refused++;
+      expect(guard.every((byte) => byte === 0xa5)).toBe(true);
+    }
+    expect(refused).toBeGreaterThan(1000);
   });
 
   it("refuses to write what it cannot compress yet", () => {
