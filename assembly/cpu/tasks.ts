@@ -1,5 +1,5 @@
 // Hardware task switches (SDM 3A §7). Not built yet: a task gate or an IRET with NT set faults as a processor
-// faults on a TSS that it cannot use, and the log says so.
+// faults on a TSS that it cannot use.
 import { TS, raiseWithError } from "./exceptions";
 import { cpu } from "./state";
 

@@ -187,10 +187,16 @@ function isByteFill<T>(value: T): bool {
   return <T>(byte * 0x0101_0101_0101_0101) == value;
 }
 
-export function repLods<T>(i: Insn): void {
-  for (;;) {
-    if (counter(i, RCX) == 0) break;
-    lods<T>(i);
+const LODS: u32 = 0;
+const INS: u32 = 1;
+const OUTS: u32 = 2;
+
+/** REP before the instructions that go element by element. */
+function repeat<T>(i: Insn, what: u32): void {
+  while (counter(i, RCX) != 0) {
+    if (what == LODS) lods<T>(i);
+    else if (what == INS) ins<T>(i);
+    else outs<T>(i);
     if (!took(i, 1) && counter(i, RCX) != 0) {
       finish(i, false);
       return;
@@ -199,44 +205,27 @@ export function repLods<T>(i: Insn): void {
   finish(i, true);
 }
 
-/** REPE goes on while equal, REPNE while not. */
-function goesOn(i: Insn): bool {
-  return zeroFlag() != ((i.prefix & PREFIX_REPNE) != 0);
-}
-
-export function repCmps<T>(i: Insn): void {
-  for (;;) {
-    if (counter(i, RCX) == 0) break;
-    cmps<T>(i);
-    const more = took(i, 1);
-    if (!goesOn(i)) break;
-    if (!more && counter(i, RCX) != 0) {
-      finish(i, false);
-      return;
-    }
-  }
-  finish(i, true);
-}
-
-export function repScas<T>(i: Insn): void {
-  for (;;) {
-    if (counter(i, RCX) == 0) break;
-    scas<T>(i);
-    const more = took(i, 1);
-    if (!goesOn(i)) break;
-    if (!more && counter(i, RCX) != 0) {
-      finish(i, false);
-      return;
-    }
-  }
-  finish(i, true);
+export function repLods<T>(i: Insn): void {
+  repeat<T>(i, LODS);
 }
 
 export function repIns<T>(i: Insn): void {
-  for (;;) {
-    if (counter(i, RCX) == 0) break;
-    ins<T>(i);
-    if (!took(i, 1) && counter(i, RCX) != 0) {
+  repeat<T>(i, INS);
+}
+
+export function repOuts<T>(i: Insn): void {
+  repeat<T>(i, OUTS);
+}
+
+/** REPE, REPNE: goes on while ZF says so. */
+function repeatWhile<T>(i: Insn, compare: bool): void {
+  const wanted = (i.prefix & PREFIX_REPNE) == 0;
+  while (counter(i, RCX) != 0) {
+    if (compare) cmps<T>(i);
+    else scas<T>(i);
+    const more = took(i, 1);
+    if (zeroFlag() != wanted) break;
+    if (!more && counter(i, RCX) != 0) {
       finish(i, false);
       return;
     }
@@ -244,14 +233,10 @@ export function repIns<T>(i: Insn): void {
   finish(i, true);
 }
 
-export function repOuts<T>(i: Insn): void {
-  for (;;) {
-    if (counter(i, RCX) == 0) break;
-    outs<T>(i);
-    if (!took(i, 1) && counter(i, RCX) != 0) {
-      finish(i, false);
-      return;
-    }
-  }
-  finish(i, true);
+export function repCmps<T>(i: Insn): void {
+  repeatWhile<T>(i, true);
+}
+
+export function repScas<T>(i: Insn): void {
+  repeatWhile<T>(i, false);
 }
