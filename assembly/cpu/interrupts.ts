@@ -14,7 +14,6 @@ import {
   TYPE_TRAP_GATE,
   TYPE_TRAP_GATE16,
   BIG,
-  READ_WRITE,
   descriptorAccess,
   descriptorBase,
   descriptorLimit,
@@ -25,7 +24,7 @@ import {
 import { GP, NP, PF_FAULT, DF_FAULT, DE, SS_FAULT, TS, raiseWithError } from "./exceptions";
 import { peek, setStackPointer, stackPointer } from "./exec/operand";
 import { eflags, setEflags } from "./flags";
-import { inLongMode, setSegment, updateMode } from "./segments";
+import { inLongMode, setSegment, setSegmentFromDescriptor, stackDescriptor, updateMode } from "./segments";
 import {
   AC,
   CS,
@@ -224,16 +223,9 @@ function pushLegacy<T>(cpl: u32, vm86: bool, origin: u32, error: u64): void {
     if (at + <u32>(wide ? 5 : 3) > cpu.trLimit) raiseWithError(TS, cpu.trSelector & 0xfffc);
     sp = wide ? <u64>readSystem<u32>(cpu.trBase + at) : <u64>readSystem<u16>(cpu.trBase + at);
     ss = <u32>readSystem<u16>(cpu.trBase + at + (wide ? 4 : 2));
-    const stackError = ss & 0xfffc;
-    if (stackError == 0) raiseWithError(TS, 0);
-    const d = readDescriptor(ss, TS);
+    if ((ss & 0xfffc) == 0) raiseWithError(TS, 0);
+    const d = stackDescriptor(ss, TS, cpl);
     access = descriptorAccess(d);
-    if ((ss & 3) != cpl || dpl(access) != cpl) raiseWithError(TS, stackError);
-    if ((access & (CODE_OR_DATA | CODE | READ_WRITE)) != (CODE_OR_DATA | READ_WRITE))
-      raiseWithError(TS, stackError);
-    if (!(access & PRESENT)) raiseWithError(SS_FAULT, stackError);
-    markAccessed(ss, d);
-    access |= 1;
     base = descriptorBase(d);
     limit = descriptorLimit(d);
   }
@@ -429,19 +421,12 @@ export function commitCode(cs: u32, code: u64, ip: u64, cpl: u32): void {
 }
 
 export function loadReturnStack(ss: u32, cpl: u32, long: bool): void {
-  const error = ss & 0xfffc;
-  if (error == 0) {
+  if ((ss & 0xfffc) == 0) {
     if (!long || cpl == 3) raiseWithError(GP, 0);
     setSegment(SS, ss, 0, 0, 0);
     return;
   }
-  const d = readDescriptor(ss);
-  const access = descriptorAccess(d);
-  if ((ss & 3) != cpl || dpl(access) != cpl) raiseWithError(GP, error);
-  if ((access & (CODE_OR_DATA | CODE | READ_WRITE)) != (CODE_OR_DATA | READ_WRITE)) raiseWithError(GP, error);
-  if (!(access & PRESENT)) raiseWithError(SS_FAULT, error);
-  markAccessed(ss, d);
-  setSegment(SS, ss, descriptorBase(d), descriptorLimit(d), access | 1);
+  setSegmentFromDescriptor(SS, ss, stackDescriptor(ss, GP, cpl));
 }
 
 /** Data segments that the outer level may not see become null (SDM 2 "RET"). */

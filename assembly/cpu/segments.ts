@@ -161,13 +161,18 @@ function clearSegment(slot: u32, selector: u32): void {
 
 /** Loads SS for privilege `cpl`; faults raise #vector (GP for MOV, TS for a stack from a TSS). */
 export function loadStackSegment(selector: u32, vector: u32, cpl: u32): void {
-  const error = selector & 0xfffc;
-  if (error == 0) {
+  if ((selector & 0xfffc) == 0) {
     // A null SS is allowed in 64-bit code below CPL 3 (SDM 3A §3.4.4).
     if ((cpu.mode & MODE_CODE64) == 0 || cpl == 3 || (selector & 3) != cpl) raiseWithError(vector, 0);
     setSegment(SS, selector, 0, 0, 0);
     return;
   }
+  setSegmentFromDescriptor(SS, selector, stackDescriptor(selector, vector, cpl));
+}
+
+/** The descriptor of a stack for privilege `cpl`, checked and accessed; faults raise #vector, or #SS if not present. */
+export function stackDescriptor(selector: u32, vector: u32, cpl: u32): u64 {
+  const error = selector & 0xfffc;
   const d = readDescriptor(selector, vector);
   const access = descriptorAccess(d);
   if ((selector & 3) != cpl || dpl(access) != cpl) raiseWithError(vector, error);
@@ -175,7 +180,7 @@ export function loadStackSegment(selector: u32, vector: u32, cpl: u32): void {
     raiseWithError(vector, error);
   if ((access & PRESENT) == 0) raiseWithError(SS_FAULT, error);
   markAccessed(selector, d);
-  setSegmentFromDescriptor(SS, selector, d | ((<u64>ACCESSED) << 40));
+  return d | ((<u64>ACCESSED) << 40);
 }
 
 /** Second half of a 16-byte system descriptor's base in long mode, else 0. */

@@ -1,7 +1,7 @@
 // Guest memory as instructions see it: linear addresses, little-endian, any alignment. T: u8 … u64, v128.
 // The fast path is one tag compare: a tag names the page of the access' last byte, the index that of its first,
 // so an access that crosses a page misses and takes the slow path.
-import { cpu } from "../cpu/state";
+import { EFER_LMA, cpu } from "../cpu/state";
 import { TLB_AT } from "../machine/layout";
 import { FETCH, READ, WRITE, translate } from "./paging";
 import { readPhysical, writePhysical } from "./physical";
@@ -77,7 +77,7 @@ export function probeRead(linear: u64, size: u32): void {
 
 /** Linear addresses outside 64-bit code are 32 bits wide. */
 export function wrap(linear: u64): u64 {
-  return cpu.efer & 0x400 ? linear : linear & 0xffff_ffff;
+  return cpu.efer & EFER_LMA ? linear : linear & 0xffff_ffff;
 }
 
 /** Physical address of the instruction byte at `rip` + CS base, to be fetched with the current privilege. */
