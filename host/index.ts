@@ -5,9 +5,8 @@ import { useRuntime } from "./runtimes/this.ts";
 export type { BlockSource } from "./block/source.ts";
 export type { LinuxImage } from "./core/linux.ts";
 export { UserError } from "./core/errors.ts";
-export type { CheckResult, Repair } from "./image/check.ts";
 export type { CompareOptions, Difference } from "./image/compare.ts";
-export type { ChainExtent, DiskImage, Extent } from "./image/image.ts";
+export type { ChainExtent, CheckResult, DiskImage, Extent, Repair } from "./image/image.ts";
 export {
   applySnapshot,
   check,

@@ -16,9 +16,8 @@ export interface BlockSource {
   close(): Promise<void>;
 }
 
-/** A source that can be written, all verbs present. */
-export type WritableSource = BlockSource & Required<Pick<BlockSource, "write" | "flush" | "resize">>;
+export type WritableSource = BlockSource & Required<Pick<BlockSource, "write" | "flush">>;
 
 export function isWritable(source: BlockSource): source is WritableSource {
-  return source.write !== undefined && source.flush !== undefined && source.resize !== undefined;
+  return source.write !== undefined && source.flush !== undefined;
 }

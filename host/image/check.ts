@@ -2,28 +2,16 @@
 import { UserError } from "../core/errors.ts";
 import { FINDINGS } from "./check-findings.ts";
 import { type BlockExports, reasonOf, Step } from "./engine.ts";
+import type { CheckResult, Repair } from "./image.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 import { readSnapshots } from "./qcow2-snapshots.ts";
 
-export type Repair = "none" | "leaks" | "all";
 const LEVEL: Readonly<Record<Repair, number>> = { none: 0, leaks: 1, all: 2 };
 
 const DIRTY = 1;
 const CORRUPT = 2;
 /** Tables of bitmaps: directory entries, whose own tables name their data. */
 const BITMAP_ENTRY = 24;
-
-export interface CheckResult {
-  corruptions: number;
-  leaks: number;
-  corruptionsFixed: number;
-  leaksFixed: number;
-  totalClusters: number;
-  allocatedClusters: number;
-  fragmentedClusters: number;
-  compressedClusters: number;
-  imageEndOffset: number;
-}
 
 /** `onFinding` gets each sentence as it is found. */
 export async function checkImage(

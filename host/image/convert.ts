@@ -153,11 +153,11 @@ function packer(
   targetIsZero: boolean,
   packedAt: number,
 ): (at: number, length: number, guest: number) => Promise<void> {
-  if (!(target instanceof Qcow2Image) || target.hasExternalData)
+  if (!target.writePacked || (target instanceof Qcow2Image && target.hasExternalData))
     throw new UserError("Compression not supported for this file format", "ENOTSUP");
-  if (target.compression === "zstd")
+  if (target instanceof Qcow2Image && target.compression === "zstd")
     throw new UserError("Writing zstd-compressed clusters is not supported yet", "ENOTSUP");
-  const size = target.clusterSize;
+  const size = target.clusterSize!;
   const view = (at: number, length: number): Uint8Array =>
     new Uint8Array(core.memory.buffer as ArrayBuffer, at, length);
   return async (at, length, guest) => {
@@ -171,7 +171,8 @@ function packer(
       view(at + from + part, size - part).fill(0);
       const packed = core.packCluster(at + from, size, packedAt, size - 1);
       // Copied out: the next cluster is deflated to the same place while this one is being written.
-      if (packed) await target.writePacked(view(packedAt, packed).slice(), guest + from);
+      if (packed)
+        await target.writePacked!(view(packedAt, packed).slice(), guest + from, view(at + from, size));
       else await target.write!(view(at + from, part), guest + from);
     }
   };

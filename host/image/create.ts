@@ -2,7 +2,9 @@
 import { FileSource } from "../block/file.ts";
 import { UserError, codeOf, reason } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { localPath } from "./open.ts";
+import type { Settings } from "./driver.ts";
+import { loadDriver } from "./format.ts";
+import { localPath, resolveBacking } from "./open.ts";
 import { createQcow2, type Qcow2CreateOptions } from "./qcow2-create.ts";
 
 const SECTOR = 512;
@@ -10,8 +12,10 @@ const SECTOR = 512;
 export async function createImage(
   runtime: Runtime,
   name: string,
-  format: "raw" | "qcow2",
+  format: string,
   options: Qcow2CreateOptions,
+  /** Options of formats other than raw and qcow2. */
+  settings: Settings = {},
 ): Promise<void> {
   const path = localPath(name);
   let file: FileSource;
@@ -21,13 +25,25 @@ export async function createImage(
   } catch (error) {
     throw new UserError(`Could not create '${path}': ${reason(error)}`, codeOf(error));
   }
+  const made = [path];
+  const size = Math.ceil(options.size / SECTOR) * SECTOR;
+  const createNamed = async (other: string): Promise<FileSource> => {
+    const otherPath = resolveBacking(path, other);
+    const further = await FileSource.open(runtime, otherPath, "create", { unsafe: true });
+    made.push(otherPath);
+    return further;
+  };
   try {
-    if (format === "raw") await file.resize(Math.ceil(options.size / SECTOR) * SECTOR);
-    else await createQcow2(runtime, file, options);
+    const driver = await loadDriver(format);
+    if (format === "raw") await file.resize(size);
+    else if (driver?.create) {
+      const { backingFile, backingFormat } = options;
+      await driver.create({ runtime, name, file, size, settings, backingFile, backingFormat, createNamed });
+    } else await createQcow2(runtime, file, options);
     await file.close();
   } catch (error) {
     await file.close();
-    await runtime.removeFile(path);
+    for (const one of made) await runtime.removeFile(one);
     throw error;
   }
 }

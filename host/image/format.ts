@@ -1,5 +1,6 @@
 // Image formats by name and by their first bytes. Raw is what is left when no other format knows the bytes.
 import { UserError } from "../core/errors.ts";
+import type { Driver } from "./driver.ts";
 
 /** How much of a file is looked at to tell its format. */
 export const PROBE_SIZE = 2048;
@@ -8,7 +9,9 @@ interface Format {
   name: string;
   /** Whether this version can open it. */
   supported: boolean;
-  probe(head: Uint8Array): boolean;
+  /** Its driver, loaded when such an image is met; qcow2 and raw are the house's own and need none. */
+  load?: () => Promise<Driver>;
+  probe(head: Uint8Array, name: string): boolean;
 }
 
 const word = (head: Uint8Array, at: number): number =>
@@ -23,7 +26,12 @@ export const FORMATS: readonly Format[] = [
   { name: "qcow", supported: false, probe: (head) => word(head, 0) === QCOW && word(head, 4) === 1 },
   { name: "qed", supported: false, probe: (head) => starts(head, "QED\0") },
   { name: "luks", supported: false, probe: (head) => starts(head, "LUKS\xba\xbe\0\x01") },
-  { name: "vdi", supported: false, probe: (head) => word(head, 0x40) === 0x7f10dabe },
+  {
+    name: "vdi",
+    supported: true,
+    load: async () => (await import("./vdi.ts")).vdi,
+    probe: (head) => word(head, 0x40) === 0x7f10dabe,
+  },
   {
     name: "vmdk",
     supported: false,
@@ -50,8 +58,14 @@ function isVmdkText(head: Uint8Array): boolean {
   return /^(?:#[^\n]*\n|[ \t\r]*\n)+version=[123]\s/.test(new TextDecoder("latin1").decode(head));
 }
 
-export function probeFormat(head: Uint8Array): string {
-  return FORMATS.find(({ probe }) => probe(head))!.name;
+/** By its first bytes; `name`, where there is one, tells what bytes at the end would. */
+export function probeFormat(head: Uint8Array, name = ""): string {
+  return FORMATS.find(({ probe }) => probe(head, name))!.name;
+}
+
+/** The driver of a format; undefined: qcow2, raw, or no format at all. */
+export async function loadDriver(name: string): Promise<Driver | undefined> {
+  return FORMATS.find((one) => one.name === name)?.load?.();
 }
 
 /** Refuses names that no format has, and formats that this version knows but cannot open. */

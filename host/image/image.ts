@@ -21,10 +21,45 @@ export interface DiskImage extends BlockSource {
   /** The file that its data offsets count in. */
   readonly dataName: string;
   readonly clusterSize?: number;
-  readonly backing?: DiskImage | undefined;
+  /** What an unallocated range shows; opened after the image itself. */
+  backing?: DiskImage | undefined;
+  /** The backing file as the image names it. */
+  readonly backingName?: string | undefined;
+  readonly backingFormat?: string | undefined;
+  /** Its last writer did not close it; undefined: the format has no mark for that. */
+  readonly dirty?: boolean | undefined;
+  readonly encrypted?: boolean;
   extent(offset: number, length: number): Promise<Extent>;
   /** Bytes that the image takes on its disk. */
   allocated(): Promise<number | undefined>;
+  /** What the format has to say of the image beyond all that, as info prints it. */
+  details?(): Record<string, unknown>;
+  /** Looks for damage; each sentence goes to `onFinding` as it is found. */
+  check?(repair: Repair, onFinding: (sentence: string) => void): Promise<CheckResult>;
+  /** Stores one whole cluster as the raw deflate stream `packed`; `plain` is what it inflates to. */
+  writePacked?(packed: Uint8Array, offset: number, plain: Uint8Array): Promise<void>;
+  /** Names another backing file, or none. */
+  setBacking?(name: string | undefined, format: string | undefined): Promise<void>;
+  /** Frees everything that lies in this image: the backing file shows through. */
+  empty?(): Promise<void>;
+}
+
+export type Repair = "none" | "leaks" | "all";
+
+export interface CheckResult {
+  corruptions: number;
+  leaks: number;
+  corruptionsFixed: number;
+  leaksFixed: number;
+  /** Clusters that could not be looked at. */
+  checkErrors?: number;
+  /** Clusters of the disk; 0: the format does not count them. */
+  totalClusters: number;
+  allocatedClusters: number;
+  fragmentedClusters: number;
+  compressedClusters: number;
+  /** Undefined: the format does not say. */
+  imageEndOffset?: number;
 }
 
 /** What a byte of the whole chain is; `depth` counts the backing files passed. */

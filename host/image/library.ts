@@ -1,11 +1,10 @@
 // Images for programs: the functions of the library's door, over the runtime that the process is in.
 import { UserError } from "../core/errors.ts";
 import { thisRuntime } from "../runtimes/this.ts";
-import { checkImage, type CheckResult, type Repair } from "./check.ts";
 import { compareImages, type CompareOptions, type Difference } from "./compare.ts";
 import { copyImage } from "./convert.ts";
 import { createImage as create } from "./create.ts";
-import { chainExtent, type ChainExtent, type DiskImage } from "./image.ts";
+import { chainExtent, type ChainExtent, type CheckResult, type DiskImage, type Repair } from "./image.ts";
 import { openImage as open } from "./open.ts";
 import { QCOW2_DEFAULTS, type Qcow2CreateOptions } from "./qcow2-create.ts";
 import * as snapshots from "./qcow2-snapshots.ts";
@@ -89,7 +88,8 @@ function qcow2(image: DiskImage, what: string): Qcow2Image {
 
 /** Checks an image, and with `repair` sets right what can be. */
 export async function check(image: DiskImage, repair: Repair = "none"): Promise<CheckResult> {
-  return checkImage(qcow2(image, "check"), repair);
+  if (!image.check) throw new UserError(`Format '${image.format}' has no check`, "ENOTSUP");
+  return image.check(repair, () => {});
 }
 
 /** Undefined: the same bytes. */

@@ -2,7 +2,7 @@
 import { FileSource } from "../block/file.ts";
 import { UserError, codeOf, reason } from "../core/errors.ts";
 import type { OpenMode, Runtime } from "../runtimes/runtime.ts";
-import { PROBE_SIZE, probeFormat, requireFormat } from "./format.ts";
+import { loadDriver, PROBE_SIZE, probeFormat, requireFormat } from "./format.ts";
 import type { DiskImage } from "./image.ts";
 import { Qcow2Image } from "./qcow2.ts";
 import { RawImage } from "./raw.ts";
@@ -68,29 +68,28 @@ async function openOne(
   try {
     const head = new Uint8Array(Math.min(PROBE_SIZE, file.size));
     await file.read(head, 0);
-    const format = options.format ?? probeFormat(head);
+    const format = options.format ?? probeFormat(head, name);
     requireFormat(format);
     if (format === "raw") {
       if (!options.format && !readOnly) options.onGuessedRaw?.(name);
       return new RawImage(name, file, readOnly);
     }
-    const image = await Qcow2Image.open(runtime, name, file, {
-      readOnly,
-      tolerant: options.tolerant ?? false,
-    });
+    const openNamed = (other: string): Promise<FileSource> =>
+      openFile(runtime, resolveBacking(name, other), readOnly ? "read" : "write", options.unsafe ?? false);
+    const tolerant = options.tolerant ?? false;
+    const driver = await loadDriver(format);
+    const image = driver
+      ? await driver.open({ runtime, name, file, readOnly, tolerant, openNamed })
+      : await Qcow2Image.open(runtime, name, file, { readOnly, tolerant });
     if (options.chain === false) return image;
-    const { dataFile } = image.extensions;
-    if (image.hasExternalData && dataFile)
-      image.dataFile = await openFile(
-        runtime,
-        resolveBacking(name, dataFile),
-        readOnly ? "read" : "write",
-        options.unsafe ?? false,
-      );
-    image.requireReadable();
+    if (image instanceof Qcow2Image) {
+      const { dataFile } = image.extensions;
+      if (image.hasExternalData && dataFile) image.dataFile = await openNamed(dataFile);
+      image.requireReadable();
+    }
     const backing = image.backingName;
     if (backing)
-      image.backing = await openBacking(runtime, name, backing, image.extensions.backingFormat, [
+      image.backing = await openBacking(runtime, name, backing, image.backingFormat, [
         ...above,
         identity ?? name,
       ]);

@@ -7,7 +7,7 @@ import { UserError } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { checkImage } from "./check.ts";
 import { type BlockExports, Engine, nothing } from "./engine.ts";
-import type { DiskImage, Extent } from "./image.ts";
+import type { CheckResult, DiskImage, Extent, Repair } from "./image.ts";
 import { type Extensions, layExtensions, parseExtensions } from "./qcow2-header.ts";
 import { readSnapshots } from "./qcow2-snapshots.ts";
 import { type Bitmap, readBitmaps } from "./qcow2-bitmaps.ts";
@@ -122,6 +122,14 @@ export class Qcow2Image implements DiskImage {
     return image;
   }
 
+  get backingFormat(): string | undefined {
+    return this.extensions.backingFormat;
+  }
+
+  get encrypted(): boolean {
+    return this.encryption !== undefined;
+  }
+
   get size(): number {
     return this.engine.core.virtualSize();
   }
@@ -215,6 +223,10 @@ export class Qcow2Image implements DiskImage {
       await this.file.flush!();
     }
     if (this.dirty) await checkImage(this, "all");
+  }
+
+  check(repair: Repair, onFinding: (sentence: string) => void): Promise<CheckResult> {
+    return checkImage(this, repair, onFinding);
   }
 
   /** Stores one whole cluster compressed; `packed` is its deflate stream, shorter than a cluster. */

@@ -6,6 +6,7 @@ const SECTOR = 512;
 
 export class RawImage implements DiskImage {
   readonly format = "raw";
+  readonly dirty = false;
   readonly dataName: string;
   readonly write?: (from: Uint8Array, offset: number) => Promise<void>;
   readonly flush?: () => Promise<void>;

@@ -1,6 +1,7 @@
 // qcow2 images in memory for tests, and what a guest should find in them.
 import { MemorySource } from "../../host/block/memory.ts";
-import { checkImage, type CheckResult } from "../../host/image/check.ts";
+import { checkImage } from "../../host/image/check.ts";
+import type { CheckResult } from "../../host/image/image.ts";
 import { createQcow2, QCOW2_DEFAULTS, type Qcow2CreateOptions } from "../../host/image/qcow2-create.ts";
 import { Qcow2Image } from "../../host/image/qcow2.ts";
 import { node } from "../../host/runtimes/node.ts";

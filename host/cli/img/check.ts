@@ -1,8 +1,7 @@
 // img check: findings on stderr as they come, the sum on stdout, the verdict as exit code.
 import { UserError } from "../../core/errors.ts";
-import { checkImage, type CheckResult, type Repair } from "../../image/check.ts";
+import type { CheckResult, DiskImage, Repair } from "../../image/image.ts";
 import { openImage } from "../../image/open.ts";
-import { Qcow2Image } from "../../image/qcow2.ts";
 import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, oneName, UsageError, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
@@ -27,18 +26,18 @@ export async function check(argv: string[]): Promise<number> {
     tolerant: true,
   });
   try {
-    if (!(image instanceof Qcow2Image)) {
+    if (!image.check) {
       process.stderr.write("wasmqemu img: This image format does not support checks\n");
       return Exit.unsupported;
     }
-    return await checkQcow2(image, name, repair, json, has(parsed, "q"));
+    return await checkAndTell(image, name, repair, json, has(parsed, "q"));
   } finally {
     await image.close();
   }
 }
 
-async function checkQcow2(
-  image: Qcow2Image,
+async function checkAndTell(
+  image: DiskImage,
   name: string,
   repair: Repair,
   json: boolean,
@@ -48,7 +47,7 @@ async function checkQcow2(
   const onFinding = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
   let result: CheckResult;
   try {
-    result = await checkImage(image, repair, onFinding);
+    result = await image.check!(repair, onFinding);
     const { leaksFixed, corruptionsFixed } = result;
     if (leaksFixed || corruptionsFixed) {
       if (!json)
@@ -57,13 +56,17 @@ async function checkQcow2(
             `    ${leaksFixed} leaked clusters\n    ${corruptionsFixed} corruptions\n\n` +
             "Double checking the fixed image now...\n",
         );
-      result = { ...(await checkImage(image, "none", onFinding)), leaksFixed, corruptionsFixed };
+      result = { ...(await image.check!("none", onFinding)), leaksFixed, corruptionsFixed };
     }
   } catch (error) {
+    if (error instanceof UserError && error.code === "ENOTSUP") {
+      process.stderr.write(`wasmqemu img: ${error.message}\n`);
+      return Exit.unsupported;
+    }
     if (error instanceof UserError) throw new UserError(`Check failed: ${error.message}`, error.code);
     throw error;
   }
-  say(json ? `${toJson(asJson(name, result))}\n` : summary(result));
+  say(json ? `${toJson(asJson(name, image.format, result))}\n` : summary(result));
   if (result.corruptions) return Exit.corrupt;
   return result.leaks ? Exit.leaks : Exit.sound;
 }
@@ -88,7 +91,7 @@ function summary(result: CheckResult): string {
         `${percent(result.fragmentedClusters, allocatedClusters)}% fragmented, ` +
         `${percent(result.compressedClusters, allocatedClusters)}% compressed clusters\n`,
     );
-  parts.push(`Image end offset: ${result.imageEndOffset}\n`);
+  if (result.imageEndOffset !== undefined) parts.push(`Image end offset: ${result.imageEndOffset}\n`);
   return parts.join("");
 }
 
@@ -101,20 +104,20 @@ function percent(part: number, whole: number): string {
 }
 
 /** Keys in qemu-img's order; counts of nothing are left out. */
-function asJson(filename: string, result: CheckResult): object {
-  const some = (key: string, value: number): object => (value ? { [key]: value } : {});
+function asJson(filename: string, format: string, result: CheckResult): object {
+  const some = (key: string, value: number | undefined): object => (value ? { [key]: value } : {});
   return {
-    "image-end-offset": result.imageEndOffset,
+    ...some("image-end-offset", result.imageEndOffset),
     ...some("compressed-clusters", result.compressedClusters),
-    "total-clusters": result.totalClusters,
+    ...(result.totalClusters || format === "qcow2" ? { "total-clusters": result.totalClusters } : {}),
     ...some("corruptions", result.corruptions),
     ...some("corruptions-fixed", result.corruptionsFixed),
-    "check-errors": 0,
+    "check-errors": result.checkErrors ?? 0,
     ...some("leaks", result.leaks),
     ...some("leaks-fixed", result.leaksFixed),
     ...some("allocated-clusters", result.allocatedClusters),
     filename,
-    format: "qcow2",
+    format,
     ...some("fragmented-clusters", result.fragmentedClusters),
   };
 }

@@ -5,7 +5,7 @@ import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { localPath, openImage } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
-import { parseOptions } from "./create.ts";
+import { parseOptions, takesBacking } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
 import { Progress } from "./progress.ts";
 import { requireSize } from "./size.ts";
@@ -116,8 +116,6 @@ function parseBacking(parsed: Parsed): Backing {
   const file = last(parsed, "B") ?? list.get("backing_file");
   const format = last(parsed, "F") ?? list.get("backing_fmt");
   if (file === undefined) return { file, format };
-  if (!has(parsed, "n") && (last(parsed, "O") ?? "raw") !== "qcow2")
-    throw new UserError(`Backing file not supported for file format '${last(parsed, "O") ?? "raw"}'`);
   if (!has(parsed, "n") && format === undefined)
     throw new UserError("Use of backing file requires explicit backing format");
   if (has(parsed, "target-is-zero"))
@@ -127,7 +125,7 @@ function parseBacking(parsed: Parsed): Backing {
 
 /** What -c cannot be combined with is refused before the target is made. */
 function checkCompression(parsed: Parsed): void {
-  if (has(parsed, "c") && (last(parsed, "O") ?? "raw") !== "qcow2")
+  if (has(parsed, "c") && (last(parsed, "O") ?? "raw") === "raw")
     throw new UserError("Compression not supported for this file format");
 }
 
@@ -150,14 +148,17 @@ async function openTarget(
   if (!has(parsed, "n")) {
     const total = sources.reduce((sum, { size }) => sum + size, 0);
     const list = optionList(parsed.options.get("o") ?? []);
-    const request = parseOptions(format, list);
+    const request = await parseOptions(format, list);
+    if (backing.file !== undefined && !takesBacking(request))
+      throw new UserError(`Backing file not supported for file format '${format}'`);
     if (backing.file !== undefined) request.options.backingFile = backing.file;
     if (backing.format !== undefined) request.options.backingFormat = backing.format;
     request.options.size = Math.max(total, request.options.size);
     try {
       if (backing.format !== undefined && backing.file === undefined)
         throw new UserError("Backing format cannot be used without backing file");
-      await createImage(node, name, request.format, request.options);
+      request.driver?.checkOptions?.(request.options.size, request.settings);
+      await createImage(node, name, request.format, request.options, request.settings);
     } catch (error) {
       if (error instanceof UserError)
         throw new UserError(`${name}: error while converting ${format}: ${error.message}`, error.code);

@@ -1,7 +1,8 @@
 // img create: a new image, raw or qcow2.
 import { UserError } from "../../core/errors.ts";
 import { createImage } from "../../image/create.ts";
-import { FORMATS } from "../../image/format.ts";
+import type { CreateOption, Driver, Settings } from "../../image/driver.ts";
+import { FORMATS, loadDriver } from "../../image/format.ts";
 import { openImage, resolveBacking } from "../../image/open.ts";
 import { checkQcow2Options, QCOW2_DEFAULTS, type Qcow2CreateOptions } from "../../image/qcow2-create.ts";
 import { node } from "../../runtimes/node.ts";
@@ -24,8 +25,11 @@ const RAW_KEYS = ["preallocation", "size"];
 
 /** What -o, -b, -F and the size add up to. */
 export interface CreateRequest {
-  format: "raw" | "qcow2";
+  format: string;
   options: Qcow2CreateOptions;
+  /** What other formats than raw and qcow2 are told. */
+  settings: Settings;
+  driver: Driver | undefined;
   /** `compat=` as the user wrote it, to show it again. */
   compat: string | undefined;
 }
@@ -44,10 +48,11 @@ export async function create(argv: string[]): Promise<number> {
   let size = sizeText === undefined ? undefined : requireSize(sizeText, "image size");
 
   return named(name, async () => {
-    const request = parseOptions(format, list);
+    const request = await parseOptions(format, list);
     if (list.has("size")) size = request.options.size;
     if (backingFile !== undefined) {
-      if (format !== "qcow2") throw new UserError(`Backing file not supported for file format '${format}'`);
+      if (!takesBacking(request))
+        throw new UserError(`Backing file not supported for file format '${format}'`);
       size = await useBacking(name, backingFile, backingFormat, has(parsed, "u"), size);
       request.options.backingFile = backingFile;
     }
@@ -58,7 +63,8 @@ export async function create(argv: string[]): Promise<number> {
     if (backingFormat !== undefined && backingFile === undefined)
       throw new UserError("Backing format cannot be used without backing file");
     if (request.format === "qcow2") checkQcow2Options(request.options);
-    await createImage(node, name, request.format, request.options);
+    request.driver?.checkOptions?.(size, request.settings);
+    await createImage(node, name, request.format, request.options, request.settings);
     return 0;
   });
 }
@@ -74,8 +80,28 @@ export async function named<T>(name: string, action: () => Promise<T>): Promise<
   }
 }
 
-export function parseOptions(format: string, list: ReadonlyMap<string, string>): CreateRequest {
+export function takesBacking({ format, driver }: CreateRequest): boolean {
+  return format === "qcow2" || (driver?.options ?? []).some(({ name }) => name === "backing_file");
+}
+
+export async function parseOptions(
+  format: string,
+  list: ReadonlyMap<string, string>,
+): Promise<CreateRequest> {
   if (!FORMATS.some((one) => one.name === format)) throw new UserError(`Unknown file format '${format}'`);
+  const driver = await loadDriver(format);
+  if (driver && !driver.create)
+    throw new UserError(`Format driver '${format}' does not support image creation`);
+  if (driver?.options) {
+    const settings = parseSettings(driver.options, list);
+    return {
+      format,
+      driver,
+      settings,
+      options: { ...QCOW2_DEFAULTS, size: parseNumber(list, "size", 0) },
+      compat: undefined,
+    };
+  }
   if (format !== "raw" && format !== "qcow2")
     throw new UserError(`Creating images of format '${format}' is not supported yet`);
   for (const key of list.keys())
@@ -103,7 +129,22 @@ export function parseOptions(format: string, list: ReadonlyMap<string, string>):
     extendedL2: parseSwitch(list, "extended_l2"),
     lazyRefcounts: parseSwitch(list, "lazy_refcounts"),
   };
-  return { format, options, compat };
+  return { format, options, compat, settings: {}, driver: undefined };
+}
+
+/** The values that the user gave and those that options have otherwise, by the options' types. */
+function parseSettings(options: readonly CreateOption[], list: ReadonlyMap<string, string>): Settings {
+  const settings: Record<string, string | number | boolean> = {};
+  for (const key of list.keys())
+    if (!options.some(({ name }) => name === key)) throw new UserError(`Invalid parameter '${key}'`);
+  for (const { name, type, otherwise } of options) {
+    const text = list.get(name) ?? otherwise;
+    if (text === undefined) continue;
+    const value = new Map([[name, text]]);
+    if (type === "bool") settings[name] = parseSwitch(value, name);
+    else settings[name] = type === "str" ? text : parseNumber(value, name, 0);
+  }
+  return settings;
 }
 
 function parseCompat(compat: string | undefined): 2 | 3 {
@@ -170,11 +211,19 @@ async function useBacking(
 }
 
 /** The line that says what is made: every option that is set or has a default, in the format's order. */
-export function describe(name: string, { format, options, compat }: CreateRequest): string {
+export function describe(name: string, { format, driver, settings, options, compat }: CreateRequest): string {
   const escape = (text: string): string => text.replaceAll(",", ",,");
   const onOff = (value: boolean): string => (value ? "on" : "off");
   const words = [`Formatting '${name}', fmt=${format}`];
-  if (format === "raw") words.push(`size=${options.size}`);
+  if (driver?.options)
+    for (const { name: key } of driver.options) {
+      const value =
+        { size: options.size, backing_file: options.backingFile, backing_fmt: options.backingFormat }[key] ??
+        settings[key];
+      if (value === undefined) continue;
+      words.push(`${key}=${typeof value === "boolean" ? onOff(value) : escape(String(value))}`);
+    }
+  else if (format === "raw") words.push(`size=${options.size}`);
   else {
     words.push(
       `cluster_size=${options.clusterSize}`,

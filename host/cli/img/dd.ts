@@ -57,10 +57,10 @@ export async function dd(argv: string[]): Promise<number> {
 }
 
 async function makeTarget(name: string, format: string, size: number): Promise<DiskImage> {
-  const request = parseOptions(format, new Map());
+  const request = await parseOptions(format, new Map());
   request.options.size = size;
   try {
-    await createImage(node, name, request.format, request.options);
+    await createImage(node, name, request.format, request.options, request.settings);
   } catch (error) {
     if (!isExpected(error)) throw error;
     throw new UserError(`error while creating output image: ${reason(error)}`, codeOf(error));

@@ -23,7 +23,7 @@ interface Info {
   "backing-filename"?: string;
   "backing-filename-format"?: string;
   encrypted?: boolean;
-  "dirty-flag": boolean;
+  "dirty-flag"?: boolean;
 }
 
 export async function info(argv: string[]): Promise<number> {
@@ -74,9 +74,8 @@ async function collect(name: string, format: string | undefined, chain: boolean)
 
 async function describe(name: string, image: DiskImage, snapshots: readonly Snapshot[]): Promise<Info> {
   const actual = await image.allocated();
-  const qcow2 = image instanceof Qcow2Image ? image : undefined;
-  const backing = qcow2?.backingName;
-  const backingFormat = qcow2?.extensions.backingFormat;
+  const data = image instanceof Qcow2Image ? specific(image) : image.details?.();
+  const { backingName: backing, backingFormat } = image;
   return {
     ...(snapshots.length ? { snapshots: snapshots.map(snapshotFacts) } : {}),
     ...(backing && backingFormat ? { "backing-filename-format": backingFormat } : {}),
@@ -85,12 +84,12 @@ async function describe(name: string, image: DiskImage, snapshots: readonly Snap
     ...(image.clusterSize ? { "cluster-size": image.clusterSize } : {}),
     format: image.format,
     ...(actual === undefined ? {} : { "actual-size": actual }),
-    ...(qcow2 ? { "format-specific": { type: "qcow2", data: specific(qcow2) } } : {}),
+    ...(data ? { "format-specific": { type: image.format, data } } : {}),
     ...(backing
       ? { "full-backing-filename": resolveBacking(name, backing), "backing-filename": backing }
       : {}),
-    ...(qcow2?.encryption ? { encrypted: true } : {}),
-    "dirty-flag": qcow2?.dirty ?? false,
+    ...(image.encrypted ? { encrypted: true } : {}),
+    ...(image.dirty === undefined ? {} : { "dirty-flag": image.dirty }),
   };
 }
 

@@ -44,7 +44,7 @@ async function measured(parsed: Parsed, name: string | undefined, size: number):
   const list = optionList(parsed.options.get("o") ?? []);
   const preallocation = list.get("preallocation");
   list.delete("preallocation");
-  const { options } = parseOptions(format, list);
+  const { options } = await parseOptions(format, list);
   const source = name === undefined ? undefined : await openImage(node, name, { format: last(parsed, "f") });
   try {
     const snapshot = last(parsed, "l");

@@ -37,7 +37,8 @@ export async function resize(argv: string[]): Promise<number> {
     if (size % 512 !== 0) throw new UserError("The new size must be a multiple of 512");
     if (image instanceof Qcow2Image && image.engine.core.version() < 3 && image.engine.core.snapshotCount())
       throw new UserError("Can't resize a v2 image which has snapshots");
-    await image.resize!(size);
+    if (!image.resize) throw new UserError("Image format driver does not support resize");
+    await image.resize(size);
     if (!has(parsed, "q")) process.stdout.write("Image resized.\n");
     return 0;
   } finally {
