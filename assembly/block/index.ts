@@ -14,8 +14,11 @@ import * as snapshots from "../qcow2/snapshots";
 import * as sizing from "../qcow2/resize";
 import { dropLoading } from "../qcow2/table-cache";
 import * as writing from "../qcow2/write";
+import * as sectors from "../crypto/sectors";
 import { DONE, exchange } from "./exchange";
 import {
+  CRYPTO_AT as CRYPTO,
+  CRYPTO_SIZE as CRYPTO_ROOM,
   ensureMemory,
   HEADER_AT as HEADER,
   L1_AT as L1,
@@ -31,6 +34,8 @@ export const L1_AT: usize = L1;
 export const PACKED_AT: usize = PACKED;
 export const UNPACKED_AT: usize = UNPACKED;
 export const WORK_AT: usize = WORK;
+export const CRYPTO_AT: usize = CRYPTO;
+export const CRYPTO_SIZE: usize = CRYPTO_ROOM;
 
 /** Makes room for the image's areas and `work` bytes behind them. */
 export function reserve(work: u32): bool {
@@ -285,6 +290,18 @@ export function setVersion(version: u32): void {
   image.headerLength = header.lengthOf(version);
   image.incompatible = image.compatible = image.autoclear = 0;
   header.storeHeader();
+}
+
+// Encryption: keys, and sectors from number `first` on.
+export { hash } from "../crypto/hash";
+export { pbkdf2 } from "../crypto/pbkdf2";
+export { mergeKey, splitKey } from "../crypto/stripes";
+export { setCipher } from "../crypto/sectors";
+export function encryptSectors(at: usize, count: u32, first: f64): void {
+  sectors.encryptSectors(at, count, <u64>first);
+}
+export function decryptSectors(at: usize, count: u32, first: f64): void {
+  sectors.decryptSectors(at, count, <u64>first);
 }
 
 // Bytes in memory.

@@ -31,8 +31,23 @@ export const TABLES_SIZE: usize = 16 * MIB;
 /** A compressed cluster as stored (its sector count may promise one cluster and a sector more), and inflated. */
 export const PACKED_AT: usize = TABLES_AT + TABLES_SIZE;
 export const UNPACKED_AT: usize = PACKED_AT + MAX_CLUSTER + 64 * KIB;
+/** AES (crypto/aes.ts): eight bit planes, and a key being expanded. */
+export const AES_PLANES_AT: usize = UNPACKED_AT + MAX_CLUSTER + 64 * KIB;
+export const AES_WORDS_AT: usize = AES_PLANES_AT + 128;
+/** Encryption of sectors (crypto/sectors.ts): its parameters, three expanded keys, vectors and a batch of blocks. */
+export const SECTOR_CIPHER_AT: usize = AES_WORDS_AT + 256;
+export const SECTOR_SCRATCH_AT: usize = SECTOR_CIPHER_AT + 128;
+export const SECTOR_KEYS_AT: usize = SECTOR_SCRATCH_AT + 256;
+/** Hashes: the message schedule of one block, and the states of crypto/hash.ts and crypto/pbkdf2.ts. */
+export const HASH_SCHEDULE_AT: usize = SECTOR_KEYS_AT + 8 * KIB;
+export const HASH_AT: usize = HASH_SCHEDULE_AT + 640;
+/** The splitter of keys (crypto/stripes.ts): a sum of stripes and a piece of it. */
+export const STRIPES_AT: usize = HASH_AT + 2 * KIB;
+/** What is encrypted, decrypted or hashed: sectors of a request piece by piece, or a key split into 4000 stripes. */
+export const CRYPTO_AT: usize = STRIPES_AT + KIB;
+export const CRYPTO_SIZE: usize = 512 * KIB;
 /** Work area of the command that runs: reference counts of check, buffers of copies. The host grows memory for it. */
-export const WORK_AT: usize = UNPACKED_AT + MAX_CLUSTER + 64 * KIB;
+export const WORK_AT: usize = CRYPTO_AT + CRYPTO_SIZE + 64 * KIB;
 
 const PAGE: usize = 64 * KIB;
 

@@ -12,6 +12,8 @@ export interface BlockExports extends EngineExports {
   readonly PACKED_AT: WebAssembly.Global;
   readonly UNPACKED_AT: WebAssembly.Global;
   readonly WORK_AT: WebAssembly.Global;
+  readonly CRYPTO_AT: WebAssembly.Global;
+  readonly CRYPTO_SIZE: WebAssembly.Global;
   reserve(work: number): number;
   transferOffset(): number;
   transferAddress(): number;
@@ -83,6 +85,22 @@ export interface BlockExports extends EngineExports {
   endOffset(): number;
   setVersion(version: number): void;
   setFeatures(incompatible: number, compatible: number, autoclear: number): void;
+  hash(algorithm: number, from: number, length: number, to: number): void;
+  pbkdf2(
+    algorithm: number,
+    passphrase: number,
+    passphraseLength: number,
+    salt: number,
+    saltLength: number,
+    iterations: number,
+    to: number,
+    length: number,
+  ): void;
+  splitKey(algorithm: number, key: number, length: number, at: number, stripes: number): void;
+  mergeKey(algorithm: number, at: number, length: number, stripes: number): void;
+  setCipher(mode: number, generator: number, key: number, length: number, vectorKeyLength: number): void;
+  encryptSectors(at: number, count: number, first: number): void;
+  decryptSectors(at: number, count: number, first: number): void;
   isZero(at: number, length: number): number;
   runLength(at: number, length: number, unit: number): number;
   firstDifference(a: number, b: number, length: number): number;
