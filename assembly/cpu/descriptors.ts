@@ -32,6 +32,8 @@ export const TYPE_INTERRUPT_GATE16: u32 = 6;
 export const TYPE_TRAP_GATE16: u32 = 7;
 export const TYPE_TSS: u32 = 9;
 export const TYPE_TSS_BUSY: u32 = 11;
+/** The bit of a TSS' type that says its task runs or waits for one that it called. */
+export const BUSY: u32 = 1 << 1;
 export const TYPE_CALL_GATE: u32 = 12;
 export const TYPE_INTERRUPT_GATE: u32 = 14;
 export const TYPE_TRAP_GATE: u32 = 15;

@@ -11,6 +11,8 @@ const HYPERVISOR_MAX: u32 = 0x4000_0001;
 
 /** Leaf 1 EDX, by SDM 2 table 3-11. */
 const FPU: u32 = 1 << 0;
+const VME: u32 = 1 << 1;
+const DE: u32 = 1 << 2;
 const PSE: u32 = 1 << 3;
 const TSC: u32 = 1 << 4;
 const MSR: u32 = 1 << 5;
@@ -33,6 +35,8 @@ const SSE2: u32 = 1 << 26;
 const HTT: u32 = 1 << 28;
 const LEAF_1_EDX: u32 =
   FPU |
+  VME |
+  DE |
   PSE |
   TSC |
   MSR |
@@ -112,7 +116,24 @@ const LAHF_LM: u32 = 1 << 0;
 const CMP_LEGACY: u32 = 1 << 1;
 const ABM: u32 = 1 << 5;
 const AMD_COPY: u32 =
-  FPU | PSE | TSC | MSR | PAE | MCE | CX8 | APIC | MTRR | PGE | MCA | CMOV | PAT | PSE36 | MMX | FXSR;
+  FPU |
+  VME |
+  DE |
+  PSE |
+  TSC |
+  MSR |
+  PAE |
+  MCE |
+  CX8 |
+  APIC |
+  MTRR |
+  PGE |
+  MCA |
+  CMOV |
+  PAT |
+  PSE36 |
+  MMX |
+  FXSR;
 /** Leaf 80000007h EDX: the TSC runs at one rate, always. */
 const INVARIANT_TSC: u32 = 1 << 8;
 

@@ -21,7 +21,9 @@ import {
   markAccessed,
   readDescriptor,
 } from "./descriptors";
-import { GP, NP, PF_FAULT, DF_FAULT, DE, SS_FAULT, TS, raiseWithError } from "./exceptions";
+import { breakpointsEnabled } from "./debug";
+import { DB, GP, NP, PF_FAULT, DF_FAULT, DE, TS, raiseWithError } from "./exceptions";
+import { checkRoom, commitFrame, frameHere, frameOnInnerStack, frameSelector, put } from "./frame";
 import { peek, setStackPointer, stackPointer } from "./exec/operand";
 import { eflags, setEflags } from "./flags";
 import { inLongMode, setSegment, setSegmentFromDescriptor, stackDescriptor, updateMode } from "./segments";
@@ -44,23 +46,27 @@ import {
   SHUTDOWN,
   SS,
   TF,
+  VIF,
+  VIP,
   VM,
   cpu,
   setCpl,
   signal,
 } from "./state";
-import { switchTaskByGate, returnFromTask } from "./tasks";
+import { checkVirtualFlags, loadVirtualFlags } from "./virtual-8086";
+import { returnFromTask, switchTaskByInterrupt } from "./tasks";
 
 /** Where an interrupt comes from; decides the privilege check and the EXT bit of error codes. */
 export const EXTERNAL: u32 = 0;
 export const SOFTWARE: u32 = 1; // INT n, INT3, INTO
 export const EXCEPTION: u32 = 2;
 
-const NO_ERROR_CODE: u64 = u64.MAX_VALUE;
+export const NO_ERROR_CODE: u64 = u64.MAX_VALUE;
 
 /** Delivers the exception that unwound to the run loop: once, as a double fault, or as shutdown (SDM 3A §6.15). */
 export function deliverFault(): void {
   cpu.faultPending = 0;
+  cpu.breaks = 0;
   let vector = cpu.faultVector;
   let error: u64 = cpu.faultHasError ? <u64>cpu.faultError : NO_ERROR_CODE;
   if (cpu.delivering >= 0) {
@@ -98,6 +104,13 @@ export function deliverExternal(vector: u32): void {
 export function deliverException(vector: u32): void {
   cpu.delivering = <i32>vector;
   interrupt(vector, EXTERNAL, NO_ERROR_CODE);
+  cpu.delivering = -1;
+}
+
+/** Delivers the breakpoint of the instruction at RIP, before that runs. */
+export function deliverDebugFault(): void {
+  cpu.delivering = <i32>DB;
+  interrupt(DB, EXCEPTION, NO_ERROR_CODE);
   cpu.delivering = -1;
 }
 
@@ -143,7 +156,7 @@ function protectedInterrupt(vector: u32, origin: u32, error: u64): void {
   if (!(access & PRESENT)) raiseWithError(NP, gateError);
   const selector = (<u32>(gate >> 16)) & 0xffff;
   if (type == TYPE_TASK_GATE) {
-    switchTaskByGate(selector, error != NO_ERROR_CODE, <u32>error);
+    switchTaskByInterrupt(selector, ext, origin == EXCEPTION ? RF : 0, error);
     return;
   }
   let offset = (gate & 0xffff) | ((gate >> 32) & 0xffff_0000);
@@ -212,58 +225,27 @@ function writeAs<T>(cpl: u32, linear: u64, value: T): void {
 /** The frame of 16- and 32-bit gates. */
 function pushLegacy<T>(cpl: u32, vm86: bool, origin: u32, error: u64): void {
   const inner = cpl != cpu.cpl || vm86;
-  let ss = cpu.ssSelector;
-  let sp = cpu.rsp;
-  let base = cpu.ssBase;
-  let limit = cpu.ssLimit;
-  let access = cpu.ssAccess;
-  if (inner) {
-    const wide = (cpu.trAccess & 8) != 0; // 32-bit TSS
-    const at: u32 = wide ? 4 + 8 * cpl : 2 + 4 * cpl;
-    if (at + <u32>(wide ? 5 : 3) > cpu.trLimit) raiseWithError(TS, cpu.trSelector & 0xfffc);
-    sp = wide ? <u64>readSystem<u32>(cpu.trBase + at) : <u64>readSystem<u16>(cpu.trBase + at);
-    ss = <u32>readSystem<u16>(cpu.trBase + at + (wide ? 4 : 2));
-    if ((ss & 0xfffc) == 0) raiseWithError(TS, 0);
-    const d = stackDescriptor(ss, TS, cpl);
-    access = descriptorAccess(d);
-    base = descriptorBase(d);
-    limit = descriptorLimit(d);
-  }
-  const mask: u64 = access & BIG ? 0xffff_ffff : 0xffff;
+  if (inner) frameOnInnerStack(cpl);
+  else frameHere();
   const words: u32 = 3 + (inner ? 2 : 0) + (vm86 ? 4 : 0) + (error != NO_ERROR_CODE ? 1 : 0);
-  const bytes = words * sizeof<T>();
-  checkStackRoom(sp & mask, bytes, limit, access, inner ? ss & 0xfffc : 0);
-  let at = sp;
+  checkRoom(words * sizeof<T>(), inner ? frameSelector() : 0);
   if (vm86) {
-    at = put<T>(cpl, base, mask, at, cpu.gsSelector);
-    at = put<T>(cpl, base, mask, at, cpu.fsSelector);
-    at = put<T>(cpl, base, mask, at, cpu.dsSelector);
-    at = put<T>(cpl, base, mask, at, cpu.esSelector);
+    put<T>(<T>cpu.gsSelector);
+    put<T>(<T>cpu.fsSelector);
+    put<T>(<T>cpu.dsSelector);
+    put<T>(<T>cpu.esSelector);
   }
   if (inner) {
-    at = put<T>(cpl, base, mask, at, cpu.ssSelector);
-    at = put<T>(cpl, base, mask, at, <u32>cpu.rsp);
+    put<T>(<T>cpu.ssSelector);
+    put<T>(<T>cpu.rsp);
   }
-  at = put<T>(cpl, base, mask, at, pushedFlags(origin));
-  at = put<T>(cpl, base, mask, at, cpu.csSelector);
-  at = put<T>(cpl, base, mask, at, <u32>cpu.rip);
-  if (error != NO_ERROR_CODE) at = put<T>(cpl, base, mask, at, <u32>error);
-  if (inner) setSegment(SS, ss, base, limit, access);
+  put<T>(<T>pushedFlags(origin));
+  put<T>(<T>cpu.csSelector);
+  put<T>(<T>cpu.rip);
+  if (error != NO_ERROR_CODE) put<T>(<T>error);
+  commitFrame();
   if (vm86)
     for (let slot = ES; slot <= GS; slot++) if (slot != CS && slot != SS) setSegment(slot, 0, 0, 0, 0);
-  cpu.rsp = mask == 0xffff ? (sp & ~0xffff) | (at & 0xffff) : at & 0xffff_ffff;
-}
-
-function checkStackRoom(sp: u64, bytes: u32, limit: u32, access: u32, error: u32): void {
-  const low = (sp - <u64>bytes) & (access & BIG ? 0xffff_ffff : 0xffff);
-  const expandDown = (access & (CODE | CONFORMING)) == CONFORMING;
-  if (expandDown ? low <= <u64>limit : low + <u64>bytes - 1 > <u64>limit) raiseWithError(SS_FAULT, error);
-}
-
-function put<T>(cpl: u32, base: u64, mask: u64, at: u64, value: u32): u64 {
-  const next = at - sizeof<T>();
-  writeAs<T>(cpl, (base + (next & mask)) & 0xffff_ffff, <T>value);
-  return next;
 }
 
 /** Flags that IRET and POPF may change at CPL 0; less privilege keeps IOPL and, above IOPL, IF. */
@@ -289,6 +271,8 @@ export function iret<T>(): void {
   else if (!(cpu.mode & MODE_PROTECTED)) iretReal<T>();
   else if (inLongMode()) iretLong<T>();
   else iretProtected<T>();
+  // Nothing would clear RF while instructions run by blocks, and without breakpoints it means nothing.
+  if (!breakpointsEnabled()) cpu.eflags &= ~RF;
 }
 
 function iretReal<T>(): void {
@@ -304,8 +288,16 @@ function iretReal<T>(): void {
 }
 
 function iretVm86<T>(): void {
-  if ((cpu.eflags & IOPL) != IOPL) raiseWithError(GP, 0);
+  if ((cpu.eflags & IOPL) == IOPL) {
+    iretReal<T>();
+    return;
+  }
+  const flags = <u32>peek<T>(2 * sizeof<T>());
+  checkVirtualFlags<T>(flags);
+  const kept = cpu.eflags;
   iretReal<T>();
+  cpu.eflags = kept;
+  loadVirtualFlags<T>(flags);
 }
 
 function iretProtected<T>(): void {
@@ -354,7 +346,7 @@ function enterVm86(ip: u64, cs: u32, flags: u32): void {
   signal(EVENT_RESCHEDULE);
 }
 
-function setVm86Segment(slot: u32, selector: u32): void {
+export function setVm86Segment(slot: u32, selector: u32): void {
   setSegment(slot, selector, (<u64>(selector & 0xffff)) << 4, 0xffff, 0xf3);
 }
 
@@ -369,7 +361,9 @@ function returnTo<T>(ip: u64, cs: u32, words: u32, withStack: bool, flags: u32):
   const long = inLongMode() && (access & LONG) != 0;
   checkTarget(ip, code, long);
   const oldCpl = cpu.cpl;
-  const changeable = changeableFlags() & ~(sizeof<T>() == 2 ? 0xffff_0000 : 0);
+  let changeable = changeableFlags();
+  if (cpu.cpl == 0) changeable |= VIF | VIP;
+  if (sizeof<T>() == 2) changeable &= 0xffff;
   if (withStack) {
     const sp = <u64>peek<T>(words * sizeof<T>());
     const ss = (<u32>peek<T>((words + 1) * sizeof<T>())) & 0xffff;
@@ -394,10 +388,14 @@ export function returnCode(cs: u32): u64 {
   const access = descriptorAccess(code);
   if ((access & (CODE_OR_DATA | CODE)) != (CODE_OR_DATA | CODE) || (cs & 3) < cpu.cpl)
     raiseWithError(GP, error);
-  const allowed = access & CONFORMING ? dpl(access) <= (cs & 3) : dpl(access) == (cs & 3);
-  if (!allowed) raiseWithError(GP, error);
+  if (!matchesRpl(cs, access)) raiseWithError(GP, error);
   if (!(access & PRESENT)) raiseWithError(NP, error);
   return code;
+}
+
+/** A code segment that a return or a task switch names has its privilege in the selector's RPL. */
+export function matchesRpl(cs: u32, access: u32): bool {
+  return access & CONFORMING ? dpl(access) <= (cs & 3) : dpl(access) == (cs & 3);
 }
 
 export function checkTarget(ip: u64, code: u64, long: bool): void {

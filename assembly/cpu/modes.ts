@@ -3,6 +3,7 @@ import { CPU_AT, CPU_END, X87_AT, X87_SIZE } from "../machine/layout";
 import { flushTlb, flushTlbNonGlobal } from "../memory/tlb";
 import { GP, raiseWithError } from "./exceptions";
 import { resetX87 } from "./x87-state";
+import { resetDebug } from "./debug";
 import { setEflags } from "./flags";
 import { LONG } from "./descriptors";
 import { setSegment, updateMode } from "./segments";
@@ -107,8 +108,7 @@ export function resetCpu(init: bool): void {
   setEflags(0);
   cpu.cr0 = CR0_ET | CR0_CD | CR0_NW;
   cpu.xcr0 = 1;
-  cpu.dr6 = 0xffff_0ff0;
-  cpu.dr7 = 0x400;
+  resetDebug();
   cpu.delivering = -1;
   cpu.pat = 0x0007_0406_0007_0406;
   cpu.mxcsr = 0x1f80;

@@ -124,8 +124,11 @@ function loadRealSegment(slot: u32, selector: u32): void {
   if ((cpu.mode & MODE_PROTECTED) == 0 && slot == CS) updateMode();
 }
 
-/** MOV Sreg, POP Sreg, LDS …: DS, ES, FS, GS and SS (SDM 2 "MOV", protected mode exceptions). */
-export function loadSegment(slot: u32, selector: u32): void {
+/**
+ * MOV Sreg, POP Sreg, LDS …: DS, ES, FS, GS and SS (SDM 2 "MOV", protected mode exceptions); `vector` is #TS when a
+ * task switch loads them.
+ */
+export function loadSegment(slot: u32, selector: u32, vector: u32 = GP): void {
   if ((cpu.mode & MODE_PROTECTED) == 0) {
     loadRealSegment(slot, selector);
     if (slot == SS || cpu.mode & MODE_FLAT) updateMode();
@@ -141,13 +144,13 @@ export function loadSegment(slot: u32, selector: u32): void {
     if (cpu.mode & MODE_FLAT) updateMode();
     return;
   }
-  const d = readDescriptor(selector);
+  const d = readDescriptor(selector, vector);
   const access = descriptorAccess(d);
   const error = selector & 0xfffc;
   // Code must be readable; data and non-conforming code must be as accessible as CPL and RPL demand.
-  if ((access & CODE_OR_DATA) == 0 || (access & (CODE | READ_WRITE)) == CODE) raiseWithError(GP, error);
+  if ((access & CODE_OR_DATA) == 0 || (access & (CODE | READ_WRITE)) == CODE) raiseWithError(vector, error);
   if ((access & (CODE | CONFORMING)) != (CODE | CONFORMING))
-    if (max(selector & 3, cpu.cpl) > dpl(access)) raiseWithError(GP, error);
+    if (max(selector & 3, cpu.cpl) > dpl(access)) raiseWithError(vector, error);
   if ((access & PRESENT) == 0) raiseWithError(NP, error);
   markAccessed(selector, d);
   setSegmentFromDescriptor(slot, selector, d | ((<u64>ACCESSED) << 40));

@@ -249,6 +249,8 @@ export class CpuState {
   retired: u64;
 
   mxcsr: u32;
+  /** Breakpoints that the running instruction has hit, as in DR6 (cpu/debug.ts). */
+  breaks: u32;
 }
 
 export const cpu = changetype<CpuState>(CPU_AT);

@@ -1,10 +1,10 @@
 // The one loop: events, interrupts, deadlines, then blocks until the budget says to look again.
-import { Block, enter, findBlock, firstInsn, singleBlock } from "../cpu/decode/block";
+import { Block, enter, findBlock, firstInsn, linearRip, singleBlock } from "../cpu/decode/block";
 import { INSN_SIZE, Insn } from "../cpu/decode/insn";
-import { DB } from "../cpu/exceptions";
+import { breakBefore, breakpointsEnabled, trapAfter } from "../cpu/debug";
 import { execute } from "../cpu/exec/dispatch";
 import { maskRip } from "../cpu/exec/operand";
-import { deliverException, deliverExternal, deliverFault } from "../cpu/interrupts";
+import { deliverExternal, deliverFault } from "../cpu/interrupts";
 import { resetCpu, startUp } from "../cpu/modes";
 import {
   ACTIVE,
@@ -14,6 +14,7 @@ import {
   EVENT_SIPI,
   HALTED,
   IF,
+  RF,
   SHUTDOWN,
   TF,
   WAIT_FOR_SIPI,
@@ -29,7 +30,6 @@ import { switchTo, vcpu } from "./vcpus";
 
 /** Instructions that one vCPU runs before the next has its turn. */
 const TURN: u32 = 20_000;
-const BS_FLAG: u64 = 1 << 14; // DR6: single step
 
 /**
  * Runs up to `instructions` more, over all vCPUs; 0 goes on after an unwind. Returns EXIT_* (machine/exit.ts).
@@ -47,7 +47,7 @@ export function runMachine(instructions: u32): u32 {
     if (cpu.budget <= 0) {
       const exit = lookAround();
       if (exit >= 0) return <u32>exit;
-      if (cpu.interruptShadow || cpu.eflags & TF) {
+      if (cpu.interruptShadow || cpu.eflags & TF || breakpointsEnabled()) {
         stepOnce();
         continue;
       }
@@ -75,9 +75,20 @@ function remaining(i: Insn): i32 {
   return <i32>((end - <u32>changetype<usize>(i)) / <u32>INSN_SIZE);
 }
 
-/** One instruction, for the shadow of STI and MOV SS and for the trap flag. */
+/** One instruction, for the shadow of STI and MOV SS, for the trap flag and while breakpoints are set. */
 function stepOnce(): void {
   const stepping = (cpu.eflags & TF) != 0;
+  // RF holds for one instruction; where that faults, the flags pushed have it set again (SDM 3B §17.3.1.1).
+  const resumed = (cpu.eflags & RF) != 0;
+  cpu.eflags &= ~RF;
+  if (resumed || !breakpointsEnabled() || !breakBefore(linearRip())) step(stepping);
+  // Look again before the next: an interrupt may be due now, or another step.
+  clock.granted -= <u32>max(cpu.budget + cpu.withheld, 0);
+  cpu.budget = 0;
+  cpu.withheld = 0;
+}
+
+function step(stepping: bool): void {
   cpu.interruptShadow = 0;
   const block = singleBlock();
   cpu.block = <u32>changetype<usize>(block);
@@ -88,14 +99,7 @@ function stepOnce(): void {
   execute(firstInsn(block));
   cpu.insn = 0;
   // The trap is that of TF before the instruction; one that loaded SS holds it back (SDM 3A §6.8.3).
-  if (stepping && !cpu.interruptShadow) {
-    cpu.dr6 |= BS_FLAG;
-    deliverException(DB);
-  }
-  // Look again before the next: an interrupt may be due now, or another step.
-  clock.granted -= <u32>max(cpu.budget + cpu.withheld, 0);
-  cpu.budget = 0;
-  cpu.withheld = 0;
+  if (!cpu.interruptShadow) trapAfter(stepping);
 }
 
 /** Serves what waits; grants a new budget and returns -1, or returns EXIT_*. */

@@ -1,5 +1,6 @@
 // The table walk of every mode (SDM 3A §4): none, 32-bit, PAE, 4-level. A walk that succeeds fills the TLB;
 // one that fails raises #PF. Accessed and dirty bits are set as the processor sets them.
+import { watchesPage } from "../cpu/debug";
 import { GP, SS_FAULT, raisePageFault, raiseWithError } from "../cpu/exceptions";
 import {
   CR0_PG,
@@ -68,6 +69,7 @@ function fault(linear: u64, access: u32, user: bool, present: u32): void {
 }
 
 function fill(linear: u64, page: u32, user: bool, global: bool, write: bool, exec: bool, access: u32): void {
+  if (watchesPage(linear)) return;
   const writable = write && isWritable(page) && !holdsCode(page);
   fillTlb(user ? TLB_AT + TLB_SET_SIZE : TLB_AT, linear, page, global, writable, exec);
 }

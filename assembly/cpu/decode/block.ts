@@ -166,7 +166,7 @@ export function enter(block: Block): Insn {
   return firstInsn(block);
 }
 
-function linearRip(): u64 {
+export function linearRip(): u64 {
   return cpu.mode & MODE_CODE64 ? cpu.rip : (cpu.rip + cpu.csBase) & 0xffff_ffff;
 }
 

@@ -13,7 +13,8 @@ import {
   dpl,
   readDescriptor,
 } from "../descriptors";
-import { GP, NP, OF_TRAP, BP, DB, TS, raiseWithError } from "../exceptions";
+import { GP, NP, OF_TRAP, BP, DB, raiseWithError } from "../exceptions";
+import { checkRoom, commitFrame, frameOnInnerStack, frameSelector, put } from "../frame";
 import { Insn } from "../decode/insn";
 import { overflowFlag } from "../flags";
 import {
@@ -25,13 +26,14 @@ import {
   returnCode,
   softwareInterrupt,
 } from "../interrupts";
-import { inLongMode, loadStackSegment, setSegment, updateMode } from "../segments";
-import { switchTaskByGate } from "../tasks";
-import { CS, IOPL, MODE_PROTECTED, MODE_VM86, SS, cpu, setCpl } from "../state";
-import { linearAddress, nextRip, peek, push, setStackPointer, stackAddress, stackPointer } from "./operand";
+import { inLongMode, setSegment, updateMode } from "../segments";
+import { switchTaskByTransfer } from "../tasks";
+import { interruptInProgram } from "../virtual-8086";
+import { CS, MODE_PROTECTED, MODE_VM86, cpu } from "../state";
+import { linearAddress, nextRip, peek, setStackPointer, stackAddress, stackPointer } from "./operand";
 
 export function jmpFar<T>(i: Insn): void {
-  farJump(<u32>i.extra, i.immediate);
+  farJump(i, <u32>i.extra, i.immediate);
 }
 
 export function callFar<T>(i: Insn): void {
@@ -40,7 +42,7 @@ export function callFar<T>(i: Insn): void {
 
 export function jmpFarIndirect<T>(i: Insn): void {
   const at = linearAddress(i, sizeof<T>() + 2);
-  farJump(<u32>read<u16>(at + sizeof<T>()), <u64>read<T>(at));
+  farJump(i, <u32>read<u16>(at + sizeof<T>()), <u64>read<T>(at));
 }
 
 export function callFarIndirect<T>(i: Insn): void {
@@ -67,7 +69,7 @@ function checkDirect(selector: u32, access: u32): void {
   if (!(access & PRESENT)) raiseWithError(NP, selector & 0xfffc);
 }
 
-function farJump(selector: u32, offset: u64): void {
+function farJump(i: Insn, selector: u32, offset: u64): void {
   if (!(cpu.mode & MODE_PROTECTED)) {
     goReal(selector, offset);
     return;
@@ -83,7 +85,8 @@ function farJump(selector: u32, offset: u64): void {
   }
   checkGate(selector, access);
   if (!isCallGate(access)) {
-    switchTaskByGate(selector, false, 0);
+    cpu.rip = nextRip(i);
+    switchTaskByTransfer(selector, d, false);
     return;
   }
   const target = (<u32>(d >> 16)) & 0xffff;
@@ -151,7 +154,8 @@ function farCall<T>(i: Insn, selector: u32, offset: u64): void {
   }
   checkGate(selector, access);
   if (!isCallGate(access)) {
-    switchTaskByGate(selector, false, 0);
+    cpu.rip = back;
+    switchTaskByTransfer(selector, d, true);
     return;
   }
   const target = (<u32>(d >> 16)) & 0xffff;
@@ -180,30 +184,16 @@ function callGate<T>(target: u32, code: u64, entry: u64, level: u32, back: u64, 
     commitCode(target, code, entry, level);
     return;
   }
-  const oldRsp = cpu.rsp;
-  const oldSs = cpu.ssSelector;
   const oldStack = stackPointer();
-  const oldBase = cpu.ssBase;
-  const oldCs = cpu.csSelector;
-  let rsp: u64;
-  if (inLongMode()) {
-    rsp = readSystem<u64>(cpu.trBase + 4 + 8 * level);
-    setSegment(SS, level, 0, 0, 0);
-  } else {
-    const wide = (cpu.trAccess & 8) != 0;
-    const at: u32 = wide ? 4 + 8 * level : 2 + 4 * level;
-    if (at + <u32>(wide ? 5 : 3) > cpu.trLimit) raiseWithError(TS, cpu.trSelector & 0xfffc);
-    rsp = wide ? <u64>readSystem<u32>(cpu.trBase + at) : <u64>readSystem<u16>(cpu.trBase + at);
-    loadStackSegment(<u32>readSystem<u16>(cpu.trBase + at + (wide ? 4 : 2)), TS, level);
-  }
-  setCpl(level);
-  updateMode();
-  setStackPointer(rsp);
-  push<T>(<T>oldSs);
-  push<T>(<T>oldRsp);
-  for (let n = parameters; n-- > 0;) push<T>(readSystem<T>(oldBase + oldStack + n * sizeof<T>()));
-  push<T>(<T>oldCs);
-  push<T>(<T>back);
+  frameOnInnerStack(level);
+  checkRoom((4 + parameters) * sizeof<T>(), frameSelector());
+  put<T>(<T>cpu.ssSelector);
+  put<T>(<T>cpu.rsp);
+  for (let n = parameters; n-- > 0;)
+    put<T>(read<T>(stackAddress(oldStack + n * sizeof<T>(), sizeof<T>(), false)));
+  put<T>(<T>cpu.csSelector);
+  put<T>(<T>back);
+  commitFrame();
   commitCode(target, code, entry, level);
 }
 
@@ -243,10 +233,9 @@ function farReturn<T>(parameters: u64): void {
   dropInnerSegments(cpl);
 }
 
-/** INT n: in virtual-8086 mode only with IOPL 3 (SDM 3B §20.2.7; the VME redirection is not built). */
 export function int(i: Insn): void {
-  if (cpu.mode & MODE_VM86 && (cpu.eflags & IOPL) != IOPL) raiseWithError(GP, 0);
-  trap(i, <u32>i.immediate);
+  cpu.rip = nextRip(i);
+  if (!(cpu.mode & MODE_VM86) || !interruptInProgram(<u32>i.immediate)) trap(i, <u32>i.immediate);
 }
 
 export function int3(i: Insn): void {
@@ -269,5 +258,7 @@ function trap(i: Insn, vector: u32): void {
 }
 
 export function iretFrom<T>(i: Insn): void {
+  // Where a task that returns to another would go on.
+  cpu.rip = nextRip(i);
   iret<T>();
 }

@@ -5,17 +5,18 @@ import { setTaskPriority, taskPriority } from "../../devices/irq-lines";
 import { entropy } from "../../host";
 import { read, readForWrite, readSystem, wrap, write } from "../../memory/access";
 import { flushTlbPage } from "../../memory/tlb";
+import { breakpointsEnabled, notePort, readDebugRegister, writeDebugRegister } from "../debug";
 import { GP, UD, raise, raiseWithError } from "../exceptions";
 import { arithmeticFlags, eflags, setArithmeticFlags, setEflags } from "../flags";
 import { changeableFlags, replaceFlags } from "../interrupts";
 import { writeCr0, writeCr3, writeCr4 } from "../modes";
 import { readMsr, writeMsr } from "../msr";
 import { segmentSelector, setSegment, updateMode } from "../segments";
+import { lacksInterruptFlag, loadVirtualFlags, setVirtualInterruptFlag, virtualFlags } from "../virtual-8086";
 import { timeStamp } from "../time";
 import {
   AF,
   CF,
-  CpuState,
   CR4_FSGSBASE,
   CR4_PCE,
   CR4_TSD,
@@ -118,32 +119,16 @@ export function movToCr(i: Insn): void {
   }
 }
 
-/** DR4 and DR5 are DR6 and DR7 while CR4.DE is clear, which it always is. */
-function debugRegister(number: u32): u32 {
-  if (number > 7) raise(UD);
-  return number == 4 || number == 5 ? number + 2 : number;
-}
-
 export function movFromDr(i: Insn): void {
   privileged();
-  const number = debugRegister(i.extra);
-  const slot = number > 5 ? number - 2 : number;
-  const value = load<u64>(changetype<usize>(cpu) + offsetof<CpuState>("dr0") + ((<usize>slot) << 3));
+  const value = readDebugRegister(i.extra);
   if (cpu.mode & MODE_CODE64) setReg<u64>(i.dst, value);
   else setReg<u32>(i.dst, <u32>value);
 }
 
 export function movToDr(i: Insn): void {
   privileged();
-  const number = debugRegister(i.extra);
-  const value = cpu.mode & MODE_CODE64 ? reg<u64>(i.dst) : <u64>reg<u32>(i.dst);
-  if (number >= 6 && value >> 32) raiseWithError(GP, 0);
-  if (number == 6) cpu.dr6 = (value & 0xe00f) | 0xffff_0ff0;
-  else if (number == 7) cpu.dr7 = (value & 0xffff_2bff) | 0x400;
-  else {
-    const slot = number;
-    store<u64>(changetype<usize>(cpu) + offsetof<CpuState>("dr0") + ((<usize>slot) << 3), value);
-  }
+  writeDebugRegister(i.extra, cpu.mode & MODE_CODE64 ? reg<u64>(i.dst) : <u64>reg<u32>(i.dst));
 }
 
 export function smsw<T>(i: Insn): void {
@@ -340,6 +325,7 @@ export function writeBase<T>(i: Insn, slot: u32): void {
 
 /** #GP(0) unless the I/O permission bitmap or IOPL lets this code use `size` ports at `port` (SDM 1 §19.5). */
 export function checkPort(port: u32, size: u32): void {
+  if (breakpointsEnabled()) notePort(port, size);
   const vm86 = (cpu.mode & MODE_VM86) != 0;
   if (!vm86 && (!(cpu.mode & MODE_PROTECTED) || cpu.cpl <= iopl())) return;
   const isTss32 = (cpu.trAccess & 0x8d) == 0x89;
@@ -374,31 +360,31 @@ export function hlt(i: Insn): void {
   signal(EVENT_RESCHEDULE);
 }
 
-function checkInterruptFlag(): void {
-  if ((cpu.mode & (MODE_PROTECTED | MODE_VM86)) != 0 && cpu.cpl > iopl()) raiseWithError(GP, 0);
-}
-
 export function cli(i: Insn): void {
-  checkInterruptFlag();
-  cpu.eflags &= ~IF;
+  if (lacksInterruptFlag()) setVirtualInterruptFlag(false);
+  else cpu.eflags &= ~IF;
 }
 
 export function sti(i: Insn): void {
-  checkInterruptFlag();
-  if (!(cpu.eflags & IF)) {
+  if (lacksInterruptFlag()) setVirtualInterruptFlag(true);
+  else if (!(cpu.eflags & IF)) {
     cpu.eflags |= IF;
     shadow();
   }
 }
 
 export function pushf<T>(i: Insn): void {
-  if (cpu.mode & MODE_VM86 && iopl() != 3) raiseWithError(GP, 0);
-  push<T>(<T>(eflags() & ~(VM | RF)));
+  const flags = cpu.mode & MODE_VM86 && iopl() != 3 ? virtualFlags<T>() : eflags();
+  push<T>(<T>(flags & ~(VM | RF)));
 }
 
 export function popf<T>(i: Insn): void {
-  if (cpu.mode & MODE_VM86 && iopl() != 3) raiseWithError(GP, 0);
   const value = <u32>peek<T>(0);
+  if (cpu.mode & MODE_VM86 && iopl() != 3) {
+    loadVirtualFlags<T>(value);
+    setStackPointer(stackPointer() + sizeof<T>());
+    return;
+  }
   const changeable = changeableFlags() & ~RF & (sizeof<T>() == 2 ? 0xffff : 0xffff_ffff);
   setStackPointer(stackPointer() + sizeof<T>());
   replaceFlags(value, changeable);
