@@ -1,7 +1,7 @@
 // What the run loop promises between two blocks: fetch faults, the shadow of STI, several CPUs. Small 32-bit programs.
 import { describe, expect, it } from "vitest";
 import { assemble } from "../../guests/asm/assemble.ts";
-import { HANDLER, flatMachine, pageWithHole } from "../support/flat-machine.ts";
+import { flatMachine, pageWithHole } from "../support/flat-machine.ts";
 
 describe("a branch into a page that is not there", () => {
   const hole = 0x30000;
