@@ -1,289 +1,153 @@
-// RFC 1951 writing: greedy matching with one step of foresight over hash chains, one dynamic block per 16,384 symbols.
+// RFC 1951 writing, the search for repeats: hash chains with one step of foresight. What is found goes to deflate-block.
 //
 // The window is 4 KiB: readers of qcow2 allocate no more (qcow2 specification, "Compressed clusters"; observed too).
-import { CODEC_AT } from "../block/layout";
-import { buildLengths } from "./huffman";
+// Repeats of four bytes and more are found along chains of places with the same hash; of those of just three bytes,
+// which save little, only the last place is known: chains of three bytes would be many times longer.
+import {
+  addLiteral,
+  addMatch,
+  BLOCK_END,
+  blockIsFull,
+  finishBlocks,
+  MAX_MATCH,
+  MIN_MATCH,
+  startBlocks,
+  writeBlock,
+} from "./deflate-block";
+import { commonLength } from "./match";
 
 const WINDOW: u32 = 4096;
-const MIN_MATCH: u32 = 3;
-const MAX_MATCH: u32 = 258;
-const HASH_BITS: u32 = 13;
-/** Earlier places with the same hash that are tried; a match this long is not tried to be bettered. */
-const MAX_CHAIN: u32 = 128;
-const GOOD_MATCH: u32 = 128;
-const BLOCK_SYMBOLS: u32 = 16384;
-const LITERALS: u32 = 286;
-const DISTANCES: u32 = 30;
-const CODE_LENGTHS: u32 = 19;
-const END_OF_BLOCK: u32 = 256;
+/** Earlier places that are tried, and how many where only something better than a match in hand is looked for. */
+const MAX_CHAIN: u32 = 96;
+const LATER_CHAIN: u32 = 16;
+/** A match in hand that is as long as this halves the search for a better one. */
+const GOOD_MATCH: u32 = 8;
+/** A match this long is taken as it is. */
+const NICE_MATCH: u32 = 96;
 
-// Behind what inflate uses.
-const HEADS_AT: usize = CODEC_AT + 16 * 1024;
-const CHAIN_AT: usize = HEADS_AT + (4 << HASH_BITS);
-const SYMBOLS_AT: usize = CHAIN_AT + 4 * WINDOW;
-const LITERAL_COUNTS: usize = SYMBOLS_AT + 4 * BLOCK_SYMBOLS;
-const DISTANCE_COUNTS: usize = LITERAL_COUNTS + 4 * LITERALS;
-const CODE_COUNTS: usize = DISTANCE_COUNTS + 4 * DISTANCES;
-const COUNTS_END: usize = CODE_COUNTS + 4 * CODE_LENGTHS;
-const LENGTHS: usize = COUNTS_END;
-const CODE_LENGTH_LENGTHS: usize = LENGTHS + LITERALS + DISTANCES;
-const LITERAL_CODES: usize = CODE_LENGTH_LENGTHS + CODE_LENGTHS + 1;
-const DISTANCE_CODES: usize = LITERAL_CODES + 2 * LITERALS;
-const CODE_CODES: usize = DISTANCE_CODES + 2 * DISTANCES;
-const SCRATCH: usize = CODE_CODES + 2 * CODE_LENGTHS + 6;
+const SHORT_BITS: u32 = 12;
+const LONG_BITS: u32 = 14;
+const SHORT_HEADS: usize = BLOCK_END;
+const LONG_HEADS: usize = SHORT_HEADS + (4 << SHORT_BITS);
+const CHAIN_AT: usize = LONG_HEADS + (4 << LONG_BITS);
+/** For the layout of the codecs' area: where deflate's part ends. */
+export const DEFLATE_END: usize = CHAIN_AT + 4 * WINDOW;
 
-/** §3.2.7. */
-const lengthOrder = memory.data<u8>([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]);
+/**
+ * Places are numbered on from call to call, a window apart, so that what earlier calls left in the tables is too far
+ * away to be looked at. 0 is before all.
+ */
+let lastPlace: u32 = 0;
 
-let output: usize = 0;
-let outputEnd: usize = 0;
-let hold: u64 = 0;
-let held: u32 = 0;
-let full: bool = false;
-let symbols: u32 = 0;
-
-function put(value: u32, bits: u32): void {
-  hold |= (<u64>value) << held;
-  held += bits;
-  if (held < 32) return;
-  if (output + 4 > outputEnd) full = true;
-  else {
-    store<u32>(output, <u32>hold);
-    output += 4;
-  }
-  hold >>= 32;
-  held -= 32;
+function hash(value: u32, bits: u32): usize {
+  return (<usize>((value * 0x9e3779b1) >> (32 - bits))) << 2;
 }
 
-function flushBits(): void {
-  for (; held > 0; held = held > 8 ? held - 8 : 0) {
-    if (output >= outputEnd) full = true;
-    else store<u8>(output++, <u8>hold);
-    hold >>= 8;
-  }
+/** Takes the place at `at` into the tables. */
+function remember(at: usize, place: u32): void {
+  const bytes = load<u32>(at);
+  store<u32>(SHORT_HEADS + hash(bytes << 8, SHORT_BITS), place);
+  const head = LONG_HEADS + hash(bytes, LONG_BITS);
+  store<u32>(CHAIN_AT + ((<usize>(place & (WINDOW - 1))) << 2), load<u32>(head));
+  store<u32>(head, place);
 }
 
-/** §3.2.5: codes 257-285 by length; each group of four has one extra bit more than the one before. */
-function lengthCode(length: u32): u32 {
-  if (length == MAX_MATCH) return 285;
-  const n = length - MIN_MATCH;
-  if (n < 8) return 257 + n;
-  const extra = 29 - clz(n);
-  return 257 + (extra << 2) + (n >> extra);
-}
-
-function lengthExtraBits(code: u32): u32 {
-  return code < 265 || code == 285 ? 0 : (code - 261) >> 2;
-}
-
-function distanceCode(distance: u32): u32 {
-  const n = distance - 1;
-  if (n < 4) return n;
-  const extra = 30 - clz(n);
-  return (extra << 1) + (n >> extra);
-}
-
-function distanceExtraBits(code: u32): u32 {
-  return code < 4 ? 0 : (code - 2) >> 1;
-}
-
-function count(at: usize, index: u32): void {
-  const slot = at + ((<usize>index) << 2);
-  store<u32>(slot, load<u32>(slot) + 1);
-}
-
-/** One literal (distance 0) or match; ends the block when it is full. */
-function emit(length: u32, distance: u32): void {
-  store<u32>(SYMBOLS_AT + ((<usize>symbols) << 2), (distance << 16) | length);
-  symbols++;
-  if (distance == 0) count(LITERAL_COUNTS, length);
-  else {
-    count(LITERAL_COUNTS, lengthCode(length));
-    count(DISTANCE_COUNTS, distanceCode(distance));
-  }
-}
-
-function hashAt(at: usize): u32 {
-  // Three bytes; the multiplier spreads them over the upper bits.
-  return ((load<u32>(at) << 8) * 0x9e3779b1) >> (32 - HASH_BITS);
-}
-
-let matchLength: u32 = 0;
 let matchDistance: u32 = 0;
 
-/** The longest match for `at` at most 4 KiB back: matchLength and matchDistance. */
-function findMatch(start: usize, at: usize, end: usize): void {
-  matchLength = MIN_MATCH - 1;
-  const most = <u32>min<usize>(MAX_MATCH, end - at);
-  const position = <u32>(at - start) + 1; // 0 means "none"
-  let candidate = load<u32>(HEADS_AT + ((<usize>hashAt(at)) << 2));
-  for (let tries = MAX_CHAIN; candidate != 0 && position - candidate <= WINDOW && tries > 0; tries--) {
-    const other = start + candidate - 1;
-    if (load<u8>(other + matchLength) == load<u8>(at + matchLength)) {
-      const length = common(other, at, most);
-      if (length > matchLength) {
-        matchLength = length;
-        matchDistance = position - candidate;
-        if (length >= GOOD_MATCH || length == most) break;
+/**
+ * The longest match for `at`, if it is longer than `least`: its length (else `least`) and matchDistance. Takes the
+ * place into the tables.
+ */
+function findMatch(at: usize, place: u32, most: u32, least: u32, tries: u32): u32 {
+  const bytes = load<u32>(at);
+  const shortHead = SHORT_HEADS + hash(bytes << 8, SHORT_BITS);
+  const head = LONG_HEADS + hash(bytes, LONG_BITS);
+  const short = load<u32>(shortHead);
+  let candidate = load<u32>(head);
+  store<u32>(shortHead, place);
+  store<u32>(CHAIN_AT + ((<usize>(place & (WINDOW - 1))) << 2), candidate);
+  store<u32>(head, place);
+  let length = least;
+  if (length < MIN_MATCH && place - short <= WINDOW && (load<u32>(at - (place - short)) ^ bytes) << 8 == 0) {
+    length = MIN_MATCH;
+    matchDistance = place - short;
+  }
+  const oldest = place - WINDOW;
+  while (candidate >= oldest && tries-- > 0) {
+    const other = at - (place - candidate);
+    // Something longer agrees in the four bytes around the end of the best so far, and in its own first four.
+    const tail = length < 3 ? 0 : length - 3;
+    if (load<u32>(other + tail) == load<u32>(at + tail) && load<u32>(other) == bytes) {
+      const common = commonLength(other, at, most);
+      if (common > length) {
+        length = common;
+        matchDistance = place - candidate;
+        if (common >= NICE_MATCH || common == most) break;
       }
     }
     const before = load<u32>(CHAIN_AT + ((<usize>(candidate & (WINDOW - 1))) << 2));
     if (before >= candidate) break; // its slot has a later owner
     candidate = before;
   }
-  if (matchLength < MIN_MATCH) matchLength = 0;
+  return length;
 }
 
-function common(a: usize, b: usize, most: u32): u32 {
-  let n: u32 = 0;
-  while (n + 8 <= most) {
-    const differ = load<u64>(a + n) ^ load<u64>(b + n);
-    if (differ != 0) return n + ((<u32>ctz(differ)) >> 3);
-    n += 8;
-  }
-  while (n < most && load<u8>(a + n) == load<u8>(b + n)) n++;
-  return n;
+/** Whether one literal and then the later match beats the one in hand: longer by more than its distance costs. */
+function isBetter(later: u32, laterDistance: u32, length: u32, distance: u32): bool {
+  return <i32>((later - length) << 2) + <i32>clz(laterDistance) - <i32>clz(distance) > 2;
 }
 
-function remember(start: usize, at: usize): void {
-  const head = HEADS_AT + ((<usize>hashAt(at)) << 2);
-  const position = <u32>(at - start) + 1;
-  store<u32>(CHAIN_AT + ((<usize>(position & (WINDOW - 1))) << 2), load<u32>(head));
-  store<u32>(head, position);
-}
-
-/** Deflates `length` bytes at `from` to at most `capacity` bytes at `to`; returns how many, 0 if they do not fit. */
+/**
+ * Deflates `length` bytes at `from` to at most `capacity` bytes at `to`; returns how many, 0 if they do not fit. Up to
+ * 512 bytes behind `capacity` may be written to.
+ */
 export function deflate(from: usize, length: u32, to: usize, capacity: u32): u32 {
-  output = to;
-  outputEnd = to + capacity;
-  hold = held = symbols = 0;
-  full = false;
-  memory.fill(HEADS_AT, 0, 4 << HASH_BITS);
-  memory.fill(LITERAL_COUNTS, 0, COUNTS_END - LITERAL_COUNTS);
+  if (lastPlace > 0xffff_ffff - length - 3 * WINDOW) {
+    memory.fill(SHORT_HEADS, 0, CHAIN_AT - SHORT_HEADS);
+    lastPlace = 0;
+  }
+  startBlocks(to, capacity);
   const end = from + length;
+  let place = lastPlace + 2 * WINDOW;
+  lastPlace = place + length;
   // Hashes read four bytes.
-  const hashEnd = length >= 4 ? end - 4 : from;
+  const hashEnd = length >= 4 ? end - 3 : from;
   let at = from;
-  while (at < end && !full) {
-    if (symbols >= BLOCK_SYMBOLS - 2) writeBlock(false);
-    if (at >= hashEnd) {
-      emit(load<u8>(at++), 0);
+  let matched: u32 = 0;
+  while (at < hashEnd) {
+    if (blockIsFull() && !writeBlock(false)) return 0;
+    if (matched == 0)
+      matched = findMatch(at, place, <u32>min<usize>(MAX_MATCH, end - at), MIN_MATCH - 1, MAX_CHAIN);
+    if (matched < MIN_MATCH) {
+      addLiteral(load<u8>(at));
+      matched = 0;
+      at++;
+      place++;
       continue;
     }
-    findMatch(from, at, end);
-    remember(from, at);
-    let size = matchLength;
     const distance = matchDistance;
-    if (size != 0 && size < GOOD_MATCH && at + 1 < hashEnd) {
-      // One byte later there may be a longer one: then this byte goes out alone.
-      findMatch(from, at + 1, end);
-      if (matchLength > size) size = 0;
-    }
-    if (size == 0) {
-      emit(load<u8>(at++), 0);
-      continue;
-    }
-    emit(size, distance);
-    const next = at + size;
-    for (at++; at < next; at++) if (at < hashEnd) remember(from, at);
-  }
-  writeBlock(true);
-  flushBits();
-  return full ? 0 : <u32>(output - to);
-}
-
-/** Canonical codes (§3.2.2), bits reversed, since they go out lowest bit first. */
-function assignCodes(lengths: usize, codes: usize, total: u32): void {
-  let code: u32 = 0;
-  for (let length: u32 = 1; length <= 15; length++) {
-    for (let symbol: u32 = 0; symbol < total; symbol++) {
-      if (load<u8>(lengths + symbol) != length) continue;
-      let reversed: u32 = 0;
-      for (let bit: u32 = 0; bit < length; bit++) reversed |= ((code >> bit) & 1) << (length - 1 - bit);
-      store<u16>(codes + ((<usize>symbol) << 1), <u16>reversed);
-      code++;
-    }
-    code <<= 1;
-  }
-}
-
-function putCode(codes: usize, lengths: usize, symbol: u32): void {
-  put(load<u16>(codes + ((<usize>symbol) << 1)), load<u8>(lengths + symbol));
-}
-
-function writeBlock(last: bool): void {
-  count(LITERAL_COUNTS, END_OF_BLOCK);
-  buildLengths(LITERAL_COUNTS, LENGTHS, LITERALS, 15, SCRATCH);
-  const distanceLengths = LENGTHS + LITERALS;
-  buildLengths(DISTANCE_COUNTS, distanceLengths, DISTANCES, 15, SCRATCH);
-  assignCodes(LENGTHS, LITERAL_CODES, LITERALS);
-  assignCodes(distanceLengths, DISTANCE_CODES, DISTANCES);
-  put(last ? 1 : 0, 1);
-  put(2, 2);
-  writeLengths();
-  for (let i: u32 = 0; i < symbols; i++) {
-    const symbol = load<u32>(SYMBOLS_AT + ((<usize>i) << 2));
-    const distance = symbol >> 16;
-    const length = symbol & 0xffff;
-    if (distance == 0) {
-      putCode(LITERAL_CODES, LENGTHS, length);
-      continue;
-    }
-    const code = lengthCode(length);
-    putCode(LITERAL_CODES, LENGTHS, code);
-    const extra = lengthExtraBits(code);
-    put((length - MIN_MATCH) & ((1 << extra) - 1), extra);
-    const far = distanceCode(distance);
-    putCode(DISTANCE_CODES, distanceLengths, far);
-    const farExtra = distanceExtraBits(far);
-    put((distance - 1) & ((1 << farExtra) - 1), farExtra);
-  }
-  putCode(LITERAL_CODES, LENGTHS, END_OF_BLOCK);
-  symbols = 0;
-  memory.fill(LITERAL_COUNTS, 0, COUNTS_END - LITERAL_COUNTS);
-}
-
-/** The two alphabets' lengths, all of them, in the code of §3.2.7; runs are counted first, then sent. */
-function writeLengths(): void {
-  sendLengths(false);
-  buildLengths(CODE_COUNTS, CODE_LENGTH_LENGTHS, CODE_LENGTHS, 7, SCRATCH);
-  assignCodes(CODE_LENGTH_LENGTHS, CODE_CODES, CODE_LENGTHS);
-  put(LITERALS - 257, 5);
-  put(DISTANCES - 1, 5);
-  let sent = CODE_LENGTHS;
-  while (sent > 4 && load<u8>(CODE_LENGTH_LENGTHS + load<u8>(lengthOrder + sent - 1)) == 0) sent--;
-  put(sent - 4, 4);
-  for (let i: u32 = 0; i < sent; i++) put(load<u8>(CODE_LENGTH_LENGTHS + load<u8>(lengthOrder + i)), 3);
-  sendLengths(true);
-}
-
-function sendLengths(write: bool): void {
-  const total = LITERALS + DISTANCES;
-  for (let i: u32 = 0; i < total;) {
-    const length = load<u8>(LENGTHS + i);
-    let run: u32 = 1;
-    while (i + run < total && load<u8>(LENGTHS + i + run) == length) run++;
-    i += run;
-    if (length == 0) {
-      for (; run >= 11; run -= min<u32>(run, 138)) sendLength(18, min<u32>(run, 138) - 11, 7, write);
-      if (run >= 3) {
-        sendLength(17, run - 3, 3, write);
-        run = 0;
+    let next = at + 1;
+    place++;
+    if (matched < NICE_MATCH && next < hashEnd) {
+      const most = <u32>min<usize>(MAX_MATCH, end - next);
+      const tries = matched < GOOD_MATCH ? LATER_CHAIN : LATER_CHAIN >> 1;
+      const later = findMatch(next, place, most, matched - 1, tries);
+      if (later >= matched && isBetter(later, matchDistance, matched, distance)) {
+        addLiteral(load<u8>(at));
+        at = next;
+        matched = later;
+        continue;
       }
-    } else {
-      sendLength(length, 0, 0, write);
-      run--;
-      for (; run >= 3; run -= min<u32>(run, 6)) sendLength(16, min<u32>(run, 6) - 3, 2, write);
+      next++;
+      place++;
     }
-    for (; run > 0; run--) sendLength(length, 0, 0, write);
+    addMatch(matched, distance);
+    at += matched;
+    matched = 0;
+    const stop = min(at, hashEnd);
+    for (; next < stop; next++, place++) remember(next, place);
+    place += <u32>(at - next);
   }
-}
-
-function sendLength(symbol: u32, extra: u32, bits: u32, write: bool): void {
-  if (!write) {
-    count(CODE_COUNTS, symbol);
-    return;
-  }
-  putCode(CODE_CODES, CODE_LENGTH_LENGTHS, symbol);
-  put(extra, bits);
+  for (; at < end; at++) addLiteral(load<u8>(at));
+  return writeBlock(true) ? finishBlocks() : 0;
 }
