@@ -1,6 +1,6 @@
 // RFC 1951 writing, the coding: literals and matches are gathered and go out as one dynamic block (§3.2.7).
-import { CODEC_AT } from "../block/layout";
 import { buildLengths } from "./huffman";
+import { INFLATE_END } from "./inflate";
 
 export const MIN_MATCH: u32 = 3;
 export const MAX_MATCH: u32 = 258;
@@ -12,7 +12,7 @@ const CODE_LENGTHS: u32 = 19;
 const END_OF_BLOCK: u32 = 256;
 
 // Behind what inflate uses. A symbol is distance << 16 | length, or distance 0 and a literal.
-const SYMBOLS_AT: usize = CODEC_AT + 16 * 1024;
+const SYMBOLS_AT: usize = (INFLATE_END + 3) & ~3;
 const LITERAL_COUNTS: usize = SYMBOLS_AT + 4 * BLOCK_SYMBOLS;
 const DISTANCE_COUNTS: usize = LITERAL_COUNTS + 4 * LITERALS;
 const CODE_COUNTS: usize = DISTANCE_COUNTS + 4 * DISTANCES;

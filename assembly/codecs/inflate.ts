@@ -1,23 +1,40 @@
 // RFC 1951 reading: one raw deflate stream → at most `capacity` bytes.
 //
-// Codes are looked up by their next bits in a table of 32-bit entries, symbol << 4 | length. Codes longer than the
-// table's index go on bit by bit in canonical order (§3.2.2), which they rarely do.
+// Codes are looked up by their next bits in a table of 32-bit entries. Codes longer than the table's index go on bit by
+// bit in canonical order (§3.2.2), which they rarely do.
+//
+//   31      16  15   12     8        0
+//   |  base  |L|E|   |extra|  bits   |     L: a literal, which is the base; E: end of block
+//
+// An entry of 0 is a longer code, or none. `extra` bits follow the code and add to the base.
 import { CODEC_AT } from "../block/layout";
 
-const LITERAL_BITS: u32 = 10;
-const DISTANCE_BITS: u32 = 8;
+const LITERAL_BITS: u32 = 11;
+const DISTANCE_BITS: u32 = 9;
+const CODE_LENGTH_BITS: u32 = 7;
 const MAX_BITS: u32 = 15;
 const LITERALS: u32 = 288;
 const DISTANCES: u32 = 32;
 
+const IS_LITERAL: u32 = 1 << 15;
+const IS_END: u32 = 1 << 14;
+
 /** One alphabet: fast table, count of codes of each length, symbols in canonical order. */
-const ALPHABET_SIZE: usize = (4 << 10) + 64 + 1024;
-const COUNTS: usize = 4 << 10;
+const COUNTS: usize = 4 << LITERAL_BITS;
 const SYMBOLS: usize = COUNTS + 64;
+const ALPHABET_SIZE: usize = SYMBOLS + 2 * LITERALS;
 const LITERAL_AT: usize = CODEC_AT;
 const DISTANCE_AT: usize = LITERAL_AT + ALPHABET_SIZE;
 /** Code lengths as a dynamic block lists them. */
 const LENGTHS_AT: usize = DISTANCE_AT + ALPHABET_SIZE;
+/** While an alphabet is built: the next code of each length, and where its symbol goes. */
+const NEXT_CODE_AT: usize = LENGTHS_AT + LITERALS + DISTANCES;
+const NEXT_PLACE_AT: usize = NEXT_CODE_AT + 64;
+/** For the layout of the codecs' area: where inflate's part ends. */
+export const INFLATE_END: usize = NEXT_PLACE_AT + 64;
+
+/** The longest match, and what copying 16 bytes at a time may write behind it. */
+const MATCH_ROOM: usize = 258 + 16;
 
 // §3.2.5: length codes 257-285 and distance codes 0-29.
 const lengthBase = memory.data<u16>([
@@ -66,6 +83,21 @@ function take(bits: u32): u32 {
   return value;
 }
 
+/** What a symbol's entry says beside the bits of its code; 0 for those that may not occur. */
+function meaning(alphabet: usize, symbol: u32): u32 {
+  if (alphabet == DISTANCE_AT) {
+    if (symbol > 29) return 0;
+    return (
+      ((<u32>load<u16>(distanceBase + (symbol << 1))) << 16) | ((<u32>load<u8>(distanceExtra + symbol)) << 8)
+    );
+  }
+  if (symbol < 256) return (symbol << 16) | IS_LITERAL;
+  if (symbol == 256) return IS_END;
+  const at = symbol - 257;
+  if (at > 28) return 0;
+  return ((<u32>load<u16>(lengthBase + (at << 1))) << 16) | ((<u32>load<u8>(lengthExtra + at)) << 8);
+}
+
 /** Builds an alphabet from `count` code lengths at `lengths`; over-full sets of codes are damage. */
 function build(alphabet: usize, lengths: usize, count: u32, tableBits: u32): void {
   const counts = alphabet + COUNTS;
@@ -77,30 +109,36 @@ function build(alphabet: usize, lengths: usize, count: u32, tableBits: u32): voi
   }
   store<u32>(counts, 0);
   let room: i32 = 1;
+  let code: u32 = 0;
+  let place: u32 = 0;
   for (let length: u32 = 1; length <= MAX_BITS; length++) {
-    room = (room << 1) - load<i32>(counts + ((<usize>length) << 2));
+    const own = load<u32>(counts + ((<usize>length) << 2));
+    room = (room << 1) - <i32>own;
     if (room < 0) damaged = true;
+    store<u32>(NEXT_CODE_AT + ((<usize>length) << 2), code);
+    store<u32>(NEXT_PLACE_AT + ((<usize>length) << 2), place);
+    code = (code + own) << 1;
+    place += own;
   }
   if (damaged) return;
-  let code: u32 = 0;
-  let placed: u32 = 0;
-  for (let length: u32 = 1; length <= MAX_BITS; length++) {
-    for (let symbol: u32 = 0; symbol < count; symbol++) {
-      if (load<u8>(lengths + symbol) != length) continue;
-      store<u16>(alphabet + SYMBOLS + ((<usize>placed) << 1), <u16>symbol);
-      placed++;
-      if (length <= tableBits) {
-        // Codes come with their first bit lowest, so the index is the code reversed, and any bits above it.
-        let index = reverse(code, length);
-        while (index < 1 << tableBits) {
-          store<u32>(alphabet + ((<usize>index) << 2), (symbol << 4) | length);
-          index += 1 << length;
-        }
-      }
-      code++;
-    }
-    code <<= 1;
+  for (let symbol: u32 = 0; symbol < count; symbol++) {
+    const length = <u32>load<u8>(lengths + symbol);
+    if (length == 0) continue;
+    const own = increment(NEXT_CODE_AT + ((<usize>length) << 2));
+    const at = increment(NEXT_PLACE_AT + ((<usize>length) << 2));
+    store<u16>(alphabet + SYMBOLS + ((<usize>at) << 1), <u16>symbol);
+    const what = meaning(alphabet, symbol);
+    if (length > tableBits || what == 0) continue;
+    // Codes come with their first bit lowest, so the index is the code reversed, and any bits above it.
+    for (let index = reverse(own, length); index < 1 << tableBits; index += 1 << length)
+      store<u32>(alphabet + ((<usize>index) << 2), what | length);
   }
+}
+
+function increment(at: usize): u32 {
+  const value = load<u32>(at);
+  store<u32>(at, value + 1);
+  return value;
 }
 
 function reverse(code: u32, length: u32): u32 {
@@ -109,19 +147,20 @@ function reverse(code: u32, length: u32): u32 {
   return result;
 }
 
-function symbol(alphabet: usize, tableBits: u32): u32 {
+/** The next code's entry, 0 for damage. */
+function entry(alphabet: usize, tableBits: u32): u32 {
   if (held < MAX_BITS) refill();
-  const entry = load<u32>(alphabet + ((<usize>(hold & ((1 << tableBits) - 1))) << 2));
-  const length = entry & 15;
+  const found = load<u32>(alphabet + ((<usize>(hold & ((1 << tableBits) - 1))) << 2));
+  const length = found & 0xff;
   if (length != 0 && length <= held) {
     hold >>= length;
     held -= length;
-    return entry >> 4;
+    return found;
   }
-  return slowSymbol(alphabet);
+  return longEntry(alphabet);
 }
 
-function slowSymbol(alphabet: usize): u32 {
+function longEntry(alphabet: usize): u32 {
   let code: u32 = 0;
   let first: u32 = 0;
   let index: u32 = 0;
@@ -129,7 +168,12 @@ function slowSymbol(alphabet: usize): u32 {
     code |= take(1);
     if (damaged) return 0;
     const count = load<u32>(alphabet + COUNTS + ((<usize>length) << 2));
-    if (code < first + count) return load<u16>(alphabet + SYMBOLS + ((<usize>(index + code - first)) << 1));
+    if (code < first + count) {
+      const symbol = load<u16>(alphabet + SYMBOLS + ((<usize>(index + code - first)) << 1));
+      const what = meaning(alphabet, symbol);
+      if (what == 0) damaged = true;
+      return what;
+    }
     index += count;
     first = (first + count) << 1;
     code <<= 1;
@@ -177,10 +221,10 @@ function dynamicAlphabets(): void {
   if (damaged) return;
   memory.fill(LENGTHS_AT, 0, 19);
   for (let i: u32 = 0; i < codes; i++) store<u8>(LENGTHS_AT + load<u8>(lengthOrder + i), <u8>take(3));
-  build(LITERAL_AT, LENGTHS_AT, 19, 7);
+  build(LITERAL_AT, LENGTHS_AT, 19, CODE_LENGTH_BITS);
   let previous: u32 = 0;
   for (let i: u32 = 0; i < literals + distances && !damaged;) {
-    const code = symbol(LITERAL_AT, 7);
+    const code = entry(LITERAL_AT, CODE_LENGTH_BITS) >> 16;
     let repeat: u32 = 1;
     let length = code;
     if (code == 16) {
@@ -209,29 +253,105 @@ function dynamicAlphabets(): void {
 
 function codedBlock(): void {
   while (output < outputEnd) {
-    const code = symbol(LITERAL_AT, LITERAL_BITS);
-    if (damaged) return;
-    if (code < 256) {
-      store<u8>(output++, <u8>code);
+    if (quickly()) return;
+    const found = entry(LITERAL_AT, LITERAL_BITS);
+    if (damaged || (found & IS_END) != 0) return;
+    if ((found & IS_LITERAL) != 0) {
+      store<u8>(output++, <u8>(found >> 16));
       continue;
     }
-    if (code == 256) return;
-    if (code > 285) {
-      damaged = true;
-      return;
-    }
-    const at = code - 257;
-    const length = load<u16>(lengthBase + ((<usize>at) << 1)) + take(load<u8>(lengthExtra + at));
-    const far = symbol(DISTANCE_AT, DISTANCE_BITS);
-    if (far > 29) damaged = true;
+    const length = (found >> 16) + take((found >> 8) & 31);
+    const far = entry(DISTANCE_AT, DISTANCE_BITS);
     if (damaged) return;
-    const distance = load<u16>(distanceBase + ((<usize>far) << 1)) + take(load<u8>(distanceExtra + far));
+    const distance = (far >> 16) + take((far >> 8) & 31);
     if (damaged || <usize>distance > output - outputStart) {
       damaged = true;
       return;
     }
-    copyMatch(distance, <u32>min(<usize>length, outputEnd - output));
+    copyMatch(distance, <u32>min<usize>(length, outputEnd - output));
   }
+}
+
+/**
+ * `codedBlock` where neither input nor output is near its end, so that 8 bytes can be read and a whole match written
+ * without asking; true: the block is complete. A code that is not in the tables it leaves to the careful loop.
+ */
+function quickly(): bool {
+  let from = input;
+  let to = output;
+  let bits = hold;
+  let have = held;
+  let ended = false;
+  while (from + 8 <= inputEnd && to + MATCH_ROOM <= outputEnd) {
+    // Bits above `have` may be there already: they are those of the bytes to come.
+    bits |= load<u64>(from) << have;
+    from += (63 - have) >> 3;
+    have |= 56;
+    let found = load<u32>(LITERAL_AT + ((<usize>(bits & ((1 << LITERAL_BITS) - 1))) << 2));
+    // A length and a distance with their extra bits take 48 bits at most: one short literal may go before them.
+    if ((found & IS_LITERAL) != 0) {
+      store<u8>(to++, <u8>(found >> 16));
+      bits >>= found & 0xff;
+      have -= found & 0xff;
+      found = load<u32>(LITERAL_AT + ((<usize>(bits & ((1 << LITERAL_BITS) - 1))) << 2));
+      if ((found & IS_LITERAL) != 0) {
+        store<u8>(to++, <u8>(found >> 16));
+        bits >>= found & 0xff;
+        have -= found & 0xff;
+        continue;
+      }
+      if (have < 48) continue;
+    }
+    if (found == 0) break;
+    const code = found & 0xff;
+    if ((found & IS_END) != 0) {
+      bits >>= code;
+      have -= code;
+      ended = true;
+      break;
+    }
+    const extra = (found >> 8) & 31;
+    const length = (found >> 16) + ((<u32>(bits >> code)) & ((1 << extra) - 1));
+    const far = load<u32>(
+      DISTANCE_AT + ((<usize>((bits >> (code + extra)) & ((1 << DISTANCE_BITS) - 1))) << 2),
+    );
+    if (far == 0) break;
+    bits >>= code + extra;
+    have -= code + extra;
+    const farCode = far & 0xff;
+    const farExtra = (far >> 8) & 31;
+    const distance = (far >> 16) + ((<u32>(bits >> farCode)) & ((1 << farExtra) - 1));
+    bits >>= farCode + farExtra;
+    have -= farCode + farExtra;
+    if (<usize>distance > to - outputStart) {
+      damaged = true;
+      break;
+    }
+    copyRoomy(to, distance, length);
+    to += length;
+  }
+  // The careful loop takes bits above `held` from the input once more.
+  hold = bits & (((<u64>1) << have) - 1);
+  held = have;
+  input = from;
+  output = to;
+  return ended || damaged;
+}
+
+/** A match that may write up to 15 bytes behind its end. */
+function copyRoomy(to: usize, distance: usize, length: u32): void {
+  const end = to + length;
+  let from = to - distance;
+  if (distance >= 16) {
+    do {
+      v128.store(to, v128.load(from));
+      to += 16;
+      from += 16;
+    } while (to < end);
+  } else if (distance == 1) memory.fill(to, load<u8>(from), length);
+  else
+    do store<u8>(to++, load<u8>(from++));
+    while (to < end);
 }
 
 /** A match may overlap its own output: then it repeats, byte by byte. */
