@@ -3,6 +3,7 @@ import { node } from "./runtimes/node.ts";
 import { useRuntime } from "./runtimes/this.ts";
 
 export type { BlockSource } from "./block/source.ts";
+export type { DriveBus, DriveOptions } from "./core/drives.ts";
 export type { LinuxImage } from "./core/linux.ts";
 export { UserError } from "./core/errors.ts";
 export type { CompareOptions, Difference } from "./image/compare.ts";

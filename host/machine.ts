@@ -2,7 +2,7 @@
 // clock and the disks meet; the engine decides everything about the guest, this file serves its exits.
 import type { BlockSource } from "./block/source.ts";
 import { DiskService } from "./core/disks.ts";
-import { UserError } from "./core/errors.ts";
+import { attachDrives, type DriveOptions, ideDisks, type Media } from "./core/drives.ts";
 import { startLinux, type LinuxImage } from "./core/linux.ts";
 import { MachineEngine } from "./core/machine-engine.ts";
 import { BlockRing, ByteRing } from "./core/rings.ts";
@@ -21,6 +21,8 @@ export interface MachineOptions {
   linux: LinuxImage;
   /** IDE disks by place: primary master, primary slave, secondary master, secondary slave. */
   disks?: readonly (BlockSource | undefined)[];
+  /** Drives of any kind, besides `disks`. */
+  drives?: readonly DriveOptions[];
   /** Plugs in isa-debug-exit: a write to these ports ends the machine with a code of the guest's choice. */
   debugExit?: { port: number; ports: number } | undefined;
   /** A reset by the guest ends `run` instead of starting over. */
@@ -57,6 +59,7 @@ export class Machine {
   private constructor(
     private readonly engine: MachineEngine,
     private readonly options: MachineOptions,
+    media: Media,
     now: () => number,
   ) {
     const at = engine.constants;
@@ -69,7 +72,7 @@ export class Machine {
     );
     this.requests = new BlockRing(memory, at);
     this.disks = new DiskService({
-      disks: options.disks ?? [],
+      media,
       complete: (slot, succeeded) => {
         engine.completeBlock(slot, succeeded);
         wake();
@@ -90,11 +93,11 @@ export class Machine {
       epoch,
       translates: options.translates ?? true,
     });
-    (options.disks ?? []).forEach((disk, place) => disk && attach(engine, place, disk));
+    const media = attachDrives(engine, [...ideDisks(options.disks ?? []), ...(options.drives ?? [])]);
     if (options.debugExit) engine.exports.attachDebugExit(options.debugExit.port, options.debugExit.ports);
     engine.powerOn();
     startLinux(engine, options.linux);
-    return new Machine(engine, options, runtime.now);
+    return new Machine(engine, options, media, runtime.now);
   }
 
   /** Runs until the guest ends it or `stop` is called. */
@@ -141,11 +144,4 @@ export class Machine {
       this.disks.start(request);
     if (this.clock.deterministic) await this.disks.settle();
   }
-}
-
-const SECTOR = 512;
-
-function attach(engine: MachineEngine, place: number, disk: BlockSource): void {
-  if (disk.size < SECTOR) throw new UserError(`disk ${place} is smaller than one sector of ${SECTOR} bytes`);
-  engine.attachDisk(place, Math.floor(disk.size / SECTOR));
 }

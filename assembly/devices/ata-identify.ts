@@ -25,11 +25,22 @@ function words(at: usize, first: u32, count: u32, text: string): void {
   }
 }
 
+/** ASCII in the order of bytes, padded with spaces: fields of SCSI. */
+export function putText(at: usize, text: string, length: u32): void {
+  for (let i: u32 = 0; i < length; i++)
+    store<u8>(at + <usize>i, <u8>(i < <u32>text.length ? text.charCodeAt(i) : 32));
+}
+
+/** The last digit of a serial number "QM0000n" counts the connectors. */
+export function serialDigit(index: u32): u32 {
+  return 49 + index;
+}
+
 /** Fields that disks and packet devices share: names, buffer, serial number by position. */
 export function identifyNames(at: usize, index: u32, model: string): void {
   memory.fill(at, 0, 512);
   words(at, 10, 10, "QM00001");
-  store<u8>(at + 13 * 2 + 1, <u8>(49 + index)); // the last digit counts the connectors
+  store<u8>(at + 13 * 2 + 1, <u8>serialDigit(index));
   word(at, 20, 0x0003);
   word(at, 21, 512);
   word(at, 22, 4);
@@ -93,4 +104,21 @@ export function identifyModes(at: usize, transferMode: u32): void {
   word(at, 64, 0x0003);
   for (let i: u32 = 65; i <= 68; i++) word(at, i, 0x0078);
   word(at, 88, 0x003f | (transferMode >> 3 == 8 ? chosen : 0));
+}
+
+/** IDENTIFY PACKET DEVICE (SFF-8020i §7.1.7). */
+export function identifyPacketDevice(at: usize, index: u32, transferMode: u32): void {
+  identifyNames(at, index, "QEMU DVD-ROM");
+  word(at, 0, 0x85c0); // ATAPI, CD-ROM, removable, DRQ at once, packets of 12 bytes
+  word(at, 48, 1); // dword I/O
+  word(at, 49, 0x0300); // LBA, DMA
+  word(at, 53, 0x0007); // words 54-58, 64-70, 88 hold
+  identifyModes(at, transferMode);
+  word(at, 65, 0x00b4);
+  word(at, 66, 0x00b4);
+  word(at, 67, 0x012c);
+  word(at, 68, 0x00b4);
+  word(at, 71, 30); // ns to release and to clear BSY
+  word(at, 72, 30);
+  word(at, 80, 0x001e); // ATA/ATAPI-1 to 4
 }

@@ -1,11 +1,32 @@
-// ATA disk, one of two on an IDE channel (ATA/ATAPI-6, T13 1410D). The drive holds the task file and runs commands;
-// its channel (ide-channel.ts) selects it, and the bus master (bus-master.ts) moves DMA data.
+// A drive on an IDE channel (ATA/ATAPI-6, T13 1410D): the task file, and how data moves for a command. The commands
+// themselves are a disk's (ata-commands.ts) or a packet device's (atapi.ts). The channel (ide-channel.ts) selects the
+// drive, and the bus master (bus-master.ts) moves DMA data.
 //
 // Sectors travel through the channel's buffer when the CPU moves them (PIO), and straight to guest RAM with DMA.
 // Either way the drive only asks (rings/block.ts) and is told: BSY stands meanwhile, and the guest runs on.
-import { BLOCK_BUFFER_SIZE, BLOCK_BUFFERS_AT, BLOCK_FLUSH, BLOCK_OK } from "../rings/block";
-import { BLOCK_DISCARD, BLOCK_READ, BLOCK_WRITE, newBlockRequest } from "../rings/block";
-import { DEFAULT_HEADS, DEFAULT_SECTORS, MULTIPLE_MAX, identifyDisk } from "./ata-identify";
+import {
+  BLOCK_BUFFERS_AT,
+  BLOCK_BUFFER_SIZE,
+  BLOCK_DISCARD,
+  BLOCK_FLUSH,
+  BLOCK_OK,
+  BLOCK_READ,
+  BLOCK_WRITE,
+  newBlockRequest,
+} from "../rings/block";
+import { executeDiskCommand } from "./ata-commands";
+import { DEFAULT_HEADS, DEFAULT_SECTORS, MULTIPLE_MAX } from "./ata-identify";
+import {
+  PACKET,
+  PACKET_STATE_SIZE,
+  REASON_DATA,
+  announceBlock,
+  executePacketDeviceCommand,
+  mediumError,
+  packetState,
+  readyForStatus,
+  receivePacket,
+} from "./atapi";
 import { DRIVE_CD, DRIVE_NONE, Drive, drive } from "./drives";
 
 export const STATUS_ERROR: u32 = 1 << 0;
@@ -16,19 +37,21 @@ export const STATUS_BUSY: u32 = 1 << 7;
 const STATUS_IDLE: u32 = STATUS_READY | STATUS_SEEK_COMPLETE;
 
 export const ERROR_ABORTED: u32 = 1 << 2;
-const ERROR_ID_NOT_FOUND: u32 = 1 << 4;
+export const ERROR_ID_NOT_FOUND: u32 = 1 << 4;
 const ERROR_UNCORRECTABLE: u32 = 1 << 6;
-
-const DEVICE_LBA: u32 = 1 << 6;
 
 /** What moves data now. */
 export const IDLE: u32 = 0;
 export const PIO_IN: u32 = 1;
 export const PIO_OUT: u32 = 2;
-export const DMA_IN: u32 = 3;
-export const DMA_OUT: u32 = 4;
+/** The twelve bytes of a command packet come. */
+export const PACKET_OUT: u32 = 3;
+export const DMA_IN: u32 = 4;
+export const DMA_OUT: u32 = 5;
 /** DATA SET MANAGEMENT: the ranges to trim come by DMA. */
-export const DMA_TRIM: u32 = 5;
+export const DMA_TRIM: u32 = 6;
+/** The buffer's bytes go to memory: a packet command's answer. */
+export const DMA_ANSWER: u32 = 7;
 
 export const SECTOR: u32 = 512;
 /** Transfer mode as in SET FEATURES 03h: Ultra mode 5. */
@@ -45,13 +68,13 @@ export class AtaDrive {
   position: u32;
   blockEnd: u32;
   bufferEnd: u32;
-  /** Sectors that one DRQ block holds in the running command. */
-  private blockSectors: u32;
+  /** Bytes that one DRQ block of the running command holds at most. */
+  blockLimit: u32;
   /** Number of the connector, 0-3. */
   index: u32;
   phase: u32;
   // The task file; two values deep, the older in the high byte (48-bit commands).
-  private features: u32;
+  features: u32;
   count: u32;
   lbaLow: u32;
   lbaMid: u32;
@@ -59,17 +82,18 @@ export class AtaDrive {
   device: u32;
   status: u32;
   error: u32;
-  private command: u32;
+  command: u32;
   /** INTRQ asks. */
   interrupt: bool;
-  private multiple: u32;
-  private transferMode: u32;
-  private heads: u32;
-  private sectorsPerTrack: u32;
-  private writeCache: bool;
-  private smart: bool;
+  multiple: u32;
+  transferMode: u32;
+  heads: u32;
+  sectorsPerTrack: u32;
+  writeCache: bool;
+  smart: bool;
+  // A packet device's own state follows the struct: see ATA_DRIVE_SIZE.
 
-  private get facts(): Drive {
+  get facts(): Drive {
     return drive(this.index);
   }
 
@@ -93,6 +117,7 @@ export class AtaDrive {
     this.sectorsPerTrack = DEFAULT_SECTORS;
     this.writeCache = true;
     this.smart = true;
+    packetState(this).powerOn();
     this.reset();
   }
 
@@ -103,6 +128,8 @@ export class AtaDrive {
     this.remaining = 0;
     this.device = 0;
     this.features = 0;
+    this.command = 0;
+    packetState(this).reset();
     this.signature();
     this.error = 1;
     this.status = this.isPacketDevice ? 0 : STATUS_IDLE;
@@ -113,6 +140,11 @@ export class AtaDrive {
     this.lbaLow = 1;
     this.lbaMid = this.isPacketDevice ? 0x14 : 0;
     this.lbaHigh = this.isPacketDevice ? 0xeb : 0;
+  }
+
+  /** A packet device's medium is another one now, or none. */
+  mediumChanged(): void {
+    packetState(this).mediumChanged(this.facts.sectors != 0);
   }
 
   /** Task file registers 1-6; `previous` is HOB, which shows the older values. */
@@ -160,6 +192,7 @@ export class AtaDrive {
     this.phase = IDLE;
     this.status = STATUS_IDLE;
     this.interrupt = true;
+    if (this.command == PACKET) readyForStatus(this);
   }
 
   fail(error: u32): void {
@@ -169,52 +202,10 @@ export class AtaDrive {
     this.interrupt = true;
   }
 
-  // Addresses (§6.2): CHS, 28 or 48 bits, as the device register and the command say.
-
-  private address48(): u64 {
-    const low = (this.lbaLow & 0xff) | ((this.lbaMid & 0xff) << 8);
-    const high = (this.lbaLow >> 8) | (this.lbaMid & 0xff00);
-    return (
-      (<u64>low) |
-      ((<u64>(this.lbaHigh & 0xff)) << 16) |
-      ((<u64>high) << 24) |
-      ((<u64>(this.lbaHigh >> 8)) << 40)
-    );
-  }
-
-  private address28(): u64 {
-    const low: u32 = this.lbaLow & 0xff;
-    const middle: u32 = ((this.lbaMid & 0xff) << 8) | ((this.lbaHigh & 0xff) << 16);
-    if (this.device & DEVICE_LBA) return low | middle | ((this.device & 15) << 24);
-    // Sectors of a track count from 1; sector 0 is nowhere.
-    if (low == 0 || low > this.sectorsPerTrack) return u64.MAX_VALUE;
-    const head: u32 = this.device & 15;
-    if (head >= this.heads) return u64.MAX_VALUE;
-    return (<u64>(middle >> 8) * this.heads + head) * this.sectorsPerTrack + low - 1;
-  }
-
-  /** Takes address and count of a command; false when they leave the medium. */
-  private locate(wide: bool): bool {
-    const count: u32 = wide ? this.count : this.count & 0xff;
-    this.remaining = count != 0 ? count : wide ? 0x1_0000 : 0x100;
-    this.sector = wide ? this.address48() : this.address28();
-    const sectors = this.facts.sectors;
-    if (this.sector < sectors && sectors - this.sector >= this.remaining) return true;
-    this.fail(ERROR_ID_NOT_FOUND);
-    return false;
-  }
-
-  private locateAddress(sector: u64, wide: bool): void {
-    this.lbaLow = ((<u32>sector) & 0xff) | (wide ? ((<u32>(sector >> 24)) & 0xff) << 8 : 0);
-    this.lbaMid = ((<u32>(sector >> 8)) & 0xff) | (wide ? ((<u32>(sector >> 32)) & 0xff) << 8 : 0);
-    this.lbaHigh = ((<u32>(sector >> 16)) & 0xff) | (wide ? ((<u32>(sector >> 40)) & 0xff) << 8 : 0);
-    if (!wide) this.device = (this.device & 0xf0) | ((<u32>(sector >> 24)) & 15);
-  }
-
   // PIO data
 
   /** Reads the next sectors into the buffer. */
-  private fetch(): void {
+  fetch(): void {
     const sectors = min(this.remaining, BLOCK_BUFFER_SIZE / SECTOR);
     this.status = STATUS_BUSY;
     const request = newBlockRequest(BLOCK_READ, this.index, this.sector, this.index);
@@ -232,44 +223,27 @@ export class AtaDrive {
   }
 
   /** Offers the CPU the next block of the buffer, from `position` on. */
-  private offerBlock(interrupt: bool): void {
-    this.blockEnd = this.position + min(this.blockSectors * SECTOR, this.bufferEnd - this.position);
+  offerBlock(interrupt: bool): void {
+    this.blockEnd = this.position + min(this.blockLimit, this.bufferEnd - this.position);
     this.status = STATUS_IDLE | STATUS_DATA_REQUEST;
     this.interrupt = interrupt;
-  }
-
-  private startPioIn(wide: bool, blockSectors: u32): void {
-    if (!this.locate(wide)) return;
-    this.phase = PIO_IN;
-    this.blockSectors = blockSectors;
-    this.fetch();
-  }
-
-  private startPioOut(wide: bool, blockSectors: u32): void {
-    if (!this.locate(wide)) return;
-    if (this.facts.readOnly) {
-      this.fail(ERROR_ABORTED);
-      return;
-    }
-    this.phase = PIO_OUT;
-    this.blockSectors = blockSectors;
-    this.expectData(false);
+    if (this.command == PACKET) announceBlock(this);
   }
 
   /** Asks the CPU for as many sectors as the buffer holds. */
-  private expectData(interrupt: bool): void {
+  expectData(interrupt: bool): void {
     this.position = 0;
     this.bufferEnd = min(this.remaining * SECTOR, BLOCK_BUFFER_SIZE);
     this.offerBlock(interrupt);
   }
 
-  /** A block that lies ready in the buffer, not on the medium: IDENTIFY and its like. */
-  answer(length: u32): void {
+  /** Bytes that lie ready in the buffer, not on the medium: IDENTIFY and its like. */
+  answer(length: u32, blockLimit: u32): void {
     this.phase = PIO_IN;
     this.remaining = 0;
     this.position = 0;
     this.bufferEnd = length;
-    this.blockSectors = 1;
+    this.blockLimit = blockLimit;
     this.offerBlock(true);
   }
 
@@ -285,6 +259,7 @@ export class AtaDrive {
   private blockRead(): void {
     if (this.position < this.bufferEnd) this.offerBlock(true);
     else if (this.remaining != 0) this.fetch();
+    else if (this.command == PACKET) this.complete();
     else {
       this.phase = IDLE;
       this.status = STATUS_IDLE;
@@ -292,28 +267,24 @@ export class AtaDrive {
   }
 
   writeData(size: u32, value: u32): void {
-    if (this.phase != PIO_OUT || this.position >= this.blockEnd) return;
+    if ((this.phase != PIO_OUT && this.phase != PACKET_OUT) || this.position >= this.blockEnd) return;
     const at = this.buffer + this.position;
     if (size == 4) store<u32>(at, value);
     else if (size == 2) store<u16>(at, <u16>value);
     else store<u8>(at, <u8>value);
     this.position += size;
     if (this.position < this.blockEnd) return;
-    if (this.position < this.bufferEnd) this.offerBlock(true);
+    if (this.phase == PACKET_OUT) receivePacket(this);
+    else if (this.position < this.bufferEnd) this.offerBlock(true);
     else this.flushBuffer();
   }
 
   // DMA: the bus master asks for the bytes that remain, and tells when they have moved.
 
-  private startDma(phase: u32, wide: bool): void {
-    if (!this.locate(wide)) return;
-    if (phase == DMA_OUT && this.facts.readOnly) this.fail(ERROR_ABORTED);
-    else this.waitForBusMaster(phase);
-  }
-
-  private waitForBusMaster(phase: u32): void {
+  waitForBusMaster(phase: u32): void {
     this.phase = phase;
     this.status = STATUS_IDLE | STATUS_DATA_REQUEST;
+    if (this.command == PACKET) this.count = REASON_DATA;
   }
 
   get waitsForBusMaster(): bool {
@@ -332,7 +303,8 @@ export class AtaDrive {
   /** A PIO, flush or trim request of this drive is done. */
   requestCompleted(status: u32): void {
     if (status != BLOCK_OK) {
-      this.fail(this.phase == PIO_IN || this.phase == DMA_IN ? ERROR_UNCORRECTABLE : ERROR_ABORTED);
+      if (this.command == PACKET) mediumError(this);
+      else this.fail(this.phase == PIO_IN || this.phase == DMA_IN ? ERROR_UNCORRECTABLE : ERROR_ABORTED);
       return;
     }
     if (this.phase == PIO_IN) {
@@ -349,7 +321,7 @@ export class AtaDrive {
     else this.complete();
   }
 
-  private flush(): void {
+  flush(): void {
     this.status = STATUS_BUSY;
     newBlockRequest(BLOCK_FLUSH, this.index, 0, this.index).submit();
   }
@@ -380,206 +352,15 @@ export class AtaDrive {
     this.complete();
   }
 
-  // Commands
-
   execute(command: u32): void {
     this.command = command;
     this.error = 0;
     this.interrupt = false;
     this.phase = IDLE;
     this.status = STATUS_IDLE;
-    switch (command) {
-      case 0x20: // READ SECTOR(S), with and without retries
-      case 0x21:
-        this.startPioIn(false, 1);
-        break;
-      case 0x24: // READ SECTOR(S) EXT
-        this.startPioIn(true, 1);
-        break;
-      case 0x30: // WRITE SECTOR(S)
-      case 0x31:
-        this.startPioOut(false, 1);
-        break;
-      case 0x34: // WRITE SECTOR(S) EXT
-        this.startPioOut(true, 1);
-        break;
-      case 0xc4: // READ MULTIPLE
-      case 0x29: // READ MULTIPLE EXT
-        if (this.multiple == 0) this.fail(ERROR_ABORTED);
-        else this.startPioIn(command == 0x29, this.multiple);
-        break;
-      case 0xc5: // WRITE MULTIPLE
-      case 0x39: // WRITE MULTIPLE EXT
-        if (this.multiple == 0) this.fail(ERROR_ABORTED);
-        else this.startPioOut(command == 0x39, this.multiple);
-        break;
-      case 0xc8: // READ DMA
-      case 0xc9:
-        this.startDma(DMA_IN, false);
-        break;
-      case 0x25: // READ DMA EXT
-        this.startDma(DMA_IN, true);
-        break;
-      case 0xca: // WRITE DMA
-      case 0xcb:
-        this.startDma(DMA_OUT, false);
-        break;
-      case 0x35: // WRITE DMA EXT
-      case 0x3d: // WRITE DMA FUA EXT
-        this.startDma(DMA_OUT, true);
-        break;
-      case 0x40: // READ VERIFY SECTOR(S)
-      case 0x41:
-      case 0x42: // READ VERIFY SECTOR(S) EXT
-        if (this.locate(command == 0x42)) this.complete();
-        break;
-      case 0xe7: // FLUSH CACHE
-      case 0xea: // FLUSH CACHE EXT
-        this.flush();
-        break;
-      case 0xec: // IDENTIFY DEVICE
-        identifyDisk(
-          this.buffer,
-          this.index,
-          this.facts.sectors,
-          this.heads,
-          this.sectorsPerTrack,
-          this.multiple,
-          this.transferMode,
-          this.writeCache,
-        );
-        this.answer(SECTOR);
-        break;
-      case 0xc6: // SET MULTIPLE MODE
-        this.setMultiple(this.count & 0xff);
-        break;
-      case 0xef: // SET FEATURES
-        this.setFeatures(this.features & 0xff);
-        break;
-      case 0x91: // INITIALIZE DEVICE PARAMETERS
-        this.heads = (this.device & 15) + 1;
-        this.sectorsPerTrack = this.count & 0xff;
-        if (this.sectorsPerTrack == 0) this.fail(ERROR_ABORTED);
-        else this.complete();
-        break;
-      case 0xf8: // READ NATIVE MAX ADDRESS
-        this.locateAddress(min<u64>(this.facts.sectors - 1, 0x0fff_ffff), false);
-        this.complete();
-        break;
-      case 0x27: // READ NATIVE MAX ADDRESS EXT
-        this.locateAddress(this.facts.sectors - 1, true);
-        this.complete();
-        break;
-      case 0xe5: // CHECK POWER MODE: active
-      case 0x98:
-        this.count = 0xff;
-        this.complete();
-        break;
-      case 0xe0: // STANDBY IMMEDIATE, IDLE IMMEDIATE, STANDBY, IDLE, SLEEP, and their old numbers
-      case 0xe1:
-      case 0xe2:
-      case 0xe3:
-      case 0xe6:
-      case 0x94:
-      case 0x95:
-      case 0x96:
-      case 0x97:
-      case 0x99:
-        this.complete();
-        this.status = STATUS_READY;
-        break;
-      case 0xf5: // SECURITY FREEZE LOCK
-        this.complete();
-        break;
-      case 0x06: // DATA SET MANAGEMENT
-        if (this.features & 1 && this.count != 0 && !this.facts.readOnly) {
-          this.remaining = min<u32>(this.count, BLOCK_BUFFER_SIZE / SECTOR);
-          this.waitForBusMaster(DMA_TRIM);
-        } else this.fail(ERROR_ABORTED);
-        break;
-      case 0xb0: // SMART
-        this.executeSmart(this.features & 0xff);
-        break;
-      default:
-        // RECALIBRATE is 1xh, SEEK 7xh.
-        if ((command & 0xf0) == 0x10 || (command & 0xf0) == 0x70) this.complete();
-        else this.fail(ERROR_ABORTED);
-    }
-  }
-
-  private setMultiple(sectors: u32): void {
-    if (sectors > MULTIPLE_MAX || (sectors & (sectors - 1)) != 0) this.fail(ERROR_ABORTED);
-    else {
-      this.multiple = sectors;
-      this.complete();
-    }
-  }
-
-  private setFeatures(feature: u32): void {
-    switch (feature) {
-      case 0x02: // write cache on
-      case 0x82: // write cache off
-        this.writeCache = feature == 0x02;
-        break;
-      case 0x03: // transfer mode
-        this.transferMode = this.count & 0xff;
-        break;
-      case 0x05: // power management, acoustics, look-ahead, defects and the like: accepted, without effect
-      case 0x42:
-      case 0x55:
-      case 0x66:
-      case 0x67:
-      case 0x69:
-      case 0x85:
-      case 0x96:
-      case 0x9a:
-      case 0xaa:
-      case 0xc2:
-      case 0xcc:
-        break;
-      default:
-        this.fail(ERROR_ABORTED);
-        return;
-    }
-    this.complete();
-  }
-
-  /** The drive is healthy and keeps no logs; LBA mid and high carry the key 4Fh C2h (§8.53). */
-  private executeSmart(subcommand: u32): void {
-    const keyed = (this.lbaMid & 0xff) == 0x4f && (this.lbaHigh & 0xff) == 0xc2;
-    if (!keyed || (!this.smart && subcommand != 0xd8)) {
-      this.fail(ERROR_ABORTED);
-      return;
-    }
-    switch (subcommand) {
-      case 0xd0: // READ DATA
-      case 0xd1: // READ THRESHOLDS
-        memory.fill(this.buffer, 0, SECTOR);
-        store<u8>(this.buffer, 1); // structure revision
-        this.checksum();
-        this.answer(SECTOR);
-        break;
-      case 0xd8: // ENABLE and DISABLE OPERATIONS
-      case 0xd9:
-        this.smart = subcommand == 0xd8;
-        this.complete();
-        break;
-      case 0xd2: // attribute autosave
-      case 0xd4: // off-line test
-      case 0xda: // RETURN STATUS: the key unchanged means no threshold is exceeded
-        this.complete();
-        break;
-      default:
-        this.fail(ERROR_ABORTED);
-    }
-  }
-
-  /** The sum of the 512 bytes is 0. */
-  private checksum(): void {
-    let sum: u32 = 0;
-    for (let i: usize = 0; i < 511; i++) sum += load<u8>(this.buffer + i);
-    store<u8>(this.buffer + 511, <u8>(0 - sum));
+    if (this.isPacketDevice) executePacketDeviceCommand(this);
+    else executeDiskCommand(this);
   }
 }
 
-export const ATA_DRIVE_SIZE: usize = (offsetof<AtaDrive>() + 7) & ~7;
+export const ATA_DRIVE_SIZE: usize = (offsetof<AtaDrive>() + PACKET_STATE_SIZE + 7) & ~7;

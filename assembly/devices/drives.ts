@@ -1,4 +1,5 @@
-// What hangs on the board's storage connectors: told by the host before power on, and when a medium changes.
+// What hangs on the board's storage connectors: told by the host before power on, and when a medium changes
+// (changeMedium in machine/board.ts).
 import { DRIVES_AT } from "../machine/board";
 
 /** Connectors, numbered as in a request's `drive`. */
@@ -31,6 +32,11 @@ export function drive(index: u32): Drive {
  */
 export function attachDrive(index: u32, kind: u32, sectorsLow: u32, sectorsHigh: u32, readOnly: u32): void {
   drive(index).kind = kind;
+  insert(index, sectorsLow, sectorsHigh, readOnly);
+}
+
+/** Another medium on connector `index`. */
+export function insert(index: u32, sectorsLow: u32, sectorsHigh: u32, readOnly: u32): void {
   drive(index).sectors = (<u64>sectorsLow) | ((<u64>sectorsHigh) << 32);
   drive(index).readOnly = readOnly;
 }

@@ -9,6 +9,7 @@ import { BLOCK_OK, BLOCK_READ, BLOCK_WRITE, BlockRequest, newBlockRequest } from
 import {
   ATA_DRIVE_SIZE,
   AtaDrive,
+  DMA_ANSWER,
   DMA_IN,
   DMA_OUT,
   DMA_TRIM,
@@ -111,6 +112,8 @@ export class IdeChannel {
   write(register: u32, size: u32, value: u32): void {
     if (register == 0) {
       this.current.writeData(size, value);
+      // The last word of a packet may be what a bus master, already started, waits for.
+      this.startDma();
       return;
     }
     if (register == 7) {
@@ -157,6 +160,11 @@ export class IdeChannel {
     if (drive.phase == DMA_TRIM) {
       const bytes = this.master.copy(drive.buffer, drive.remaining * SECTOR, false);
       drive.trimRanges(0, bytes);
+      return;
+    }
+    if (drive.phase == DMA_ANSWER) {
+      this.master.copy(drive.buffer, drive.bufferEnd, true);
+      drive.complete();
       return;
     }
     const operation = drive.phase == DMA_IN ? BLOCK_READ : BLOCK_WRITE;

@@ -1,7 +1,8 @@
 // The chips in their sockets: typed views at constant addresses, and what the run loop asks of all of them.
+import { AtaDrive } from "../devices/ata";
 import { IRQ_RTC, IRQ_SCI, driveIdeLines, driveKeyboardLines, driveSerialLines } from "../devices/bus";
 import { storeConfiguration } from "../devices/cmos";
-import { DRIVES, Drive } from "../devices/drives";
+import { DRIVES, DRIVE_CD, Drive, drive, insert } from "../devices/drives";
 import { I8042 } from "../devices/i8042";
 import { I8254, PIT_SIZE } from "../devices/i8254";
 import { I8259 } from "../devices/i8259";
@@ -179,6 +180,17 @@ export function nextDeadline(now: u64): u64 {
   if (com1.blocked || com2.blocked || com3.blocked || com4.blocked)
     deadline = min(deadline, now + SERIAL_RETRY);
   return deadline;
+}
+
+/** The host put another medium into the drive on connector `index`, or took it out (0 sectors). */
+export function changeMedium(index: u32, sectorsLow: u32, sectorsHigh: u32, readOnly: u32): void {
+  insert(index, sectorsLow, sectorsHigh, readOnly);
+  if (drive(index).kind == DRIVE_CD) ideDrive(index).mediumChanged();
+}
+
+/** The drive on IDE connector `index`. */
+function ideDrive(index: u32): AtaDrive {
+  return (index < 2 ? idePrimary : ideSecondary).drive(index & 1);
 }
 
 /** The host has carried out the request in `slot` (rings/block.ts); `status` is BLOCK_*. */

@@ -29,8 +29,15 @@ export {
 } from "../firmware/linux-boot";
 export { runMachine } from "./run";
 export { serveRegion } from "../jit/core";
-export { completeBlock } from "./board";
-export { attachDrive, DRIVE_DISK } from "../devices/drives";
+export { changeMedium, completeBlock } from "./board";
+export {
+  DRIVE_CD,
+  DRIVE_DISK,
+  DRIVE_FLOPPY,
+  FLOPPY_DRIVE,
+  VIRTIO_DRIVE,
+  attachDrive,
+} from "../devices/drives";
 export {
   BLOCK_DISCARD,
   BLOCK_FAILED,

@@ -121,7 +121,8 @@ export const BLOCK_SLOTS_AT: usize = BLOCK_RING_AT + 8 + ((<usize>BLOCK_SLOTS) <
 /** Room for sectors that the CPU moves by hand: one buffer for each IDE channel. */
 export const BLOCK_BUFFER_SIZE: u32 = 0x1_0000;
 export const BLOCK_BUFFERS_AT: usize = (BLOCK_SLOTS_AT + <usize>BLOCK_SLOTS * BLOCK_SLOT_SIZE + 63) & ~63;
-export const BLOCK_END: usize = BLOCK_BUFFERS_AT + <usize>BLOCK_BUFFER_SIZE * 2;
+/** A data port that is read or written in dwords at the very end reaches a little further. */
+export const BLOCK_END: usize = BLOCK_BUFFERS_AT + <usize>BLOCK_BUFFER_SIZE * 2 + 8;
 
 export function blockRequest(slot: u32): BlockRequest {
   return changetype<BlockRequest>(BLOCK_SLOTS_AT + <usize>slot * BLOCK_SLOT_SIZE);

@@ -3,6 +3,7 @@ import { mkdtemp, rmdir, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { BlockSource } from "../block/source.ts";
+import type { DriveOptions } from "../core/drives.ts";
 import { isExpected, reason, UserError } from "../core/errors.ts";
 import { createImage } from "../image/create.ts";
 import { PROBE_SIZE, probeFormat } from "../image/format.ts";
@@ -10,36 +11,45 @@ import type { DiskImage } from "../image/image.ts";
 import { localPath, openImage } from "../image/open.ts";
 import { QCOW2_DEFAULTS } from "../image/qcow2-create.ts";
 import { node } from "../runtimes/node.ts";
-import { type Drive, placeDrives } from "./drives.ts";
+import { type Drive, placeDrives, withDefaultDrives } from "./drives.ts";
 import type { PcOptions } from "./pc-options.ts";
 
-/** The disks by place on the controller. What has been opened is closed again if one cannot be. */
-export async function openDisks(
+/** The machine's drives with their media. What has been opened is closed again if one cannot be. */
+export async function openDrives(
   options: PcOptions,
   say: (sentence: string) => void,
-): Promise<(BlockSource | undefined)[]> {
-  const disks: (BlockSource | undefined)[] = [];
+): Promise<DriveOptions[]> {
+  const drives: DriveOptions[] = [];
+  const placed = placeDrives(options.drives);
   try {
-    for (const drive of placeDrives(options.drives))
-      disks.push(drive && (await openDrive(drive, drive.snapshot || options.snapshot, say)));
-    return disks;
+    for (const drive of options.noDefaults ? placed : withDefaultDrives(placed)) {
+      const { bus, index, media, readOnly, file } = drive;
+      const source =
+        file === undefined ? undefined : await openDrive({ ...drive, file }, options.snapshot, say);
+      drives.push({ bus, index, media, readOnly, source });
+    }
+    return drives;
   } catch (error) {
-    await closeDisks(disks);
+    await closeDrives(drives);
     throw error;
   }
 }
 
-export async function closeDisks(disks: readonly (BlockSource | undefined)[]): Promise<void> {
-  for (const disk of disks) await disk?.close();
+export async function closeDrives(drives: readonly DriveOptions[]): Promise<void> {
+  for (const { source } of drives) await source?.close();
 }
 
+/** A drive that names an image. */
+type FullDrive = Drive & { file: string };
+
 async function openDrive(
-  drive: Drive,
-  snapshot: boolean,
+  drive: FullDrive,
+  snapshotAll: boolean,
   say: (sentence: string) => void,
 ): Promise<BlockSource> {
   try {
-    if (snapshot) return await openSnapshot(drive);
+    if (drive.readOnly) return await openImage(node, drive.file, { format: drive.format });
+    if (drive.snapshot || snapshotAll) return await openSnapshot(drive);
     let guessed = false;
     const image = await openImage(node, drive.file, {
       format: drive.format,
@@ -59,7 +69,7 @@ async function openDrive(
 }
 
 /** A temporary overlay takes the writes; its file has no name any more, so it goes with the process. */
-async function openSnapshot(drive: Drive): Promise<DiskImage> {
+async function openSnapshot(drive: FullDrive): Promise<DiskImage> {
   const base = await openImage(node, drive.file, { format: drive.format });
   const { size, format } = base;
   await base.close();

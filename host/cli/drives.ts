@@ -1,26 +1,51 @@
-// `-hda`, `-drive` and the bare image argument: from words to the drives of the IDE controller's four places.
+// `-hda`, `-cdrom`, `-fda`, `-drive` and the bare image argument: from words to drives, and from drives to the places
+// of the machine's controllers.
 import { UserError } from "../core/errors.ts";
+import type { DriveBus } from "../core/drives.ts";
 import { parseInteger, parseList, parseSwitch } from "./option-list.ts";
 
 /** What `cache=` promises: when a write is on the disk. */
 export type CacheMode = "writeback" | "writethrough";
 
 export interface Drive {
-  file: string;
+  /** undefined: an empty drive. */
+  file?: string;
   /** The image format by name; undefined: probed. */
   format?: string;
-  /** Place on the IDE controller, 0-3 (channel * 2 + unit); undefined: the first free one. */
+  /** `if=`; a drive on "none" waits for a `-device` that names it. */
+  bus: DriveBus | "none";
+  media: "disk" | "cdrom";
+  /** Place on the bus (IDE: channel * 2 + unit); undefined: the first free one. */
   index?: number;
+  id?: string;
+  readOnly: boolean;
   snapshot: boolean;
   cache: CacheMode;
   /** The words that asked for this drive, to name them in messages. */
   option: string;
 }
 
+/** What a drive is when nothing is said about it. */
+function drive(option: string): Drive {
+  return { bus: "ide", media: "disk", readOnly: false, snapshot: false, cache: "writeback", option };
+}
+
+const EMPTY = "Device needs media, but drive is empty";
+
 /** A drive as plain `-hda FILE` means it; `file` is taken literally, commas included. */
 export function plainDrive(option: string, file: string, index: number): Drive {
-  if (file === "") throw new UserError("Device needs media, but drive is empty");
-  return { file, index, snapshot: false, cache: "writeback", option };
+  if (file === "") throw new UserError(EMPTY);
+  return { ...drive(option), file, index };
+}
+
+/** `-cdrom FILE`; without a name the tray is empty. */
+export function cdDrive(option: string, file: string): Drive {
+  return { ...drive(option), ...(file === "" ? {} : { file }), media: "cdrom", index: 2, readOnly: true };
+}
+
+/** `-fda FILE` and `-fdb FILE`. */
+export function floppyDrive(option: string, file: string, index: number): Drive {
+  return { ...drive(option), ...(file === "" ? {} : { file }), bus: "floppy", index };
 }
 
 // cache=none asks the host not to cache; the file's content after a flush is the same. unsafe allows us to skip
@@ -33,41 +58,51 @@ const CACHE_MODES: Readonly<Record<string, CacheMode>> = {
   directsync: "writethrough",
 };
 
+const ERROR_ACTIONS: readonly string[] = ["report", "ignore", "enospc", "stop"];
+
 /** Values of `-drive` keys that change nothing here, so that a QEMU user's line runs as it is. */
 const WITHOUT_EFFECT: Readonly<Record<string, { values: readonly string[]; complaint: string }>> = {
   aio: { values: ["threads", "native", "io_uring"], complaint: "invalid aio option" },
   discard: { values: ["ignore", "off", "unmap", "on"], complaint: "Invalid discard option" },
+  "detect-zeroes": { values: ["off", "on", "unmap"], complaint: "invalid detect-zeroes option" },
+  werror: { values: ERROR_ACTIONS.slice(0, 3), complaint: "only report and enospc are supported so far" },
+  rerror: { values: ["report"], complaint: "only report is supported so far" },
 };
 
-const UNITS_PER_CHANNEL = 2;
-const PLACES = 4;
+/** Places that a bus has, and how many of them share a channel of it. */
+const BUSES: Readonly<Record<DriveBus, { places: number; unitsPerBus: number }>> = {
+  ide: { places: 4, unitsPerBus: 2 },
+  floppy: { places: 2, unitsPerBus: 2 },
+  virtio: { places: 8, unitsPerBus: Infinity },
+};
 
-/** Reads `-drive file=…,format=…,if=ide,index=…,media=disk,snapshot=…,readonly=…,cache=…`. */
+/** Reads `-drive file=…,format=…,if=…,index=…,media=…,snapshot=…,readonly=…,cache=…,id=…`. */
 export function parseDrive(text: string): Drive {
-  const drive: Drive = { file: "", snapshot: false, cache: "writeback", option: `-drive ${text}` };
+  const result = drive(`-drive ${text}`);
   let bus: number | undefined;
   let unit: number | undefined;
   for (const { key, value } of parseList(text)) {
     if (key !== "snapshot" && key !== "readonly" && value === undefined)
       throw new UserError(
-        drive.file === "" ? "Must specify either driver or file" : `Expected '=' after '${key}'`,
+        result.file === undefined ? "Must specify either driver or file" : `Expected '=' after '${key}'`,
       );
     switch (key) {
       case "file":
-        drive.file = value!;
+        if (value !== "") result.file = value!;
         break;
       case "format":
       case "driver":
-        drive.format = value!;
+        result.format = value!;
         break;
       case "if":
-        requireIde(value!);
+        result.bus = driveBus(value!);
         break;
       case "media":
-        requireDisk(value!);
+        if (value !== "disk" && value !== "cdrom") throw new UserError(`'${value}' invalid media`);
+        result.media = value;
         break;
       case "index":
-        drive.index = parseInteger(key, value!);
+        result.index = parseInteger(key, value!);
         break;
       case "bus":
         bus = parseInteger(key, value!);
@@ -76,39 +111,51 @@ export function parseDrive(text: string): Drive {
         unit = parseInteger(key, value!);
         break;
       case "snapshot":
-        drive.snapshot = parseSwitch(key, value);
+        result.snapshot = parseSwitch(key, value);
         break;
       case "readonly":
-        // An IDE disk has no way to tell a guest that it cannot be written.
-        if (parseSwitch("read-only", value)) throw new UserError("Block node is read-only");
+      case "read-only":
+        result.readOnly = parseSwitch("read-only", value);
         break;
       case "cache":
         if (!Object.hasOwn(CACHE_MODES, value!)) throw new UserError("invalid cache option");
-        drive.cache = CACHE_MODES[value!]!;
+        result.cache = CACHE_MODES[value!]!;
         break;
       case "id":
+        result.id = identifier(value!);
         break;
       default:
         acceptWithoutEffect(key, value!);
     }
   }
-  if (drive.file === "") throw new UserError("Device needs media, but drive is empty");
-  if (bus !== undefined || unit !== undefined) drive.index = indexOf(bus, unit, drive.index);
-  return drive;
+  if (result.media === "cdrom") result.readOnly = true;
+  requireMedium(result);
+  if (bus !== undefined || unit !== undefined) result.index = indexOf(result.bus, bus, unit, result.index);
+  return result;
 }
 
-function requireIde(name: string): void {
-  if (name === "ide") return;
-  const known = ["scsi", "floppy", "pflash", "mtd", "sd", "virtio", "xen", "none"].includes(name);
+/** Disks are never empty, and an IDE disk has no way to tell a guest that it cannot be written. */
+function requireMedium({ bus, media, file, readOnly }: Drive): void {
+  const removable = media === "cdrom" || bus === "floppy" || bus === "none";
+  if (file === undefined && !removable) throw new UserError(EMPTY);
+  if (bus === "ide" && media === "disk" && readOnly) throw new UserError("Block node is read-only");
+}
+
+function driveBus(name: string): DriveBus | "none" {
+  if (name === "floppy" || name === "virtio")
+    throw new UserError(`if=${name} is not supported yet: use if=ide`);
+  if (name === "none" || Object.hasOwn(BUSES, name)) return name as DriveBus | "none";
+  const known = ["scsi", "pflash", "mtd", "sd", "xen"].includes(name);
   throw new UserError(
-    known ? `if=${name} is not supported yet: use if=ide` : `unsupported bus type '${name}'`,
+    known ? `if=${name} is not supported yet: use ide, floppy or virtio` : `unsupported bus type '${name}'`,
   );
 }
 
-function requireDisk(media: string): void {
-  if (media === "disk") return;
+export function identifier(text: string): string {
+  if (/^[a-z][\w.-]*$/i.test(text)) return text;
   throw new UserError(
-    media === "cdrom" ? "media=cdrom is not supported yet: only disks are" : `'${media}' invalid media`,
+    "Parameter 'id' expects an identifier\n" +
+      "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.",
   );
 }
 
@@ -118,30 +165,59 @@ function acceptWithoutEffect(key: string, value: string): void {
   if (!known.values.includes(value)) throw new UserError(known.complaint);
 }
 
-function indexOf(bus = 0, unit: number | undefined, index: number | undefined): number | undefined {
+function indexOf(
+  name: DriveBus | "none",
+  bus = 0,
+  unit: number | undefined,
+  index: number | undefined,
+): number | undefined {
   if (index !== undefined) {
     if (bus === 0 && unit === undefined) return index;
     throw new UserError("index cannot be used with bus and unit");
   }
-  if (unit === undefined) return undefined;
-  if (unit >= UNITS_PER_CHANNEL)
-    throw new UserError(`unit ${unit} too big (max is ${UNITS_PER_CHANNEL - 1})`);
-  return bus * UNITS_PER_CHANNEL + unit;
+  const { unitsPerBus } = BUSES[name === "none" ? "virtio" : name];
+  if (unit !== undefined && unit >= unitsPerBus)
+    throw new UserError(`unit ${unit} too big (max is ${unitsPerBus - 1})`);
+  if (unit === undefined) return bus === 0 ? undefined : bus * unitsPerBus;
+  return bus === 0 ? unit : bus * unitsPerBus + unit;
 }
 
-/** Gives each drive its place: the asked one, or the first that no one before it took. */
-export function placeDrives(drives: readonly Drive[]): (Drive | undefined)[] {
-  const places: (Drive | undefined)[] = Array.from({ length: PLACES });
+/** A drive in its place. */
+export interface PlacedDrive extends Drive {
+  bus: DriveBus;
+  index: number;
+}
+
+/** Gives each drive its place: the asked one, or the first that no one before it took. Drives on "none" have none. */
+export function placeDrives(drives: readonly Drive[]): PlacedDrive[] {
+  const placed: PlacedDrive[] = [];
+  const taken = (bus: DriveBus, index: number): boolean =>
+    placed.some((other) => other.bus === bus && other.index === index);
   for (const drive of drives) {
-    const index = drive.index ?? places.findIndex((taken) => !taken);
-    const place = index < 0 ? PLACES : index;
-    const bus = Math.floor(place / UNITS_PER_CHANNEL);
-    const unit = place % UNITS_PER_CHANNEL;
-    if (place >= PLACES)
-      throw new UserError(`${drive.option}: machine type does not support if=ide,bus=${bus},unit=${unit}`);
-    if (places[place])
-      throw new UserError(`${drive.option}: drive with bus=${bus}, unit=${unit} (index=${place}) exists`);
-    places[place] = drive;
+    if (drive.bus === "none") continue;
+    const { places, unitsPerBus } = BUSES[drive.bus];
+    let index = drive.index ?? 0;
+    while (drive.index === undefined && taken(drive.bus, index)) index++;
+    const bus = Number.isFinite(unitsPerBus) ? Math.floor(index / unitsPerBus) : 0;
+    const unit = index - (bus && bus * unitsPerBus);
+    if (index >= places)
+      throw new UserError(
+        `${drive.option}: machine type does not support if=${drive.bus},bus=${bus},unit=${unit}`,
+      );
+    if (taken(drive.bus, index))
+      throw new UserError(`${drive.option}: drive with bus=${bus}, unit=${unit} (index=${index}) exists`);
+    placed.push({ ...drive, bus: drive.bus, index });
   }
-  return places;
+  return placed;
+}
+
+/** The drives that a PC has unless told otherwise: a CD-ROM and a floppy, both empty, where nothing else is. */
+export function withDefaultDrives(placed: readonly PlacedDrive[]): PlacedDrive[] {
+  const has = (bus: DriveBus, index: number): boolean =>
+    placed.some((drive) => drive.bus === bus && drive.index === index);
+  const all = [...placed];
+  if (!has("ide", 2)) all.push({ ...cdDrive("-cdrom", ""), bus: "ide", index: 2 });
+  if (!placed.some(({ bus }) => bus === "floppy"))
+    all.push({ ...floppyDrive("-fda", "", 0), bus: "floppy", index: 0 });
+  return all;
 }

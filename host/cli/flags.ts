@@ -1,6 +1,6 @@
 // The command line of the PC: one row per flag. Parser, help text and "did you mean" all read these rows.
 import { UserError } from "../core/errors.ts";
-import { parseDrive, plainDrive } from "./drives.ts";
+import { cdDrive, parseDrive, plainDrive } from "./drives.ts";
 import { parseInteger, parseList, parseSize, parseSwitch } from "./option-list.ts";
 import type { PcOptions, SerialTarget } from "./pc-options.ts";
 
@@ -79,9 +79,15 @@ export const FLAGS: readonly Flag[] = [
   hardDisk("c", 2),
   hardDisk("d", 3),
   {
+    name: "cdrom",
+    argument: "FILE",
+    help: "CD or DVD image in the CD-ROM drive",
+    apply: (options, file, typed) => void options.drives.push(cdDrive(`${typed} ${file}`, file)),
+  },
+  {
     name: "drive",
-    argument: "file=FILE[,format=F][,index=N][,snapshot=on]",
-    help: "an IDE disk, in full",
+    argument: "file=FILE[,format=F][,media=cdrom][,index=N][,snapshot=on]",
+    help: "a drive, in full",
     apply: (options, text) => void options.drives.push(parseDrive(text)),
   },
   {
@@ -140,7 +146,10 @@ export const FLAGS: readonly Flag[] = [
   },
 
   // What these ask for is so already.
-  { name: "nodefaults", apply: (options) => void (options.quietConsole = true) },
+  {
+    name: "nodefaults",
+    apply: (options) => void (options.noDefaults = options.quietConsole = true),
+  },
   { name: "no-hpet", apply: NO_EFFECT },
   { name: "no-fd-bootchk", apply: NO_EFFECT },
   { name: "vga", argument: "none", apply: onlyNone },
@@ -152,7 +161,7 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev bios blockdev boot cdrom chardev chroot compat D d daemonize debugcon
+  `acpitable action add-fd append-fw audio audiodev bios blockdev boot chardev chroot compat D d daemonize debugcon
   dfilter echr fda fdb fsdev full-screen fw_cfg gdb global hvf incoming k L loadvm mem-path mem-prealloc mon
   msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig
   prom-env qmp qmp-pretty readconfig run-with runas S s sandbox sd seed set singlestep smbios spice trace usb usbdevice

@@ -19,6 +19,8 @@ export interface PcOptions {
   snapshot: boolean;
   serial?: SerialTarget;
   nographic: boolean;
+  /** `-nodefaults`: only the drives that are asked for. */
+  noDefaults: boolean;
   /** `-display none`, `-nodefaults`: nothing is shown where nothing was asked for. */
   quietConsole: boolean;
   /** A guest's reset ends the machine. */
@@ -45,6 +47,7 @@ export function defaultOptions(): PcOptions {
     drives: [],
     snapshot: false,
     nographic: false,
+    noDefaults: false,
     quietConsole: false,
     noReboot: false,
     noShutdown: false,

@@ -5,7 +5,7 @@ import { isExpected, reason, UserError } from "../core/errors.ts";
 import type { LinuxImage } from "../core/linux.ts";
 import { Machine } from "../machine.ts";
 import { openConsole } from "./console.ts";
-import { closeDisks, openDisks } from "./disks.ts";
+import { closeDrives, openDrives } from "./disks.ts";
 import { firstSteps } from "./help.ts";
 import { parseArguments } from "./parse.ts";
 import type { PcOptions } from "./pc-options.ts";
@@ -36,16 +36,16 @@ export function say(sentence: string): void {
   process.stderr.write(`wasmqemu: ${sentence}\n`);
 }
 
-/** Opens the disks, runs the machine to its end, closes the disks; returns the exit code. */
+/** Opens the drives, runs the machine to its end, closes the drives; returns the exit code. */
 export async function runMachine(options: PcOptions, linux: LinuxImage): Promise<number> {
   options.warnings.forEach(say);
-  const disks = await openDisks(options, say);
+  const drives = await openDrives(options, say);
   try {
     const machine = await Machine.create({
       memory: options.memory,
       cpus: options.cpus,
       linux,
-      disks,
+      drives,
       endOnReset: options.noReboot,
       epoch: options.rtcBase,
       instructionShift: options.icountShift,
@@ -54,7 +54,7 @@ export async function runMachine(options: PcOptions, linux: LinuxImage): Promise
     });
     return await runToTheEnd(machine, options);
   } finally {
-    await closeDisks(disks);
+    await closeDrives(drives);
   }
 }
 

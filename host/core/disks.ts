@@ -1,12 +1,12 @@
 // Carries the machine's disk requests out: each goes to its drive's source as soon as it is seen, several are under
 // way at once, and a finished one wakes the machine.
-import type { BlockSource } from "../block/source.ts";
+import type { Media } from "./drives.ts";
 import { reason } from "./errors.ts";
 import type { BlockRequest } from "./rings.ts";
 
 export interface DiskServiceOptions {
-  /** The drives by place; an empty place gets no requests. */
-  disks: readonly (BlockSource | undefined)[];
+  /** By connector; an empty one gets no requests. */
+  media: Readonly<Media>;
   /** Tells the machine that the request in `slot` has ended. */
   complete(slot: number, succeeded: boolean): void;
   /** A sentence for whoever watches: the guest itself only learns that the request failed. */
@@ -41,7 +41,7 @@ export class DiskService {
   }
 
   private async carryOut({ operation, drive, offset, length, segments }: BlockRequest): Promise<void> {
-    const disk = this.options.disks[drive];
+    const disk = this.options.media[drive];
     if (!disk) throw new Error("there is no such drive");
     switch (operation) {
       case "read": {

@@ -25,6 +25,8 @@ export interface MachineExports extends EngineExports {
     sectorsHigh: number,
     readOnly: number,
   ): void;
+  /** Another medium on a connector whose drive has a slot. */
+  changeMedium(connector: number, sectorsLow: number, sectorsHigh: number, readOnly: number): void;
   attachDebugExit(base: number, ports: number): void;
   /** The exit code that goes with EXIT_DEBUG. */
   debugExitCode(): number;
@@ -47,6 +49,10 @@ const CONSTANTS = [
   "SERIAL_IN_AT",
   "SERIAL_IN_CAPACITY",
   "DRIVE_DISK",
+  "DRIVE_CD",
+  "DRIVE_FLOPPY",
+  "FLOPPY_DRIVE",
+  "VIRTIO_DRIVE",
   "BLOCK_RING_AT",
   "BLOCK_SLOTS",
   "BLOCK_SLOTS_AT",
@@ -185,15 +191,14 @@ export class MachineEngine {
     this.exports.resetMachine();
   }
 
-  /** Puts a disk of `sectors` on the IDE connector `place`. */
-  attachDisk(place: number, sectors: number): void {
-    this.exports.attachDrive(
-      place,
-      this.constants.DRIVE_DISK,
-      sectors >>> 0,
-      Math.floor(sectors / 2 ** 32),
-      0,
-    );
+  /** Puts a drive on `connector`, before power on; `kind` is DRIVE_*, `sectors` 0 = nothing inserted. */
+  attachDrive(connector: number, kind: number, sectors: number, readOnly: boolean): void {
+    this.exports.attachDrive(connector, kind, sectors >>> 0, Math.floor(sectors / 2 ** 32), readOnly ? 1 : 0);
+  }
+
+  /** Another medium in a drive with a slot; 0 sectors: taken out. */
+  changeMedium(connector: number, sectors: number, readOnly: boolean): void {
+    this.exports.changeMedium(connector, sectors >>> 0, Math.floor(sectors / 2 ** 32), readOnly ? 1 : 0);
   }
 
   completeBlock(slot: number, succeeded: boolean): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { placeDrives } from "../../host/cli/drives.ts";
+import { placeDrives, withDefaultDrives } from "../../host/cli/drives.ts";
 import { FLAGS } from "../../host/cli/flags.ts";
 import { HELP } from "../../host/cli/help.ts";
 import { parseArguments } from "../../host/cli/parse.ts";
@@ -77,14 +77,15 @@ describe("the PC's command line", () => {
     [["-nografic"], /^-nografic: invalid option; did you mean -nographic\?$/],
     [["-xyzzy"], /^-xyzzy: invalid option \(wasmqemu -h/],
     [["-version", "-nosuch"], /^-nosuch: invalid option/],
-    [["-cdrom", "x.iso"], /^-cdrom: not supported yet/],
+    [["-pflash", "x"], /^-pflash: not supported yet/],
     [["-initrd", "x"], /^-initrd only allowed with -kernel option$/],
     [["-append", "x"], /^-append only allowed with -kernel option$/],
     [["-hda", ""], /^-hda : Device needs media, but drive is empty$/],
     [["-drive", "if=ide"], /: Device needs media, but drive is empty$/],
     [["-drive", "foo"], /^-drive foo: Must specify either driver or file$/],
     [["-drive", "file=a,if=bogus"], /: unsupported bus type 'bogus'$/],
-    [["-drive", "file=a,if=virtio"], /: if=virtio is not supported yet/],
+    [["-drive", "file=a,if=scsi"], /: if=scsi is not supported yet/],
+    [["-drive", "file=a,id=1x"], /: Parameter 'id' expects an identifier\n/],
     [["-drive", "file=a,media=bogus"], /: 'bogus' invalid media$/],
     [["-drive", "file=a,cache=bogus"], /: invalid cache option$/],
     [["-drive", "file=a,readonly=maybe"], /: Parameter 'read-only' expects 'on' or 'off'$/],
@@ -129,20 +130,45 @@ describe("the PC's command line", () => {
   });
 });
 
-describe("places on the IDE controller", () => {
-  const places = (...argv: string[]): (string | undefined)[] =>
-    placeDrives(options(...argv).drives).map((drive) => drive?.file);
+describe("places of drives", () => {
+  const places = (...argv: string[]): Record<string, string | undefined> =>
+    Object.fromEntries(
+      withDefaultDrives(placeDrives(options(...argv).drives)).map(({ bus, index, media, file }) => [
+        `${bus}${index}`,
+        `${media} ${file ?? "(empty)"}`,
+      ]),
+    );
+  const EMPTY_CD = { ide2: "cdrom (empty)" };
+  const EMPTY_FLOPPY = { floppy0: "disk (empty)" };
 
   it("fills the first free place", () => {
-    expect(places("-hdb", "b", "-drive", "file=x", "-drive", "file=y")).toEqual(["x", "b", "y", undefined]);
+    expect(places("-hdb", "b", "-drive", "file=x", "-drive", "file=y")).toEqual({
+      ide0: "disk x",
+      ide1: "disk b",
+      ide2: "disk y",
+      ...EMPTY_FLOPPY,
+    });
   });
 
   it("reads bus and unit", () => {
-    expect(places("-drive", "file=x,bus=1,unit=1")).toEqual([undefined, undefined, undefined, "x"]);
+    const drives = places("-drive", "file=x,bus=1,unit=1");
+    expect(drives).toEqual({ ide3: "disk x", ...EMPTY_CD, ...EMPTY_FLOPPY });
+  });
+
+  it("keeps a place for CD and floppy", () => {
+    expect(places("-cdrom", "x.iso")).toEqual({ ide2: "cdrom x.iso", ...EMPTY_FLOPPY });
+    expect(places("-drive", "media=cdrom")).toEqual({
+      ide0: "cdrom (empty)",
+      ...EMPTY_CD,
+      ...EMPTY_FLOPPY,
+    });
   });
 
   it("refuses a taken place and one that is not there", () => {
     expect(() => places("-hda", "a", "b")).toThrow("b: drive with bus=0, unit=0 (index=0) exists");
+    expect(() => places("-hdc", "a", "-cdrom", "b")).toThrow(
+      "-cdrom b: drive with bus=1, unit=0 (index=2) exists",
+    );
     expect(() => places("-drive", "file=a,index=9")).toThrow("does not support if=ide,bus=4,unit=1");
   });
 });

@@ -10,7 +10,7 @@ function service(disk: MemorySource): {
 } {
   const ended: [number, boolean][] = [];
   const disks = new DiskService({
-    disks: [disk],
+    media: [disk],
     complete: (slot, succeeded) => ended.push([slot, succeeded]),
     report: () => {},
   });

@@ -19,11 +19,6 @@ class DiskBoard extends Board {
     this.configure(0x904, 5);
   }
 
-  configure(register: number, value: number): void {
-    this.out(0xcf8, 0x80000000 | register, 4);
-    this.out(0xcfc, value, 4);
-  }
-
   command(command: number, lba: number, count: number, device = 0xe0): void {
     this.out(DATA + 2, count);
     this.out(DATA + 3, lba & 0xff);

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 interface ChipExports {
   memory: WebAssembly.Memory;
   assemble(ramBytes: number, vcpus: number, epochSeconds: number): void;
+  changeMedium(index: number, low: number, high: number, readOnly: number): void;
   attachDrive(index: number, kind: number, low: number, high: number, readOnly: number): void;
   resetChips(): void;
   powerOnSelfTest(): void;
@@ -51,8 +52,8 @@ export class Board {
   readonly chips: ChipExports;
   now = 0;
 
-  /** `disks`: sectors of each IDE disk, by connector. */
-  constructor({ vcpus = 1, disks = [] as number[] } = {}) {
+  /** `disks`: sectors of each IDE disk, by connector; `drives`: connector, kind (DRIVE_*) and sectors. */
+  constructor({ vcpus = 1, disks = [] as number[], drives = [] as [number, number, number][] } = {}) {
     const host = {
       unwind: (): never => {
         throw new Error("unwind");
@@ -66,6 +67,7 @@ export class Board {
     if (pages > 0) exports.memory.grow(pages);
     exports.assemble(RAM_BYTES, vcpus, EPOCH);
     disks.forEach((sectors, index) => exports.attachDrive(index, 1, sectors, 0, 0));
+    drives.forEach(([index, kind, sectors]) => exports.attachDrive(index, kind, sectors, 0, 0));
     exports.resetChips();
   }
 
@@ -113,6 +115,12 @@ export class Board {
   /** The vector that the processor is given; -1 for none. */
   acknowledge(): number {
     return this.chips.acknowledgeInterrupt();
+  }
+
+  /** Writes the configuration register at `address` (device << 11 | function << 8 | register). */
+  configure(address: number, value: number): void {
+    this.out(0xcf8, 0x80000000 | address, 4);
+    this.out(0xcfc, value, 4);
   }
 
   /** The 8259 pair as a PC's firmware sets it up: vectors 08h and 70h, everything unmasked. */
