@@ -1,11 +1,14 @@
 // A file of the runtime as a BlockSource.
-import { UserError } from "../core/errors.ts";
+import { codeOf, reason, UserError } from "../core/errors.ts";
 import type { OpenMode, Runtime, RuntimeFile } from "../runtimes/runtime.ts";
-import type { BlockSource } from "./source.ts";
+import type { ProtocolRequest } from "./protocols.ts";
+import type { ImageFile } from "./source.ts";
 
 export interface FileOptions {
   /** Flushes return at once: for a target that is worthless until complete, as in convert. */
   unsafe?: boolean;
+  /** Others may have it open. */
+  shared?: boolean;
 }
 
 /** The byte that every QEMU program keeps locked while nobody else may write the image. */
@@ -21,8 +24,10 @@ async function refuseHeld(runtime: Runtime, path: string): Promise<void> {
     );
 }
 
-export class FileSource implements BlockSource {
+export class FileSource implements ImageFile {
   private constructor(
+    readonly fileName: string,
+    readonly identity: string | undefined,
     private readonly file: RuntimeFile,
     private length: number,
     private readonly unsafe: boolean,
@@ -36,7 +41,26 @@ export class FileSource implements BlockSource {
   ): Promise<FileSource> {
     if (mode !== "read") await refuseHeld(runtime, path);
     const file = await runtime.openFile(path, mode);
-    return new FileSource(file, await file.size(), options.unsafe ?? false);
+    const identity = await runtime.identity(path);
+    return new FileSource(path, identity, file, await file.size(), options.unsafe ?? false);
+  }
+
+  /** The driver `file`: its options, and what opening a file can say. */
+  static async openWith(request: ProtocolRequest): Promise<FileSource> {
+    const { options, runtime, mode, ...how } = request;
+    const path = options.take("filename") ?? "";
+    // Accepted: there is one way to reach a file, and its locks are `refuseHeld`.
+    for (const key of ["aio", "locking", "pr-manager", "drop-cache", "x-check-cache-dropped"])
+      options.take(key);
+    if (path === "") throw new UserError("The 'file' block driver requires a file name", "EINVAL");
+    try {
+      return await FileSource.open(runtime, path, mode, how);
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      if (codeOf(error) === "EISDIR")
+        throw new UserError(`'file' driver requires '${path}' to be a regular file`, "EISDIR");
+      throw new UserError(`Could not open '${path}': ${reason(error)}`, codeOf(error));
+    }
   }
 
   get size(): number {

@@ -1,7 +1,7 @@
 // A BlockSource in memory: tests, small disks, and the demo.
-import type { BlockSource } from "./source.ts";
+import type { ImageFile } from "./source.ts";
 
-export class MemorySource implements BlockSource {
+export class MemorySource implements ImageFile {
   /** The content is `bytes` itself until a write makes it grow. */
   constructor(private bytes: Uint8Array = new Uint8Array(0)) {
     this.length = bytes.length;

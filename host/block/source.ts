@@ -16,6 +16,17 @@ export interface BlockSource {
   close(): Promise<void>;
 }
 
+/** What an image lies in: a file, a connection, another image. */
+export interface ImageFile extends BlockSource {
+  /** How a user names it; undefined where no plain name can. */
+  readonly fileName?: string | undefined;
+  /** By which two openings of one file are told to be the same; undefined where that cannot be told. */
+  readonly identity?: string | undefined;
+  /** Bytes that it takes on its disk; undefined where that cannot be told. */
+  allocated(): Promise<number | undefined>;
+}
+
+/** A source that can be written. */
 export type WritableSource = BlockSource & Required<Pick<BlockSource, "write" | "flush">>;
 
 export function isWritable(source: BlockSource): source is WritableSource {

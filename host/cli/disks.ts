@@ -60,7 +60,7 @@ async function openDrive(
     if (!guessed) return disk;
     if (!/\.(raw|img)$/i.test(drive.file))
       say(`${drive.option}: guessed to be raw; say -drive file=${drive.file},format=raw if it is`);
-    return guardFirstBlock(disk);
+    return guardFirstBlock(disk, drive.file);
   } catch (error) {
     if (!isExpected(error)) throw error;
     // qemu-img names a missing file twice, QEMU itself once.
@@ -108,12 +108,12 @@ function writeThrough(image: BlockSource): BlockSource {
  * A guest that writes another format's first bytes to a disk guessed to be raw could make the next guess open files of
  * its choice: such writes fail.
  */
-function guardFirstBlock(disk: BlockSource): BlockSource {
+function guardFirstBlock(disk: BlockSource, name: string): BlockSource {
   return {
     size: disk.size,
     read: (into, offset) => disk.read(into, offset),
     write: async (from, offset) => {
-      if (offset < PROBE_SIZE) await requireRaw(disk, from, offset);
+      if (offset < PROBE_SIZE) await requireRaw(disk, name, from, offset);
       await disk.write?.(from, offset);
     },
     flush: async () => disk.flush?.(),
@@ -122,11 +122,11 @@ function guardFirstBlock(disk: BlockSource): BlockSource {
   };
 }
 
-async function requireRaw(disk: BlockSource, from: Uint8Array, offset: number): Promise<void> {
+async function requireRaw(disk: BlockSource, name: string, from: Uint8Array, offset: number): Promise<void> {
   const head = new Uint8Array(PROBE_SIZE);
   await disk.read(head, 0);
   head.set(from.subarray(0, PROBE_SIZE - offset), offset);
-  const format = probeFormat(head);
+  const format = probeFormat(head, name);
   if (format !== "raw")
     throw new UserError(`its first bytes would be those of a ${format} image; give format=raw to allow it`);
 }

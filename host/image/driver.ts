@@ -1,24 +1,35 @@
 // What a format's own file offers to the rest of the house.
-import type { BlockSource } from "../block/source.ts";
-import type { Runtime } from "../runtimes/runtime.ts";
+import type { BlockOptions } from "../block/options.ts";
+import type { BlockSource, ImageFile } from "../block/source.ts";
+import type { OpenMode, Runtime } from "../runtimes/runtime.ts";
 import type { DiskImage } from "./image.ts";
 
-/** A file that holds an image, or part of one. */
-export type ImageFile = BlockSource & { allocated(): Promise<number | undefined> };
+export type { ImageFile };
+
+/** Passphrases by the id that images name them by. */
+export type Secrets = ReadonlyMap<string, Uint8Array>;
 
 /** A file that is being made. */
 export type NewFile = BlockSource & Required<Pick<BlockSource, "write" | "flush" | "resize">>;
 
 export interface OpenContext {
   runtime: Runtime;
-  /** The name that the image was opened by. */
+  /** How messages call the image. */
   name: string;
+  /** Closed by the opener if the driver throws. */
   file: ImageFile;
+  /** Takes out what the driver understands; what is left is refused. Children (file, backing) are out already. */
+  options: BlockOptions;
   readOnly: boolean;
   /** For check: what is too damaged to be used is opened as far as can be. */
   tolerant: boolean;
+  /** Files that the image names may be opened, and keys asked for. False, for info: its own bytes are all there is. */
+  chain: boolean;
+  secrets: Secrets;
   /** Opens another file that the image names, relative to the image's folder. */
-  openNamed(name: string): Promise<ImageFile>;
+  openNamed(name: string, mode?: OpenMode): Promise<ImageFile>;
+  /** Opens the child of that name if the options describe one: `data-file` of qcow2. */
+  openChild(key: "data-file"): Promise<ImageFile | undefined>;
 }
 
 /** One option of `create -o`, as `-o help` lists it. */

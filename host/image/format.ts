@@ -7,9 +7,7 @@ export const PROBE_SIZE = 2048;
 
 interface Format {
   name: string;
-  /** Whether this version can open it. */
-  supported: boolean;
-  /** Its driver, loaded when such an image is met; qcow2 and raw are the house's own and need none. */
+  /** Its driver, loaded when such an image is met; absent: this version knows the format by name only. */
   load?: () => Promise<Driver>;
   probe(head: Uint8Array, name: string): boolean;
 }
@@ -22,35 +20,35 @@ const starts = (head: Uint8Array, text: string): boolean =>
 const QCOW = 0x514649fb;
 
 export const FORMATS: readonly Format[] = [
-  { name: "qcow2", supported: true, probe: (head) => word(head, 0) === QCOW && word(head, 4) >= 2 },
-  { name: "qcow", supported: false, probe: (head) => word(head, 0) === QCOW && word(head, 4) === 1 },
-  { name: "qed", supported: false, probe: (head) => starts(head, "QED\0") },
-  { name: "luks", supported: false, probe: (head) => starts(head, "LUKS\xba\xbe\0\x01") },
+  {
+    name: "qcow2",
+    load: async () => (await import("./qcow2-driver.ts")).qcow2,
+    probe: (head) => word(head, 0) === QCOW && word(head, 4) >= 2,
+  },
+  { name: "qcow", probe: (head) => word(head, 0) === QCOW && word(head, 4) === 1 },
+  { name: "qed", probe: (head) => starts(head, "QED\0") },
+  { name: "luks", probe: (head) => starts(head, "LUKS\xba\xbe\0\x01") },
   {
     name: "vdi",
-    supported: true,
     load: async () => (await import("./vdi.ts")).vdi,
     probe: (head) => word(head, 0x40) === 0x7f10dabe,
   },
   {
     name: "vmdk",
-    supported: false,
     probe: (head) => starts(head, "KDMV") || starts(head, "COWD") || isVmdkText(head),
   },
-  { name: "vpc", supported: false, probe: (head) => starts(head, "conectix") },
-  { name: "vhdx", supported: false, probe: (head) => starts(head, "vhdxfile") },
+  { name: "vpc", probe: (head) => starts(head, "conectix") },
+  { name: "vhdx", probe: (head) => starts(head, "vhdxfile") },
   {
     name: "parallels",
-    supported: false,
     probe: (head) => starts(head, "WithoutFreeSpace") || starts(head, "WithouFreSpacExt"),
   },
-  { name: "bochs", supported: false, probe: (head) => starts(head, "Bochs Virtual HD Image\0") },
+  { name: "bochs", probe: (head) => starts(head, "Bochs Virtual HD Image\0") },
   {
     name: "cloop",
-    supported: false,
     probe: (head) => starts(head, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop "),
   },
-  { name: "raw", supported: true, probe: () => true },
+  { name: "raw", load: async () => (await import("./raw.ts")).raw, probe: () => true },
 ];
 
 /** Comment and blank lines, then `version=1`, 2 or 3. */
@@ -63,7 +61,7 @@ export function probeFormat(head: Uint8Array, name = ""): string {
   return FORMATS.find(({ probe }) => probe(head, name))!.name;
 }
 
-/** The driver of a format; undefined: qcow2, raw, or no format at all. */
+/** The driver of a format; undefined: there is none. */
 export async function loadDriver(name: string): Promise<Driver | undefined> {
   return FORMATS.find((one) => one.name === name)?.load?.();
 }
@@ -72,5 +70,5 @@ export async function loadDriver(name: string): Promise<Driver | undefined> {
 export function requireFormat(name: string): void {
   const format = FORMATS.find((one) => one.name === name);
   if (!format) throw new UserError(`Unknown driver '${name}'`, "ENOENT");
-  if (!format.supported) throw new UserError(`Image format '${name}' is not supported yet`, "ENOTSUP");
+  if (!format.load) throw new UserError(`Image format '${name}' is not supported yet`, "ENOTSUP");
 }

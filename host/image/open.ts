@@ -1,22 +1,30 @@
-// Opening an image by name: probe, open, then its backing files, as deep as the chain goes.
-import { FileSource } from "../block/file.ts";
+// Opening an image by name or by block device options: its file, its format, then its backing files, as deep as the
+// chain goes.
+import { BlockOptions, unknownNode } from "../block/options.ts";
+import { findProtocol, parseFileName, protocolOf } from "../block/protocols.ts";
+import type { ImageFile } from "../block/source.ts";
 import { UserError, codeOf, reason } from "../core/errors.ts";
 import type { OpenMode, Runtime } from "../runtimes/runtime.ts";
+import type { Secrets } from "./driver.ts";
 import { loadDriver, PROBE_SIZE, probeFormat, requireFormat } from "./format.ts";
 import type { DiskImage } from "./image.ts";
-import { Qcow2Image } from "./qcow2.ts";
 import { RawImage } from "./raw.ts";
 
 export interface OpenOptions {
   /** By name; undefined: probed. */
   format?: string | undefined;
+  /** What to open, in full: then the name is only what messages call it. */
+  blockdev?: BlockOptions | undefined;
   readOnly?: boolean;
   /** False: neither backing files nor data files are opened, and the image's own bytes are all there is. */
   chain?: boolean;
   /** Flushes do nothing: for targets that are worthless until complete. */
   unsafe?: boolean;
+  /** Others may write the image meanwhile. */
+  shared?: boolean;
   /** Opens images that are too damaged to be used, for check. */
   tolerant?: boolean;
+  secrets?: Secrets;
   /** Called when a file opened for writing was guessed to be raw. */
   onGuessedRaw?: (name: string) => void;
 }
@@ -24,23 +32,22 @@ export interface OpenOptions {
 /** Nobody stacks images this deep on purpose. */
 const DEPTH_LIMIT = 200;
 
+/** One opening: what its layers share. */
+interface Opening {
+  runtime: Runtime;
+  options: OpenOptions;
+  /** Identities of the files that led here. */
+  above: readonly string[];
+}
+
 export async function openImage(
   runtime: Runtime,
   name: string,
   options: OpenOptions = {},
 ): Promise<DiskImage> {
-  return openLayer(runtime, name, options, []);
-}
-
-/** `above`: identities of the files that led here. */
-async function openLayer(
-  runtime: Runtime,
-  name: string,
-  options: OpenOptions,
-  above: readonly string[],
-): Promise<DiskImage> {
   try {
-    return await openOne(runtime, name, options, above);
+    const node = options.blockdev?.copy() ?? parseImageName(name);
+    return await openNode({ runtime, options, above: [] }, node, name);
   } catch (error) {
     if (error instanceof UserError && error.code === "LOOP") throw error;
     if (error instanceof UserError || codeOf(error))
@@ -49,83 +56,175 @@ async function openLayer(
   }
 }
 
-async function openOne(
-  runtime: Runtime,
-  name: string,
-  options: OpenOptions,
-  above: readonly string[],
-): Promise<DiskImage> {
-  const readOnly = options.readOnly ?? true;
-  if (options.format) requireFormat(options.format);
-  const path = localPath(name);
-  const identity = await runtime.identity(path);
-  if (identity !== undefined && above.includes(identity))
-    throw new UserError(`Backing file '${name}' creates an infinite loop.`, "LOOP");
-  if (above.length > DEPTH_LIMIT)
-    throw new UserError(`more than ${DEPTH_LIMIT} backing files on top of one another`, "ELOOP");
+/** A name as options: `json:{…}` says all, any other is that of the file, whatever is in it. */
+export function parseImageName(name: string): BlockOptions {
+  if (name.startsWith("json:")) return BlockOptions.fromJson(name.slice("json:".length));
+  return BlockOptions.of({ file: parseFileName(name).toTree() });
+}
 
-  const file = await openFile(runtime, path, readOnly ? "read" : "write", options.unsafe ?? false);
+/** Options of every node that change nothing here: there is no host cache to pass by, and one node to an image. */
+const COMMON = [
+  "node-name",
+  "cache.direct",
+  "cache.no-flush",
+  "detect-zeroes",
+  "discard",
+  "auto-read-only",
+  "force-share",
+];
+
+async function openNode(opening: Opening, node: BlockOptions, name: string): Promise<DiskImage> {
+  const { runtime, options, above } = opening;
+  const asGiven = node.copy();
+  for (const key of COMMON) node.take(key);
+  const readOnly = options.readOnly ?? true;
+  if (node.takeSwitch("read-only") && !readOnly) throw new UserError("Block node is read-only", "EACCES");
+  const driver = node.take("driver") ?? options.format;
+  if (driver && findProtocol(driver)) {
+    node.setDefault("driver", driver);
+    const file = await openFile(opening, node);
+    return new RawImage(file.fileName ?? displayName(asGiven, file), file, readOnly, driver);
+  }
+  if (driver) requireFormat(driver);
+  if (!driver && !asGiven.has("file") && !asGiven.toTree().file)
+    throw new UserError("Must specify either driver or file", "EINVAL");
+
+  const file = await openChildFile(opening, node.takeChild("file"));
+  let image: DiskImage | undefined;
   try {
-    const head = new Uint8Array(Math.min(PROBE_SIZE, file.size));
-    await file.read(head, 0);
-    const format = options.format ?? probeFormat(head, name);
+    const { identity } = file;
+    if (identity !== undefined && above.includes(identity))
+      throw new UserError(`Backing file '${file.fileName ?? name}' creates an infinite loop.`, "LOOP");
+    if (above.length > DEPTH_LIMIT)
+      throw new UserError(`more than ${DEPTH_LIMIT} backing files on top of one another`, "ELOOP");
+    const format = driver ?? (await guessFormat(file));
     requireFormat(format);
-    if (format === "raw") {
-      if (!options.format && !readOnly) options.onGuessedRaw?.(name);
-      return new RawImage(name, file, readOnly);
-    }
-    const openNamed = (other: string): Promise<FileSource> =>
-      openFile(runtime, resolveBacking(name, other), readOnly ? "read" : "write", options.unsafe ?? false);
-    const tolerant = options.tolerant ?? false;
-    const driver = await loadDriver(format);
-    const image = driver
-      ? await driver.open({ runtime, name, file, readOnly, tolerant, openNamed })
-      : await Qcow2Image.open(runtime, name, file, { readOnly, tolerant });
-    if (options.chain === false) return image;
-    if (image instanceof Qcow2Image) {
-      const { dataFile } = image.extensions;
-      if (image.hasExternalData && dataFile) image.dataFile = await openNamed(dataFile);
-      image.requireReadable();
-    }
-    const backing = image.backingName;
-    if (backing)
-      image.backing = await openBacking(runtime, name, backing, image.backingFormat, [
-        ...above,
-        identity ?? name,
-      ]);
+    if (!driver && format === "raw" && !readOnly) options.onGuessedRaw?.(name);
+    const backing = node.takeChild("backing");
+    const dataFile = node.takeChild("data-file");
+    const loaded = (await loadDriver(format))!;
+    image = await loaded.open({
+      runtime,
+      name: displayName(asGiven, file),
+      file,
+      options: node,
+      readOnly,
+      tolerant: options.tolerant ?? false,
+      chain: options.chain ?? true,
+      secrets: options.secrets ?? new Map(),
+      openNamed: (named, mode = readOnly ? "read" : "write") =>
+        openFile(opening, parseFileName(resolveBacking(file.fileName ?? "", named)), mode),
+      openChild: async (key) => (dataFile === undefined ? undefined : openChildFile(opening, dataFile, key)),
+    });
+    if (node.leftOver !== undefined)
+      throw new UserError(
+        `Block format '${format}' does not support the option '${node.leftOver}'`,
+        "EINVAL",
+      );
+    const below = { runtime, options, above: [...above, identity ?? name] };
+    if (options.chain !== false)
+      image.backing = await openBacking(below, image, file.fileName ?? "", backing);
     return image;
   } catch (error) {
-    await file.close();
+    await (image ?? file).close();
     throw error;
   }
 }
 
-async function openFile(
-  runtime: Runtime,
-  path: string,
-  mode: OpenMode,
-  unsafe: boolean,
-): Promise<FileSource> {
-  if (path === "") throw new UserError("The 'file' block driver requires a file name", "EINVAL");
-  try {
-    return await FileSource.open(runtime, path, mode, { unsafe });
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    if (codeOf(error) === "EISDIR")
-      throw new UserError(`'file' driver requires '${path}' to be a regular file`, "EISDIR");
-    throw new UserError(`Could not open '${path}': ${reason(error)}`, codeOf(error));
-  }
+async function guessFormat(file: ImageFile): Promise<string> {
+  const head = new Uint8Array(Math.min(PROBE_SIZE, file.size));
+  await file.read(head, 0);
+  return probeFormat(head, file.fileName ?? "");
 }
 
+/** The child `file`, or another that takes its place. */
+async function openChildFile(
+  opening: Opening,
+  child: BlockOptions | string | null | undefined,
+  key = "file",
+): Promise<ImageFile> {
+  if (typeof child === "string") throw unknownNode(child);
+  if (!child) throw new UserError(`A block device must be specified for "${key}"`, "EINVAL");
+  return openFile(opening, child);
+}
+
+/** A node that bytes are read from: a protocol's, or an image within an image. */
+async function openFile(
+  { runtime, options, above }: Opening,
+  node: BlockOptions,
+  mode: OpenMode = (options.readOnly ?? true) ? "read" : "write",
+): Promise<ImageFile> {
+  node.setDefault("driver", "file");
+  const driver = node.copy().take("driver")!;
+  const protocol = findProtocol(driver);
+  if (!protocol) {
+    const { format: _, blockdev: __, ...inherited } = options;
+    return openNode({ runtime, options: { ...inherited, readOnly: mode === "read" }, above }, node, driver);
+  }
+  for (const key of ["driver", "read-only", ...COMMON]) node.take(key);
+  const file = await protocol.open({
+    runtime,
+    options: node,
+    mode,
+    unsafe: options.unsafe ?? false,
+    shared: options.shared ?? false,
+  });
+  if (node.leftOver === undefined) return file;
+  await file.close();
+  throw new UserError(`Block protocol '${driver}' doesn't support the option '${node.leftOver}'`, "EINVAL");
+}
+
+/** Options that decide what an image's bytes are, beside its file: such an image has no plain name. */
+const DECISIVE = /^(offset|size|backing($|\.)|data-file($|\.))/;
+
+/** The file's name if that says enough, else all that was said as `json:{…}`. */
+function displayName(given: BlockOptions, file: ImageFile): string {
+  const tree = given.toTree();
+  const { driver: _, ...inner } = (tree.file ?? {}) as Record<string, unknown>;
+  const plain = file.fileName !== undefined && inner.file === undefined;
+  if (plain && !Object.keys(tree).some((key) => DECISIVE.test(key) && tree[key] !== null))
+    return file.fileName!;
+  return `json:${spaced(ordered(tree))}`;
+}
+
+/** QEMU's order of the keys that make a name unusual; every file says its driver. */
+function ordered(tree: Record<string, unknown>): Record<string, unknown> {
+  const { offset, driver, size, file, ...others } = tree;
+  const child = file as Record<string, unknown> | undefined;
+  const given = { offset, driver, size, ...others, file: child && ordered({ driver: "file", ...child }) };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** JSON as QEMU writes it into names: a blank after each colon and comma. */
+function spaced(value: unknown): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).map(([key, part]) => `${JSON.stringify(key)}: ${spaced(part)}`);
+  return `{${members.join(", ")}}`;
+}
+
+/** `given`: what the options say of the backing file, before what the image says. */
 async function openBacking(
-  runtime: Runtime,
-  overlay: string,
-  backing: string,
-  format: string | undefined,
-  above: readonly string[],
-): Promise<DiskImage> {
+  opening: Opening,
+  image: DiskImage,
+  path: string,
+  given: BlockOptions | string | null | undefined,
+): Promise<DiskImage | undefined> {
+  const stored = image.backingName;
+  if (given instanceof BlockOptions && !("backingName" in image))
+    throw new UserError("Driver doesn't support backing files", "EINVAL");
+  if (given === null || given === "" || (!given && !stored)) return undefined;
+  const { format: _, blockdev: __, ...inherited } = opening.options;
+  const options: OpenOptions = { ...inherited, readOnly: true, unsafe: false, tolerant: false };
+  const name = stored ? resolveBacking(path, stored) : path;
   try {
-    return await openLayerQuietly(runtime, resolveBacking(overlay, backing), format, above);
+    if (typeof given === "string") throw unknownNode(given);
+    const node = given ?? new BlockOptions([]);
+    if (!node.toTree().file && stored)
+      for (const [key, value] of Object.entries(parseImageName(name).toFlat())) node.setDefault(key, value);
+    if (image.backingFormat) node.setDefault("driver", image.backingFormat);
+    return given
+      ? await openNode({ ...opening, options }, node, name)
+      : await openQuietly({ ...opening, options }, node, name);
   } catch (error) {
     if (error instanceof UserError && error.code !== "LOOP")
       throw new UserError(`Could not open backing file: ${error.message}`, error.code);
@@ -134,17 +233,12 @@ async function openBacking(
 }
 
 /** A missing backing file is named once, not twice as the image itself is. */
-async function openLayerQuietly(
-  runtime: Runtime,
-  path: string,
-  format: string | undefined,
-  above: readonly string[],
-): Promise<DiskImage> {
+async function openQuietly(opening: Opening, node: BlockOptions, name: string): Promise<DiskImage> {
   try {
-    return await openOne(runtime, path, { format, readOnly: true }, above);
+    return await openNode(opening, node, name);
   } catch (error) {
     if (!(error instanceof UserError) || error.code === "LOOP") throw error;
-    const prefix = `Could not open '${path}': `;
+    const prefix = `Could not open '${name}': `;
     throw new UserError(
       error.message.startsWith(prefix) ? error.message : prefix + error.message,
       error.code,
@@ -152,21 +246,16 @@ async function openLayerQuietly(
   }
 }
 
-/** A relative backing name is relative to the folder of the image that names it. */
+/** A relative backing name is relative to the folder of the image that names it; one with a protocol is not. */
 export function resolveBacking(overlay: string, backing: string): string {
-  const name = localPath(backing);
-  if (name.startsWith("/") || backing !== name) return name;
-  const folder = overlay.slice(0, overlay.lastIndexOf("/") + 1);
-  return folder + name;
+  if (backing.startsWith("/") || protocolOf(backing) !== undefined) return backing;
+  return overlay.slice(0, overlay.lastIndexOf("/") + 1) + backing;
 }
 
-/** `file:NAME` is NAME; another protocol before the first slash is none of ours. */
+/** The file that a name stands for, where it is a plain file's. */
 export function localPath(name: string): string {
-  const protocol = /^([^:/]+):/.exec(name)?.[1];
-  if (protocol === undefined) return name;
-  if (protocol === "file") return name.slice("file:".length);
-  throw new UserError(
-    protocol === "json" ? "json: names are not supported yet" : `Unknown protocol '${protocol}'`,
-    "EINVAL",
-  );
+  const options = parseFileName(name);
+  const driver = options.take("driver");
+  if (driver !== "file") throw new UserError(`'${name}' is no file: a new image needs one`, "EINVAL");
+  return options.take("filename")!;
 }

@@ -2,12 +2,13 @@
 //
 // Requests run side by side. Two that meet on a guest cluster, one of them writing, take turns (RangeLock); the
 // engine's tables change in turn (Engine); the bytes themselves move in parallel.
-import type { BlockSource } from "../block/source.ts";
+import type { BlockSource, ImageFile } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { checkImage } from "./check.ts";
 import { type BlockExports, Engine, nothing } from "./engine.ts";
 import type { CheckResult, DiskImage, Extent, Repair } from "./image.ts";
+import { qcow2Details } from "./qcow2-info.ts";
 import { type Extensions, layExtensions, parseExtensions } from "./qcow2-header.ts";
 import { readSnapshots } from "./qcow2-snapshots.ts";
 import { type Bitmap, readBitmaps } from "./qcow2-bitmaps.ts";
@@ -72,7 +73,7 @@ export class Qcow2Image implements DiskImage {
 
   private constructor(
     readonly name: string,
-    readonly file: BlockSource & { allocated(): Promise<number | undefined> },
+    readonly file: ImageFile,
     readonly engine: Engine,
     readonly extensions: Extensions,
     readonly backingName: string | undefined,
@@ -89,7 +90,7 @@ export class Qcow2Image implements DiskImage {
   static async open(
     runtime: Runtime,
     name: string,
-    file: BlockSource & { allocated(): Promise<number | undefined> },
+    file: ImageFile,
     options: Qcow2Options,
   ): Promise<Qcow2Image> {
     const engine = await Engine.start(runtime, file);
@@ -223,6 +224,10 @@ export class Qcow2Image implements DiskImage {
       await this.file.flush!();
     }
     if (this.dirty) await checkImage(this, "all");
+  }
+
+  details(): Record<string, unknown> {
+    return qcow2Details(this);
   }
 
   check(repair: Repair, onFinding: (sentence: string) => void): Promise<CheckResult> {

@@ -38,6 +38,10 @@ class NodeFile implements RuntimeFile {
     return (await this.stat()).size;
   }
 
+  async isFolder(): Promise<boolean> {
+    return (await this.stat()).isDirectory();
+  }
+
   async allocated(): Promise<number> {
     return (await this.stat()).blocks * STAT_BLOCK;
   }
@@ -97,7 +101,11 @@ function deviceName(device: bigint): string {
 export const node: Runtime = {
   async openFile(path: string, mode: OpenMode): Promise<RuntimeFile> {
     const descriptor = await call<number>((settle) => fsOpen(path, FLAGS[mode], 0o644, settle));
-    return new NodeFile(descriptor);
+    const file = new NodeFile(descriptor);
+    // A folder opens for reading like a file, and fails only when it is read.
+    if (!(await file.isFolder())) return file;
+    await file.close();
+    throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
   },
 
   removeFile: unlink,

@@ -1,11 +1,10 @@
 // img amend: changes the options that an image was created with, as far as they can be changed in place.
 import { UserError } from "../../core/errors.ts";
 import { amendQcow2 } from "../../image/amend.ts";
-import { openImage } from "../../image/open.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
-import { node } from "../../runtimes/node.ts";
 import { parseNumber, parseSwitch, QCOW2_KEYS } from "./create.ts";
-import { getopt, has, last, oneName, optionList, UsageError } from "./getopt.ts";
+import { getopt, has, oneName, optionList, UsageError } from "./getopt.ts";
+import { openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
 
 const AMENDABLE = ["backing_file", "backing_fmt", "compat", "lazy_refcounts", "refcount_bits", "size"];
@@ -15,7 +14,7 @@ export async function amend(argv: string[]): Promise<number> {
   if (!has(parsed, "o")) throw new UsageError("Must specify options (-o)");
   const name = oneName(parsed);
   const list = optionList(parsed.options.get("o")!);
-  const image = await openImage(node, name, { format: last(parsed, "f"), readOnly: false });
+  const image = await openNamed(parsed, name, { readOnly: false });
   try {
     if (!(image instanceof Qcow2Image))
       throw new UserError(`Format driver '${image.format}' does not support option amendment`);

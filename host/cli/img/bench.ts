@@ -1,10 +1,9 @@
 // img bench: how long a row of equal requests takes.
 import { isExpected, UserError } from "../../core/errors.ts";
 import type { DiskImage } from "../../image/image.ts";
-import { openImage } from "../../image/open.ts";
-import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, oneName, type Parsed } from "./getopt.ts";
-import { requireSize } from "./size.ts";
+import { requireSize } from "../../image/size.ts";
+import { openNamed } from "./open.ts";
 
 const NUMBER_MAX = 2 ** 31 - 1;
 
@@ -30,10 +29,7 @@ export async function bench(argv: string[]): Promise<number> {
     "force-share": "U",
   });
   const plan = parsePlan(parsed);
-  const image = await openImage(node, oneName(parsed), {
-    format: last(parsed, "f"),
-    readOnly: !plan.write,
-  });
+  const image = await openNamed(parsed, oneName(parsed), { readOnly: !plan.write });
   try {
     process.stdout.write(
       `Sending ${plan.count} ${plan.write ? "write" : "read"} requests, ${plan.size} bytes each, ` +

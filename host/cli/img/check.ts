@@ -1,10 +1,9 @@
 // img check: findings on stderr as they come, the sum on stdout, the verdict as exit code.
 import { UserError } from "../../core/errors.ts";
 import type { CheckResult, DiskImage, Repair } from "../../image/image.ts";
-import { openImage } from "../../image/open.ts";
-import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, oneName, UsageError, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
+import { openNamed } from "./open.ts";
 
 const Exit = { sound: 0, notDone: 1, corrupt: 2, leaks: 3, unsupported: 63 } as const;
 
@@ -20,8 +19,7 @@ export async function check(argv: string[]): Promise<number> {
   const repair = last(parsed, "r") ?? "none";
   if (repair !== "none" && repair !== "leaks" && repair !== "all")
     throw new UsageError(`Unknown option value for -r (expecting 'leaks' or 'all'): ${repair}`);
-  const image = await openImage(node, name, {
-    format: last(parsed, "f"),
+  const image = await openNamed(parsed, name, {
     readOnly: repair === "none",
     tolerant: true,
   });
@@ -30,7 +28,7 @@ export async function check(argv: string[]): Promise<number> {
       process.stderr.write("wasmqemu img: This image format does not support checks\n");
       return Exit.unsupported;
     }
-    return await checkAndTell(image, name, repair, json, has(parsed, "q"));
+    return await checkAndTell(image, repair, json, has(parsed, "q"));
   } finally {
     await image.close();
   }
@@ -38,7 +36,6 @@ export async function check(argv: string[]): Promise<number> {
 
 async function checkAndTell(
   image: DiskImage,
-  name: string,
   repair: Repair,
   json: boolean,
   quiet: boolean,
@@ -66,7 +63,7 @@ async function checkAndTell(
     if (error instanceof UserError) throw new UserError(`Check failed: ${error.message}`, error.code);
     throw error;
   }
-  say(json ? `${toJson(asJson(name, image.format, result))}\n` : summary(result));
+  say(json ? `${toJson(asJson(image, result))}\n` : summary(result));
   if (result.corruptions) return Exit.corrupt;
   return result.leaks ? Exit.leaks : Exit.sound;
 }
@@ -104,7 +101,7 @@ function percent(part: number, whole: number): string {
 }
 
 /** Keys in qemu-img's order; counts of nothing are left out. */
-function asJson(filename: string, format: string, result: CheckResult): object {
+function asJson({ name: filename, format }: DiskImage, result: CheckResult): object {
   const some = (key: string, value: number | undefined): object => (value ? { [key]: value } : {});
   return {
     ...some("image-end-offset", result.imageEndOffset),

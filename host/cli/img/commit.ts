@@ -1,24 +1,28 @@
 // img commit: an overlay's content into its backing file, or into one further down.
 import { UserError } from "../../core/errors.ts";
 import type { DiskImage } from "../../image/image.ts";
-import { openImage, resolveBacking } from "../../image/open.ts";
+import { resolveBacking } from "../../image/open.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
 import { commitInto } from "../../image/rebase.ts";
-import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, oneName } from "./getopt.ts";
+import { openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
 
 export async function commit(argv: string[]): Promise<number> {
   const parsed = getopt(argv, "hf:t:b:dpqr:", { format: "f" });
   const name = oneName(parsed);
   const wanted = last(parsed, "b");
-  const image = await openImage(node, name, { format: last(parsed, "f"), readOnly: false });
+  const image = await openNamed(parsed, name, { readOnly: false });
   try {
     if (!(image instanceof Qcow2Image) || !image.backing)
       throw new UserError("Image does not have a backing file");
     const { layer, depth } = findBase(image, wanted);
     // A second, writable door to the file that the chain reads: what is written here is above nothing it reads.
-    const base = await openImage(node, layer.name, { format: layer.format, readOnly: false });
+    const base = await openNamed(parsed, layer.name, {
+      format: layer.format,
+      readOnly: false,
+      imageOpts: false,
+    });
     try {
       const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
       await commitInto(image, base, depth, (done, total) => progress.report(done, total));

@@ -1,9 +1,9 @@
 // img compare: whether two images hold the same bytes.
 import { UserError } from "../../core/errors.ts";
 import { compareImages, type Difference } from "../../image/compare.ts";
-import { openImage } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, UsageError } from "./getopt.ts";
+import { openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
 
 const Exit = { same: 0, differ: 1, unreadable: 4 } as const;
@@ -20,9 +20,9 @@ export async function compare(argv: string[]): Promise<number> {
   if (first === undefined || second === undefined || parsed.names.length > 2)
     throw new UsageError("Expecting two image file names");
   const quiet = has(parsed, "q");
-  const a = await openImage(node, first, { format: last(parsed, "f") });
+  const a = await openNamed(parsed, first);
   try {
-    const b = await openImage(node, second, { format: last(parsed, "F") });
+    const b = await openNamed(parsed, second, { format: last(parsed, "F") });
     try {
       const progress = new Progress(has(parsed, "p") && !quiet);
       const say = (text: string): void => void (quiet || process.stdout.write(`${text}\n`));

@@ -3,12 +3,13 @@ import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
 import { copyImage, type CopyOptions } from "../../image/convert.ts";
 import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
-import { localPath, openImage } from "../../image/open.ts";
+import { localPath } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
 import { parseOptions, takesBacking } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
+import { openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
-import { requireSize } from "./size.ts";
+import { requireSize } from "../../image/size.ts";
 import { chooseSnapshot } from "./snapshot-choice.ts";
 
 const DEFAULT_SPARSE = 4096;
@@ -49,7 +50,7 @@ export async function convert(argv: string[]): Promise<number> {
 
   const sources: DiskImage[] = [];
   try {
-    for (const name of names) sources.push(await openImage(node, name, { format: last(parsed, "f") }));
+    for (const name of names) sources.push(await openNamed(parsed, name));
     const snapshot = last(parsed, "l");
     if (snapshot !== undefined) await chooseSnapshot(sources[0]!, snapshot);
     await refuseSameFile(names, targetName);
@@ -167,7 +168,12 @@ async function openTarget(
   }
   // Worthless until complete: order of writes does not matter, and the last flush is the file's own.
   try {
-    return await openImage(node, name, { format, readOnly: false, unsafe: last(parsed, "t") === undefined });
+    return await openNamed(parsed, name, {
+      format,
+      imageOpts: false,
+      readOnly: false,
+      unsafe: last(parsed, "t") === undefined,
+    });
   } catch (error) {
     // Its backing file cannot be opened, so what was just made is of no use.
     if (!has(parsed, "n")) await node.removeFile(localPath(name));

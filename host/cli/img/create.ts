@@ -3,11 +3,12 @@ import { UserError } from "../../core/errors.ts";
 import { createImage } from "../../image/create.ts";
 import type { CreateOption, Driver, Settings } from "../../image/driver.ts";
 import { FORMATS, loadDriver } from "../../image/format.ts";
-import { openImage, resolveBacking } from "../../image/open.ts";
+import { resolveBacking } from "../../image/open.ts";
 import { checkQcow2Options, QCOW2_DEFAULTS, type Qcow2CreateOptions } from "../../image/qcow2-create.ts";
 import { node } from "../../runtimes/node.ts";
-import { getopt, has, last, optionList, UsageError } from "./getopt.ts";
-import { parseSize, requireSize } from "./size.ts";
+import { getopt, has, last, optionList, type Parsed, UsageError } from "./getopt.ts";
+import { openNamed } from "./open.ts";
+import { parseSize, requireSize, sizeFault } from "../../image/size.ts";
 
 export const QCOW2_KEYS = [
   "backing_file",
@@ -53,7 +54,7 @@ export async function create(argv: string[]): Promise<number> {
     if (backingFile !== undefined) {
       if (!takesBacking(request))
         throw new UserError(`Backing file not supported for file format '${format}'`);
-      size = await useBacking(name, backingFile, backingFormat, has(parsed, "u"), size);
+      size = await useBacking(parsed, name, backingFile, backingFormat, has(parsed, "u"), size);
       request.options.backingFile = backingFile;
     }
     if (backingFormat !== undefined) request.options.backingFormat = backingFormat;
@@ -89,7 +90,8 @@ export async function parseOptions(
   list: ReadonlyMap<string, string>,
 ): Promise<CreateRequest> {
   if (!FORMATS.some((one) => one.name === format)) throw new UserError(`Unknown file format '${format}'`);
-  const driver = await loadDriver(format);
+  const own = format === "raw" || format === "qcow2";
+  const driver = own ? undefined : await loadDriver(format);
   if (driver && !driver.create)
     throw new UserError(`Format driver '${format}' does not support image creation`);
   if (driver?.options) {
@@ -157,11 +159,7 @@ export function parseNumber(list: ReadonlyMap<string, string>, key: string, othe
   const text = list.get(key);
   if (text === undefined) return otherwise;
   const value = parseSize(text);
-  if (value === undefined || value === Infinity)
-    throw new UserError(
-      `Parameter '${key}' expects a non-negative number below 2^64\n` +
-        "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively.",
-    );
+  if (value === undefined || value === Infinity) throw sizeFault(key);
   return value;
 }
 
@@ -173,6 +171,7 @@ export function parseSwitch(list: ReadonlyMap<string, string>, key: string): boo
 
 /** Checks the backing file as far as -u lets us, and takes its size if none was given. */
 async function useBacking(
+  parsed: Parsed,
   name: string,
   backing: string,
   format: string | undefined,
@@ -186,7 +185,7 @@ async function useBacking(
   const path = resolveBacking(name, backing);
   let image;
   try {
-    image = await openImage(node, path, { format });
+    image = await openNamed(parsed, path, { format, imageOpts: false });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     // The name once, not once for the image and once for its file.

@@ -2,12 +2,12 @@
 import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
 import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
-import { openImage } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
 import { refuseSameFile } from "./convert.ts";
 import { parseOptions } from "./create.ts";
-import { getopt, last } from "./getopt.ts";
-import { requireSize } from "./size.ts";
+import { getopt, last, type Parsed } from "./getopt.ts";
+import { openNamed } from "./open.ts";
+import { requireSize } from "../../image/size.ts";
 
 const BLOCK_MAX = 2 ** 31 - 1;
 /** Blocks are a way to name a range: it moves in pieces of this size, whatever `bs` is. */
@@ -36,14 +36,14 @@ export async function dd(argv: string[]): Promise<number> {
   const to = operands.get("of");
   if (from === undefined || to === undefined) throw new UserError("Must specify both input and output files");
 
-  const source = await openImage(node, from, { format: last(parsed, "f") });
+  const source = await openNamed(parsed, from);
   try {
     // As in qemu-img, the count is from the start of the input, not from where skip leads.
     const end = Math.min(source.size, count * block);
     const start = skip * block;
     if (start > source.size) process.stderr.write(`wasmqemu img: ${from}: cannot skip to specified offset\n`);
     await refuseSameFile([from], to);
-    const target = await makeTarget(to, last(parsed, "O") ?? "raw", Math.max(0, end - start));
+    const target = await makeTarget(parsed, to, last(parsed, "O") ?? "raw", Math.max(0, end - start));
     try {
       await copyRange(source, target, start, end);
       await target.flush!();
@@ -56,7 +56,7 @@ export async function dd(argv: string[]): Promise<number> {
   }
 }
 
-async function makeTarget(name: string, format: string, size: number): Promise<DiskImage> {
+async function makeTarget(parsed: Parsed, name: string, format: string, size: number): Promise<DiskImage> {
   const request = await parseOptions(format, new Map());
   request.options.size = size;
   try {
@@ -65,7 +65,7 @@ async function makeTarget(name: string, format: string, size: number): Promise<D
     if (!isExpected(error)) throw error;
     throw new UserError(`error while creating output image: ${reason(error)}`, codeOf(error));
   }
-  return openImage(node, name, { format, readOnly: false });
+  return openNamed(parsed, name, { format, readOnly: false, imageOpts: false });
 }
 
 async function copyRange(source: DiskImage, target: DiskImage, start: number, end: number): Promise<void> {

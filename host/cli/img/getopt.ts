@@ -60,8 +60,6 @@ export function getopt(argv: readonly string[], letters: string, long: LongOptio
       }
     } else parsed.names.push(word);
   }
-  for (const unsupported of ["object", "image-opts"])
-    if (parsed.options.has(unsupported)) throw new UserError(`--${unsupported} is not supported yet`);
   return parsed;
 }
 

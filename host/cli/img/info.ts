@@ -1,13 +1,14 @@
 // img info: what an image is, without opening what it names.
 import { UserError } from "../../core/errors.ts";
 import type { DiskImage } from "../../image/image.ts";
-import { openImage, resolveBacking } from "../../image/open.ts";
+import { resolveBacking } from "../../image/open.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
 import { readSnapshots, type Snapshot } from "../../image/qcow2-snapshots.ts";
 import { node } from "../../runtimes/node.ts";
-import { getopt, has, last, oneName, wantsJson } from "./getopt.ts";
+import { getopt, has, last, oneName, type Parsed, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
-import { humanSize } from "./size.ts";
+import { openNamed } from "./open.ts";
+import { humanSize } from "../../image/size.ts";
 import { snapshotList } from "./snapshot.ts";
 
 /** The facts in the order that the JSON prints them. */
@@ -35,7 +36,7 @@ export async function info(argv: string[]): Promise<number> {
   });
   const json = wantsJson(parsed);
   const chain = has(parsed, "backing-chain");
-  const infos = await collect(oneName(parsed), last(parsed, "f"), chain);
+  const infos = await collect(parsed, chain);
   if (json) process.stdout.write(`${toJson(chain ? infos.map(({ facts }) => facts) : infos[0]!.facts)}\n`);
   else process.stdout.write(infos.map(human).join("\n"));
   return 0;
@@ -50,18 +51,25 @@ async function snapshotsOf(image: DiskImage): Promise<Snapshot[]> {
   return image instanceof Qcow2Image ? (await readSnapshots(image)).list : [];
 }
 
-async function collect(name: string, format: string | undefined, chain: boolean): Promise<Described[]> {
+async function collect(parsed: Parsed, chain: boolean): Promise<Described[]> {
   const infos: Described[] = [];
   const seen = new Set<string>();
-  let next: { name: string; format: string | undefined } | undefined = { name, format };
+  let next: { name: string; format: string | undefined } | undefined = {
+    name: oneName(parsed),
+    format: last(parsed, "f"),
+  };
   while (next) {
-    const identity = (await node.identity(next.name)) ?? next.name;
-    if (seen.has(identity)) throw new UserError(`Backing file '${next.name}' creates an infinite loop.`);
-    seen.add(identity);
-    const image = await openImage(node, next.name, { format: next.format, chain: false });
+    const image = await openNamed(parsed, next.name, {
+      format: next.format,
+      chain: false,
+      imageOpts: infos.length === 0 && has(parsed, "image-opts"),
+    });
     try {
+      const identity = (await node.identity(image.name)) ?? image.name;
+      if (seen.has(identity)) throw new UserError(`Backing file '${next.name}' creates an infinite loop.`);
+      seen.add(identity);
       const snapshots = await snapshotsOf(image);
-      const facts = await describe(next.name, image, snapshots);
+      const facts = await describe(image, snapshots);
       infos.push({ facts, snapshots });
       const backing = facts["full-backing-filename"];
       next = chain && backing ? { name: backing, format: facts["backing-filename-format"] } : undefined;
@@ -72,10 +80,10 @@ async function collect(name: string, format: string | undefined, chain: boolean)
   return infos;
 }
 
-async function describe(name: string, image: DiskImage, snapshots: readonly Snapshot[]): Promise<Info> {
+async function describe(image: DiskImage, snapshots: readonly Snapshot[]): Promise<Info> {
   const actual = await image.allocated();
-  const data = image instanceof Qcow2Image ? specific(image) : image.details?.();
-  const { backingName: backing, backingFormat } = image;
+  const data = image.details?.();
+  const { name, backingName: backing, backingFormat } = image;
   return {
     ...(snapshots.length ? { snapshots: snapshots.map(snapshotFacts) } : {}),
     ...(backing && backingFormat ? { "backing-filename-format": backingFormat } : {}),
@@ -104,27 +112,6 @@ function snapshotFacts(snapshot: Snapshot): object {
     "vm-clock-sec": Number(snapshot.clockNanoseconds / second),
     id: snapshot.id,
     "vm-state-size": snapshot.vmStateSize,
-  };
-}
-
-function specific(image: Qcow2Image): Record<string, unknown> {
-  const { core } = image.engine;
-  if (core.version() < 3)
-    return { compat: "0.10", "compression-type": image.compression, "refcount-bits": 16 };
-  return {
-    compat: "1.1",
-    "compression-type": image.compression,
-    "lazy-refcounts": image.lazyRefcounts,
-    ...(image.bitmaps.length
-      ? { bitmaps: image.bitmaps.map(({ flags, name, granularity }) => ({ flags, name, granularity })) }
-      : {}),
-    "refcount-bits": 2 ** core.refcountOrder(),
-    ...(image.encryption === "aes" ? { encrypt: { format: "aes" } } : {}),
-    ...(image.hasExternalData
-      ? { "data-file": image.extensions.dataFile, "data-file-raw": (core.autoclear() & 2) !== 0 }
-      : {}),
-    corrupt: image.corrupt,
-    "extended-l2": image.extendedL2,
   };
 }
 

@@ -1,10 +1,9 @@
 // img map: where in which file of the chain each part of the disk lies.
 import { UserError } from "../../core/errors.ts";
 import { chainExtent, type ChainExtent, type DiskImage } from "../../image/image.ts";
-import { openImage } from "../../image/open.ts";
-import { node } from "../../runtimes/node.ts";
 import { getopt, last, oneName, wantsJson } from "./getopt.ts";
-import { requireSize } from "./size.ts";
+import { requireSize } from "../../image/size.ts";
+import { openNamed } from "./open.ts";
 
 type Mapped = ChainExtent & { start: number };
 
@@ -22,7 +21,7 @@ export async function map(argv: string[]): Promise<number> {
   const most = last(parsed, "l");
   const start = from === undefined ? 0 : requireSize(from, "start offset");
   const length = most === undefined ? Infinity : requireSize(most, "max length");
-  const image = await openImage(node, name, { format: last(parsed, "f") });
+  const image = await openNamed(parsed, name);
   try {
     const extents = mergedExtents(image, start, Math.min(start + length, image.size));
     await (json ? printJson(extents, start) : printHuman(extents));

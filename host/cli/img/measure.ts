@@ -2,12 +2,11 @@
 import { UserError } from "../../core/errors.ts";
 import { FORMATS } from "../../image/format.ts";
 import { type Measure, measureQcow2, measureRaw } from "../../image/measure.ts";
-import { openImage } from "../../image/open.ts";
-import { node } from "../../runtimes/node.ts";
 import { parseOptions } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
-import { requireSize } from "./size.ts";
+import { openNamed } from "./open.ts";
+import { requireSize } from "../../image/size.ts";
 import { chooseSnapshot } from "./snapshot-choice.ts";
 
 export async function measure(argv: string[]): Promise<number> {
@@ -45,7 +44,7 @@ async function measured(parsed: Parsed, name: string | undefined, size: number):
   const preallocation = list.get("preallocation");
   list.delete("preallocation");
   const { options } = await parseOptions(format, list);
-  const source = name === undefined ? undefined : await openImage(node, name, { format: last(parsed, "f") });
+  const source = name === undefined ? undefined : await openNamed(parsed, name);
   try {
     const snapshot = last(parsed, "l");
     if (source && snapshot !== undefined) await chooseSnapshot(source, snapshot);

@@ -2,11 +2,12 @@
 import { UserError, codeOf, isExpected, reason } from "../../core/errors.ts";
 import { FORMATS } from "../../image/format.ts";
 import type { DiskImage } from "../../image/image.ts";
-import { openImage, resolveBacking } from "../../image/open.ts";
+import { resolveBacking } from "../../image/open.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
 import { copyFromBacking } from "../../image/rebase.ts";
 import { node } from "../../runtimes/node.ts";
-import { getopt, has, last, oneName, UsageError } from "./getopt.ts";
+import { getopt, has, last, oneName, type Parsed, UsageError } from "./getopt.ts";
+import { openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
 
 export async function rebase(argv: string[]): Promise<number> {
@@ -22,13 +23,15 @@ export async function rebase(argv: string[]): Promise<number> {
   const failed = (why: string): UserError =>
     new UserError(`Could not change the backing file to '${backing ?? ""}': ${why}`);
 
-  const image = await openImage(node, name, { format: last(parsed, "f"), readOnly: false, chain: !unsafe });
+  const image = await openNamed(parsed, name, { readOnly: false, chain: !unsafe });
   try {
     if (!(image instanceof Qcow2Image)) throw failed("Operation not supported");
     if (backing && format === undefined) throw failed("backing format must be specified");
     const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
     if (!unsafe) {
-      const target = backing ? await openNew(resolveBacking(name, backing), format, backing) : undefined;
+      const target = backing
+        ? await openNew(parsed, resolveBacking(name, backing), format, backing)
+        : undefined;
       try {
         await copyFromBacking(node, image, target, (done, total) => progress.report(done, total));
       } finally {
@@ -49,9 +52,14 @@ export async function rebase(argv: string[]): Promise<number> {
   }
 }
 
-async function openNew(path: string, format: string | undefined, backing: string): Promise<DiskImage> {
+async function openNew(
+  parsed: Parsed,
+  path: string,
+  format: string | undefined,
+  backing: string,
+): Promise<DiskImage> {
   try {
-    return await openImage(node, path, { format });
+    return await openNamed(parsed, path, { format, imageOpts: false });
   } catch (error) {
     if (!isExpected(error)) throw error;
     throw new UserError(

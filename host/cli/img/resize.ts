@@ -1,10 +1,9 @@
 // img resize: a new virtual size, absolute or by a difference.
 import { UserError } from "../../core/errors.ts";
-import { openImage } from "../../image/open.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
-import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, UsageError } from "./getopt.ts";
-import { requireSize } from "./size.ts";
+import { requireSize } from "../../image/size.ts";
+import { openNamed } from "./open.ts";
 
 export async function resize(argv: string[]): Promise<number> {
   // The size is the last word always, so that -1M is no option.
@@ -24,7 +23,7 @@ export async function resize(argv: string[]): Promise<number> {
   const sign = /^[+-]/.exec(sizeText)?.[0];
   const amount = requireSize(sign ? sizeText.slice(1) : sizeText, "image size");
 
-  const image = await openImage(node, name, { format: last(parsed, "f"), readOnly: false });
+  const image = await openNamed(parsed, name, { readOnly: false });
   try {
     const size = sign === "+" ? image.size + amount : sign === "-" ? image.size - amount : amount;
     if (size <= 0) throw new UserError("New image size must be positive");

@@ -1,6 +1,5 @@
 // img snapshot: lists, takes, applies and deletes internal snapshots.
 import { UserError, codeOf } from "../../core/errors.ts";
-import { openImage } from "../../image/open.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
 import {
   applySnapshot,
@@ -9,9 +8,9 @@ import {
   readSnapshots,
   type Snapshot,
 } from "../../image/qcow2-snapshots.ts";
-import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, oneName, UsageError } from "./getopt.ts";
-import { humanSize } from "./size.ts";
+import { humanSize } from "../../image/size.ts";
+import { openNamed } from "./open.ts";
 
 const VERBS = { c: "create", a: "apply", d: "delete" } as const;
 
@@ -21,7 +20,7 @@ export async function snapshot(argv: string[]): Promise<number> {
   if (acts.length > 1) throw new UsageError("Cannot mix '-l', '-a', '-c', '-d'");
   const name = oneName(parsed);
   const act = acts[0];
-  const image = await openImage(node, name, { readOnly: act === undefined || act === "l" });
+  const image = await openNamed(parsed, name, { readOnly: act === undefined || act === "l" });
   try {
     if (act === undefined) return 0;
     if (act === "l") {

@@ -1,5 +1,5 @@
 // Sizes as words and back, by qemu-img's rules: 1024-based suffixes, decimal fractions only with a suffix.
-import { UserError } from "../../core/errors.ts";
+import { UserError } from "../core/errors.ts";
 
 const SUFFIXES = "bkmgtpe";
 
@@ -32,6 +32,15 @@ export function requireSize(text: string, what: string): number {
   return size;
 }
 
+/** What is wrong with the value of a size among options. */
+export function sizeFault(key: string): UserError {
+  return new UserError(
+    `Parameter '${key}' expects a non-negative number below 2^64\n` +
+      "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively.",
+    "EINVAL",
+  );
+}
+
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /** Three significant digits and a binary unit: `196 KiB`, `1.02 MiB`, `0 B`. */
@@ -42,5 +51,13 @@ export function humanSize(bytes: number): string {
     value /= 1024;
     unit++;
   }
-  return `${Number(value.toPrecision(3))} ${UNITS[unit]}`;
+  return `${threeDigits(value)} ${UNITS[unit]}`;
+}
+
+/** As printf's %.3g: an exact half goes to the even digit, where toPrecision goes up. */
+function threeDigits(value: number): number {
+  const scale = value >= 100 ? 1 : value >= 10 ? 10 : 100;
+  const scaled = value * scale;
+  const floor = Math.floor(scaled);
+  return (scaled - floor === 0.5 ? floor + (floor % 2) : Math.round(scaled)) / scale;
 }

@@ -1,0 +1,51 @@
+// Where an image's bytes can lie: one row per protocol, told by the prefix of a name or by `driver=`.
+import { UserError } from "../core/errors.ts";
+import type { OpenMode, Runtime } from "../runtimes/runtime.ts";
+import { FileSource } from "./file.ts";
+import { BlockOptions } from "./options.ts";
+import type { ImageFile } from "./source.ts";
+
+export interface ProtocolRequest {
+  runtime: Runtime;
+  /** What the protocol does not take out is refused. */
+  options: BlockOptions;
+  mode: OpenMode;
+  /** Flushes do nothing. */
+  unsafe?: boolean;
+  /** Others may write meanwhile, and no lock is taken: -U. */
+  shared?: boolean;
+}
+
+export interface Protocol {
+  /** As `driver=` and the prefix of names say it. */
+  name: string;
+  /** The options that a name with this prefix stands for. */
+  parseName(name: string): Readonly<Record<string, unknown>>;
+  open(request: ProtocolRequest): Promise<ImageFile>;
+}
+
+/** The table; a protocol's code is loaded when it is used. */
+export const PROTOCOLS: readonly Protocol[] = [
+  {
+    name: "file",
+    parseName: (name) => ({ filename: name.replace(/^file:/, "") }),
+    open: FileSource.openWith,
+  },
+];
+
+export function findProtocol(name: string): Protocol | undefined {
+  return PROTOCOLS.find((one) => one.name === name);
+}
+
+/** The text before the first colon, where that comes before any slash. */
+export function protocolOf(name: string): string | undefined {
+  return /^([^:/]+):/.exec(name)?.[1];
+}
+
+/** A name as the options of its protocol, `driver` among them. */
+export function parseFileName(name: string): BlockOptions {
+  const prefix = protocolOf(name) ?? "file";
+  const protocol = findProtocol(prefix);
+  if (!protocol) throw new UserError(`Unknown protocol '${prefix}'`, "EINVAL");
+  return BlockOptions.of({ driver: protocol.name, ...protocol.parseName(name) });
+}
