@@ -1,5 +1,5 @@
 // The image tool: one command word, one module, loaded when asked for.
-import { isExpected, reason, UserError } from "../core/errors.ts";
+import { codeOf, isExpected, reason, UserError } from "../core/errors.ts";
 import { UsageError } from "./img/getopt.ts";
 import { IMG_HELP } from "./img/help.ts";
 
@@ -8,13 +8,16 @@ type Command = (argv: string[]) => Promise<number>;
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   amend: async () => (await import("./img/amend.ts")).amend,
   bench: async () => (await import("./img/bench.ts")).bench,
+  cat: async () => (await import("./img/cat.ts")).cat,
   check: async () => (await import("./img/check.ts")).check,
   commit: async () => (await import("./img/commit.ts")).commit,
   compare: async () => (await import("./img/compare.ts")).compare,
   convert: async () => (await import("./img/convert.ts")).convert,
+  cp: async () => (await import("./img/cp.ts")).cp,
   create: async () => (await import("./img/create.ts")).create,
   dd: async () => (await import("./img/dd.ts")).dd,
   info: async () => (await import("./img/info.ts")).info,
+  ls: async () => (await import("./img/ls.ts")).ls,
   map: async () => (await import("./img/map.ts")).map,
   measure: async () => (await import("./img/measure.ts")).measure,
   rebase: async () => (await import("./img/rebase.ts")).rebase,
@@ -28,7 +31,15 @@ const LATER: readonly string[] = ["bitmap"];
 /** Exit codes other than 1 for "could not be done at all". */
 const FAILED: Readonly<Record<string, number>> = { compare: 2 };
 
+/** The exit code of a program that a broken pipe has ended: 128 and SIGPIPE. */
+const PIPE_CLOSED = 141;
+
 export async function img(argv: string[]): Promise<number> {
+  // Whoever reads our output has seen enough (`| head`): nothing is left to do.
+  process.stdout.on("error", (error) => {
+    if (codeOf(error) !== "EPIPE") throw error;
+    process.exit(PIPE_CLOSED);
+  });
   const [word, ...rest] = argv;
   if (word === "-h" || word === "--help" || rest.includes("--help") || rest.includes("-h")) {
     process.stdout.write(IMG_HELP);

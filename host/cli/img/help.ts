@@ -3,13 +3,16 @@ export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
 
   amend [-q] [-f FMT] [-p] -o OPTIONS FILE
   bench [-c COUNT] [-d DEPTH] [-f FMT] [--flush-interval=N [--no-drain]] [-o OFFSET] [--pattern=BYTE] [-s SIZE] [-S STEP] [-w] [-U] FILE
+  cat [-f FMT] IMAGE[:PARTITION]:/PATH…
   check [-q] [-f FMT] [--output=human|json] [-r leaks|all] [-U] FILE
   commit [-q] [-f FMT] [-b BASE] [-d] [-p] FILE
   compare [-f FMT] [-F FMT] [-p] [-q] [-s] [-U] FILE1 FILE2
   convert [-c] [-f FMT] [-O FMT] [-B BACKING -F FMT] [-o OPTIONS] [-l SNAPSHOT] [-S SIZE] [-m N] [-W] [-r RATE] [-n [--target-is-zero]] [-p] [-q] [-U] FILE… TARGET
+  cp [-f FMT] [-r] IMAGE[:PARTITION]:/PATH… TARGET
   create [-q] [-f FMT] [-b BACKING -F FMT] [-u] [-o OPTIONS] FILE [SIZE]
   dd [-f FMT] [-O FMT] [-U] [bs=SIZE] [count=N] [skip=N] if=FILE of=TARGET
   info [-f FMT] [--output=human|json] [--backing-chain] [-U] FILE
+  ls [-f FMT] [-l] [-R] [-d] [--output=human|json] IMAGE[[:PARTITION]:/PATH]…
   map [-f FMT] [--output=human|json] [-s OFFSET] [-l LENGTH] [-U] FILE
   measure [--output=human|json] [-O FMT] [-o OPTIONS] [--size SIZE | [-f FMT] [-l SNAPSHOT] [-U] FILE]
   rebase [-q] [-f FMT] [-p] [-u] -b BACKING [-F FMT] FILE
