@@ -4,9 +4,8 @@ import type { FileSystem } from "../../fs/file-system.ts";
 import { readVolumes, type Volume } from "../../fs/partitions.ts";
 import { openFileSystem } from "../../fs/probe.ts";
 import type { DiskImage } from "../../image/image.ts";
-import { openImage } from "../../image/open.ts";
-import { node } from "../../runtimes/node.ts";
-import { last, type Parsed } from "./getopt.ts";
+import type { Parsed } from "./getopt.ts";
+import { openNamed } from "./open.ts";
 
 export interface ImagePath {
   image: string;
@@ -32,7 +31,7 @@ export async function withImage<T>(
   name: string,
   work: (image: DiskImage) => Promise<T>,
 ): Promise<T> {
-  const image = await openImage(node, name, { format: last(parsed, "f") });
+  const image = await openNamed(parsed, name);
   try {
     return await work(image);
   } finally {

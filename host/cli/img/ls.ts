@@ -14,7 +14,7 @@ import {
   withImage,
 } from "./image-path.ts";
 import { toJson } from "./json.ts";
-import { humanSize } from "./size.ts";
+import { humanSize } from "../../image/size.ts";
 
 interface Listed {
   /** Under the path that was asked for. */
