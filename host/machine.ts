@@ -3,6 +3,7 @@
 import type { BlockSource } from "./block/source.ts";
 import { DiskService } from "./core/disks.ts";
 import { attachDrives, type DriveOptions, ideDisks, type Media } from "./core/drives.ts";
+import type { JitStats } from "./core/jit-stats.ts";
 import { startLinux, type LinuxImage } from "./core/linux.ts";
 import { MachineEngine } from "./core/machine-engine.ts";
 import { BlockRing, ByteRing } from "./core/rings.ts";
@@ -33,6 +34,8 @@ export interface MachineOptions {
   instructionShift?: number;
   /** Hot code is translated to WebAssembly (default); otherwise all is interpreted. */
   translates?: boolean;
+  /** The translator counts what it does, for `jitStats`. */
+  countsJit?: boolean | undefined;
   /** Told, in a sentence, of what goes wrong while the guest runs, such as a disk that cannot be read. */
   onTrouble?: (sentence: string) => void;
 }
@@ -92,6 +95,7 @@ export class Machine {
       vcpus: options.cpus ?? 1,
       epoch,
       translates: options.translates ?? true,
+      countsJit: options.countsJit,
     });
     const media = attachDrives(engine, [...ideDisks(options.disks ?? []), ...(options.drives ?? [])]);
     if (options.debugExit) engine.exports.attachDebugExit(options.debugExit.port, options.debugExit.ports);
@@ -127,10 +131,17 @@ export class Machine {
           if (this.options.endOnReset) return { reason: "reset" };
           this.engine.reset();
           startLinux(this.engine, this.options.linux);
+          // A guest that resets over and over must not keep signals and input waiting.
+          await breathe();
       }
     }
     await this.disks.settle();
     return { reason: "stopped" };
+  }
+
+  /** What the translator did since power on; it counts only under `countsJit`. */
+  jitStats(): JitStats {
+    return this.engine.jitStats();
   }
 
   /** Ends `run` at the next instant between two slices. */

@@ -22,6 +22,7 @@ import {
   WRITE,
 } from "./module";
 import { endsRun } from "./region";
+import { STAT_HANDLERS, addTo, isCounting } from "./stats";
 import { read, readForWrite, write } from "../memory/access";
 
 /** Every service that a region asks for (jit/module.ts). */
@@ -103,6 +104,7 @@ function interpretLast(insn: u32): void {
 /** The instruction as a block of its own that ends with `end`. */
 function copyInsn(insn: u32, end: u32): Insn {
   original = insn;
+  if (isCounting()) addTo(STAT_HANDLERS + <u32>changetype<Insn>(insn).op, 1);
   const copy = changetype<Insn>(JIT_INSN_AT);
   for (let at: usize = 0; at < INSN_SIZE; at += 8) {
     store<u64>(JIT_INSN_AT + at, load<u64>(<usize>insn + at));

@@ -95,6 +95,7 @@ import { bswap, cmov, extend, lea, leave, mov, movsxd, pop, push, setcc, xchg } 
 import { forgetVectorCheck, lowerVector } from "./lower/vector";
 import { isPlainAddress } from "./operand";
 import { Node, isBranch, lastInsn, node, endsRun } from "./region";
+import { LEFT_BUDGET } from "./stats";
 import { emitEdge } from "./structure";
 import * as wasm from "./wasm";
 
@@ -118,7 +119,7 @@ function takeBudget(block: Block, delta: i32): void {
   wasm.get(BUDGET);
   wasm.opConstant(wasm.LE_S, 0, false);
   wasm.enter(wasm.IF, wasm.NO_RESULT);
-  leaveTo(delta);
+  leaveTo(delta, LEFT_BUDGET);
   wasm.end();
   wasm.get(BUDGET);
   wasm.opConstant(wasm.SUB, insnCount(block), false);

@@ -6,6 +6,7 @@ import { Insn } from "../cpu/decode/insn";
 import { MODE_CODE64 } from "../cpu/state";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
 import { BUDGET, RIP } from "./locals";
+import { LEFT_HANDLER, emitCount } from "./stats";
 import { EXECUTE, EXECUTE_LAST, SPILL, callCore, loadBudget, loadRegisters } from "./module";
 import {
   ADD,
@@ -113,14 +114,15 @@ export function pushRipBase(): void {
 }
 
 /** Leaves for `delta` bytes from the entry; what is known of the flags stays for the other paths. */
-export function leaveTo(delta: i32): void {
+export function leaveTo(delta: i32, reason: u32): void {
   pushRip(delta);
-  leave();
+  leave(reason);
 }
 
-/** Leaves for the RIP on the stack. */
-export function leave(): void {
+/** Leaves for the RIP on the stack; `reason` is what the statistics count (jit/stats.ts). */
+export function leave(reason: u32): void {
   set(RIP);
+  emitCount(reason);
   const state = flagState();
   settleFlags();
   setFlagState(state);
@@ -168,6 +170,7 @@ export function interpretVector(): void {
 
 /** Has the interpreter run the instruction, and leaves: it sets RIP, or changes what the region relies on. */
 export function interpretLast(): void {
+  emitCount(LEFT_HANDLER);
   spill();
   callWithInsn(EXECUTE_LAST);
   byte(DROP);

@@ -8,6 +8,7 @@ import { TLB_ENTRIES, TlbEntry } from "../memory/tlb";
 import { leaveTo, markWritten, nextDelta, ownDelta, pushRipBase, reloadBudget, spill, touch } from "./leave";
 import { ADDRESS, PLACE, TLB_ENTRY, result } from "./locals";
 import { READ, READ_FOR_WRITE, WRITE, callCore } from "./module";
+import { LEFT_CODE_WRITTEN } from "./stats";
 import {
   ADD,
   AND,
@@ -251,7 +252,7 @@ function writeSlowly(log2: u32, value: u32, again: bool): void {
   byte(I32_WRAP);
   reloadBudget();
   enter(IF, NO_RESULT);
-  leaveTo(again ? ownDelta() : nextDelta());
+  leaveTo(again ? ownDelta() : nextDelta(), LEFT_CODE_WRITTEN);
   end();
 }
 

@@ -14,6 +14,7 @@ import {
   node,
   nodeCount,
 } from "./region";
+import { LEFT_JUMP } from "./stats";
 import { BLOCK, BR, LOOP, NO_RESULT, branch, end, enter } from "./wasm";
 
 /** Emits node `n` and all that it dominates. */
@@ -56,7 +57,7 @@ function isMeeting(n: u32): bool {
 /** Control goes from `from` to node `to`, or to `delta` bytes from the entry where that is outside. */
 export function emitEdge(from: u32, to: u32, delta: i32): void {
   if (to == OUTSIDE || (to <= from && !isLoopEdge(from, to))) {
-    leaveTo(delta);
+    leaveTo(delta, LEFT_JUMP);
     return;
   }
   if (to > from && !isMeeting(to)) {

@@ -15,12 +15,14 @@
 import { Block, dropAllBlocks, isHot, stayCold } from "../cpu/decode/block";
 import { MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_PROTECTED, MODE_STACK32, cpu } from "../cpu/state";
 import { jitInstall } from "../host";
+import { executed } from "../machine/clock";
 import { JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
 import { forgetFlags } from "./flags";
 import { beginPass, setExit, touchedRegisters, writtenRegisters } from "./leave";
 import { buildModule } from "./module";
 import { findRegion } from "./region";
 import { addSlot, slotsAreUsedUp, takeSlot } from "./slots";
+import { STAT_BYTES, STAT_ENTRIES, STAT_INSTRUCTIONS, STAT_REGIONS, addTo, isCounting } from "./stats";
 import { emitNode } from "./structure";
 import { BLOCK, NO_RESULT, beginAt, beginBody, end, enter, isFull, position } from "./wasm";
 
@@ -34,8 +36,16 @@ export function runTranslated(block: Block): bool {
     if (!translate(block)) return false;
   }
   if (block.tlb != cpu.tlb) return false;
-  call_indirect<void>(block.slot);
+  if (isCounting()) runCounted(block.slot);
+  else call_indirect<void>(block.slot);
   return true;
+}
+
+function runCounted(slot: u32): void {
+  const before = executed();
+  call_indirect<void>(slot);
+  addTo(STAT_ENTRIES, 1);
+  addTo(STAT_INSTRUCTIONS, executed() - before);
 }
 
 /**
@@ -57,6 +67,8 @@ function translate(block: Block): bool {
   const reused = takeSlot();
   const slot = jitInstall(JIT_MODULE_AT, <u32>(moduleEnd - JIT_MODULE_AT), reused);
   if (slot && !reused) addSlot(slot);
+  addTo(STAT_REGIONS, 1);
+  addTo(STAT_BYTES, moduleEnd - JIT_MODULE_AT);
   block.slot = slot;
   block.tlb = cpu.tlb;
   return slot != 0;

@@ -29,6 +29,21 @@ export {
 } from "../firmware/linux-boot";
 export { runMachine } from "./run";
 export { serveRegion } from "../jit/core";
+export {
+  LEFT_BUDGET,
+  LEFT_CODE_WRITTEN,
+  LEFT_HANDLER,
+  LEFT_INDIRECT,
+  LEFT_JUMP,
+  LEFT_RETURN,
+  STAT_BYTES,
+  STAT_ENTRIES,
+  STAT_HANDLERS,
+  STAT_INSTRUCTIONS,
+  STAT_REGIONS,
+  countJit,
+} from "../jit/stats";
+export { JIT_STATS_AT, JIT_STATS_COUNTERS } from "./layout";
 export { changeMedium, completeBlock } from "./board";
 export {
   DRIVE_CD,

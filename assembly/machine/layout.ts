@@ -63,9 +63,11 @@ export const JIT_BODY_AT: usize = JIT_SLOTS_AT + 2 * 4 * <usize>JIT_SLOTS_MAX;
 export const JIT_BODY_SIZE: usize = 0x40000;
 export const JIT_MODULE_AT: usize = JIT_BODY_AT + JIT_BODY_SIZE;
 export const JIT_MODULE_SIZE: usize = JIT_BODY_SIZE + 0x1000;
+export const JIT_STATS_AT: usize = JIT_MODULE_AT + JIT_MODULE_SIZE; // u64 counters, jit/stats.ts
+export const JIT_STATS_COUNTERS: u32 = 2560; // a few, then one for each operation
 
 /** Video memory: the frame buffer of the display adapter. */
-export const VRAM_AT: usize = (JIT_MODULE_AT + JIT_MODULE_SIZE + 0xffff) & ~0xffff;
+export const VRAM_AT: usize = (JIT_STATS_AT + 8 * <usize>JIT_STATS_COUNTERS + 0xffff) & ~0xffff;
 export const VRAM_SIZE: u32 = 0x100_0000;
 
 /** Guest physical address 0. */

@@ -145,6 +145,12 @@ export const FLAGS: readonly Flag[] = [
     apply: (options) => void (options.noShutdown = true),
   },
 
+  {
+    name: "jit-stats",
+    help: "at the end, what the translator did: regions, exits, what it leaves to the interpreter",
+    apply: (options) => void (options.jitStats = true),
+  },
+
   // What these ask for is so already.
   {
     name: "nodefaults",

@@ -33,6 +33,8 @@ export interface PcOptions {
   rtcBase?: number;
   /** Ports of isa-debug-exit, when it is plugged in. */
   debugExit?: { port: number; ports: number };
+  /** What the translator did is told at the end. */
+  jitStats: boolean;
   warnings: string[];
 }
 
@@ -51,6 +53,7 @@ export function defaultOptions(): PcOptions {
     quietConsole: false,
     noReboot: false,
     noShutdown: false,
+    jitStats: false,
     warnings: [],
   };
 }

@@ -50,6 +50,7 @@ export async function runMachine(options: PcOptions, linux: LinuxImage): Promise
       epoch: options.rtcBase,
       instructionShift: options.icountShift,
       debugExit: options.debugExit,
+      countsJit: options.jitStats,
       onTrouble: say,
     });
     return await runToTheEnd(machine, options);
@@ -70,12 +71,18 @@ async function runToTheEnd(machine: Machine, options: PcOptions): Promise<number
   const console = openConsole(machine.serial, options, { quit, say });
   try {
     const ending = await machine.run();
+    if (options.jitStats) await tellJitStats(machine);
     if (options.noShutdown && (ending.reason === "power-off" || ending.reason === "reset")) await wanted;
     return ending.reason === "debug-exit" ? ending.code & 0xff : 0;
   } finally {
     console.close();
     stopListening();
   }
+}
+
+async function tellJitStats(machine: Machine): Promise<void> {
+  const { describeJitStats } = await import("./jit-stats.ts");
+  process.stderr.write(describeJitStats(machine.jitStats()));
 }
 
 /** The signals that end a machine in good order. */

@@ -17,6 +17,8 @@ const GROWTH = 256;
 /** The functions of translated regions, in the engine's table. */
 export class RegionTable {
   private readonly imports: WebAssembly.Imports;
+  /** Time spent compiling so far. */
+  compileMs = 0;
   /** The first slot not used yet. */
   private next: number;
 
@@ -28,6 +30,7 @@ export class RegionTable {
   /** Compiles the module in linear memory into `slot`, or a new one; returns the slot, 0 where the runtime refuses. */
   install(at: number, length: number, slot: number): number {
     const bytes = new Uint8Array(this.engine.memory.buffer, at, length).slice();
+    const began = performance.now();
     let region: unknown;
     try {
       region = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports).exports.r;
@@ -36,6 +39,7 @@ export class RegionTable {
       if (refusal instanceof WebAssembly.CompileError && WebAssembly.validate(bytes)) return 0;
       throw refusal;
     }
+    this.compileMs += performance.now() - began;
     const place = slot || this.next++;
     if (place >= this.engine.table.length) this.engine.table.grow(GROWTH);
     this.engine.table.set(place, region);

@@ -1,6 +1,7 @@
 // machine.wasm as the host sees it: its verbs, its addresses by name, the clock record, and the one exception.
 import { UserError } from "./errors.ts";
 import { RegionTable } from "./jit.ts";
+import { type JitStats, readJitStats, STAT_CONSTANTS } from "./jit-stats.ts";
 import { type EngineExports, loadEngine } from "./load.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -13,6 +14,8 @@ export interface MachineExports extends EngineExports {
   resetMachine(): void;
   /** Code that has run so many times is translated; with 0 all is interpreted. */
   setTranslator(warm: number): void;
+  /** From now on the translator counts (host/core/jit-stats.ts). */
+  countJit(on: boolean): void;
   /** Runs up to so many instructions; 0 goes on with what is left after an unwind. Returns EXIT_*. */
   runMachine(instructions: number): number;
   /** Instructions run since the slice began. */
@@ -76,6 +79,7 @@ const CONSTANTS = [
   "EXIT_RESET",
   "EXIT_DEBUG",
   "EXIT_DOORBELL",
+  ...STAT_CONSTANTS,
 ] as const;
 
 /** Why a slice ended. */
@@ -109,6 +113,8 @@ export interface MachineEngineOptions {
   epoch: number;
   /** Hot code becomes WebAssembly. */
   translates: boolean;
+  /** The translator counts what it does. */
+  countsJit?: boolean | undefined;
 }
 
 /**
@@ -123,9 +129,11 @@ export class MachineEngine {
   readonly ram: Uint8Array;
   private readonly record: DataView;
   private readonly exits: ReadonlyMap<number, ExitName>;
+  private instructions = 0;
 
   private constructor(
     readonly exports: MachineExports,
+    private readonly regions: RegionTable,
     private readonly options: MachineEngineOptions,
   ) {
     this.constants = readConstants(exports);
@@ -149,7 +157,7 @@ export class MachineEngine {
     });
     const regions = new RegionTable(exports);
     bytes = (): Uint8Array => new Uint8Array(exports.memory.buffer);
-    return new MachineEngine(exports, options);
+    return new MachineEngine(exports, regions, options);
   }
 
   /** Runs one slice on `clock`; says why it ended. */
@@ -160,7 +168,9 @@ export class MachineEngine {
     for (;;) {
       try {
         const exit = this.exits.get(this.exports.runMachine(instructions));
-        clock.ran(this.exports.executed());
+        const executed = this.exports.executed();
+        this.instructions += executed;
+        clock.ran(executed);
         return exit!;
       } catch (thrown) {
         if (thrown !== UNWIND) throw thrown;
@@ -184,6 +194,15 @@ export class MachineEngine {
   powerOn(): void {
     this.exports.powerOn(this.options.ramBytes, this.options.vcpus);
     this.exports.setTranslator(this.options.translates ? WARM : 0);
+    this.exports.countJit(this.options.countsJit ?? false);
+  }
+
+  /** What the translator did since power on; all zero unless it was told to count. */
+  jitStats(): JitStats {
+    return readJitStats(this.record, this.constants, {
+      compileMs: this.regions.compileMs,
+      instructions: this.instructions,
+    });
   }
 
   /** The reset line: RAM stays as it is. */
