@@ -161,6 +161,10 @@ export function planWrite(guest: f64, length: f64): u32 {
 export function commitWrite(guest: f64, host: f64, clusters: u32): u32 {
   return writing.commitWrite(<u64>guest, <u64>host, clusters);
 }
+/** `commitWrite` for space that is only kept: with subclusters none of them counts as data. */
+export function commitReserved(guest: f64, host: f64, clusters: u32): u32 {
+  return writing.commitWrite(<u64>guest, <u64>host, clusters, true);
+}
 export function cancelWrite(host: f64, clusters: u32): u32 {
   return writing.cancelWrite(<u64>host, clusters);
 }

@@ -197,7 +197,8 @@ function countEntry(at: usize, active: bool): u32 {
   const host = entry & OFFSET;
   const bitmap = image.hasSubclusters ? read64(at + 8) : 0;
   if ((bitmap & (bitmap >> 32) & 0xffff_ffff) != 0) return found(SUBCLUSTERS, host);
-  if (host == 0) {
+  // Offset 0 is a cluster's own only in an external file, whose first cluster it is; COPIED tells.
+  if (host == 0 && !(image.hasExternalData && (entry & COPIED) != 0)) {
     if ((bitmap & 0xffff_ffff) != 0 && !image.hasExternalData) return found(SUBCLUSTERS_UNALLOCATED, host);
     return (entry & L2_RESERVED) != 0 ? found(L2_RESERVED_BITS, entry) : DONE;
   }

@@ -172,8 +172,11 @@ function releaseEntry(entry: u64, kept: u64): void {
   if (old != 0 && old != kept && !image.hasExternalData) releaseLater(old >> image.clusterBits);
 }
 
-/** Names `clusters` clusters at `host`, now filled, for the guest's clusters from `guest` on. */
-export function commitWrite(guest: u64, host: u64, clusters: u64): u32 {
+/**
+ * Names `clusters` clusters at `host`, now filled, for the guest's clusters from `guest` on. `reserved`: their space is
+ * theirs, but where there are subclusters to say so they hold nothing yet.
+ */
+export function commitWrite(guest: u64, host: u64, clusters: u64, reserved: bool = false): u32 {
   exchange.step = DONE;
   if (!roomToRelease(clusters)) return exchange.step;
   const table = writableTable(guest);
@@ -185,7 +188,7 @@ export function commitWrite(guest: u64, host: u64, clusters: u64): u32 {
     const cluster = host + (n << image.clusterBits);
     releaseEntry(read64(at), cluster);
     write64(at, cluster | COPIED);
-    if (image.hasSubclusters) write64(at + 8, ALL_ALLOCATED);
+    if (image.hasSubclusters) write64(at + 8, reserved ? 0 : ALL_ALLOCATED);
   }
   return DONE;
 }

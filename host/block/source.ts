@@ -32,3 +32,14 @@ export type WritableSource = BlockSource & Required<Pick<BlockSource, "write" | 
 export function isWritable(source: BlockSource): source is WritableSource {
   return source.write !== undefined && source.flush !== undefined;
 }
+
+/** Writes zeros, in pieces of a bounded size. */
+export async function fillWithZeros(
+  target: Required<Pick<BlockSource, "write">>,
+  offset: number,
+  length: number,
+): Promise<void> {
+  const zeros = new Uint8Array(Math.min(length, 2 ** 20));
+  for (let at = 0; at < length; at += zeros.length)
+    await target.write(zeros.subarray(0, Math.min(zeros.length, length - at)), offset + at);
+}

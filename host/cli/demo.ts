@@ -3,7 +3,6 @@
 import { access } from "node:fs/promises";
 import { UserError } from "../core/errors.ts";
 import { createImage } from "../image/create.ts";
-import { QCOW2_DEFAULTS } from "../image/qcow2-create.ts";
 import { node } from "../runtimes/node.ts";
 import { plainDrive } from "./drives.ts";
 import { defaultOptions } from "./pc-options.ts";
@@ -18,7 +17,7 @@ export async function demo(argv: readonly string[]): Promise<number> {
   if (await exists(disk)) {
     say(`the disk is ${disk}, as the last run left it`);
   } else {
-    await createImage(node, disk, "qcow2", { ...QCOW2_DEFAULTS, size: DISK_SIZE });
+    await createImage(node, disk, "qcow2", { size: DISK_SIZE });
     say(`made ${disk}: ${DISK_SIZE / 2 ** 20} MiB, qcow2`);
   }
   const options = { ...defaultOptions(), drives: [plainDrive(disk, disk, 0)], nographic: true };

@@ -9,7 +9,6 @@ import { createImage } from "../image/create.ts";
 import { PROBE_SIZE, probeFormat } from "../image/format.ts";
 import type { DiskImage } from "../image/image.ts";
 import { localPath, openImage } from "../image/open.ts";
-import { QCOW2_DEFAULTS } from "../image/qcow2-create.ts";
 import { node } from "../runtimes/node.ts";
 import { type Drive, placeDrives, withDefaultDrives } from "./drives.ts";
 import type { PcOptions } from "./pc-options.ts";
@@ -78,10 +77,9 @@ async function openSnapshot(drive: FullDrive): Promise<DiskImage> {
   try {
     const backingFile = resolve(localPath(drive.file));
     await createImage(node, overlay, "qcow2", {
-      ...QCOW2_DEFAULTS,
       size,
-      backingFile,
-      backingFormat: format,
+      backing_file: backingFile,
+      backing_fmt: format,
     });
     return await openImage(node, overlay, { format: "qcow2", readOnly: false });
   } finally {

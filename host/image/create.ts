@@ -1,49 +1,58 @@
-// A new image file. A file that could not be finished is removed again.
+// A new image file. Files that could not be finished are removed again.
 import { FileSource } from "../block/file.ts";
 import { UserError, codeOf, reason } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import type { Settings } from "./driver.ts";
+import type { Secrets, Settings } from "./driver.ts";
 import { loadDriver } from "./format.ts";
 import { localPath, resolveBacking } from "./open.ts";
-import { createQcow2, type Qcow2CreateOptions } from "./qcow2-create.ts";
 
 const SECTOR = 512;
 
+/** `settings`: options of the format by name, `size` in bytes, `backing_file` and `backing_fmt` among them. */
 export async function createImage(
   runtime: Runtime,
   name: string,
   format: string,
-  options: Qcow2CreateOptions,
-  /** Options of formats other than raw and qcow2. */
-  settings: Settings = {},
+  settings: Settings,
+  secrets: Secrets = new Map(),
 ): Promise<void> {
+  const driver = await loadDriver(format);
+  if (!driver?.create)
+    throw new UserError(`Format driver '${format}' does not support image creation`, "ENOTSUP");
   const path = localPath(name);
-  let file: FileSource;
-  try {
-    // Nothing refers to the file until it is complete, so order of writes does not matter before the last flush.
-    file = await FileSource.open(runtime, path, "create", { unsafe: true });
-  } catch (error) {
-    throw new UserError(`Could not create '${path}': ${reason(error)}`, codeOf(error));
-  }
-  const made = [path];
-  const size = Math.ceil(options.size / SECTOR) * SECTOR;
-  const createNamed = async (other: string): Promise<FileSource> => {
-    const otherPath = resolveBacking(path, other);
-    const further = await FileSource.open(runtime, otherPath, "create", { unsafe: true });
-    made.push(otherPath);
-    return further;
+  const size = Math.ceil(Number(settings.size ?? 0) / SECTOR) * SECTOR;
+  driver.checkOptions?.(size, settings);
+  const text = (key: string): string | undefined =>
+    settings[key] === undefined ? undefined : String(settings[key]);
+  const made: { path: string; file: FileSource }[] = [];
+  const make = async (other: string): Promise<FileSource> => {
+    try {
+      // Nothing refers to a file until it is complete, so order of writes does not matter before the last flush.
+      const file = await FileSource.open(runtime, other, "create", { unsafe: true });
+      made.push({ path: other, file });
+      return file;
+    } catch (error) {
+      throw new UserError(`Could not create '${other}': ${reason(error)}`, codeOf(error));
+    }
   };
   try {
-    const driver = await loadDriver(format);
-    if (format === "raw") await file.resize(size);
-    else if (driver?.create) {
-      const { backingFile, backingFormat } = options;
-      await driver.create({ runtime, name, file, size, settings, backingFile, backingFormat, createNamed });
-    } else await createQcow2(runtime, file, options);
-    await file.close();
+    await driver.create({
+      runtime,
+      name,
+      file: await make(path),
+      size,
+      settings,
+      secrets,
+      backingFile: text("backing_file"),
+      backingFormat: text("backing_fmt"),
+      createNamed: (other) => make(resolveBacking(path, other)),
+    });
+    for (const { file } of made) await file.close();
   } catch (error) {
-    await file.close();
-    for (const one of made) await runtime.removeFile(one);
+    for (const { file, path: place } of made) {
+      await file.close();
+      await runtime.removeFile(place);
+    }
     throw error;
   }
 }

@@ -10,7 +10,7 @@ export type { ImageFile };
 export type Secrets = ReadonlyMap<string, Uint8Array>;
 
 /** A file that is being made. */
-export type NewFile = BlockSource & Required<Pick<BlockSource, "write" | "flush" | "resize">>;
+export type NewFile = ImageFile & Required<Pick<BlockSource, "write" | "flush" | "resize">>;
 
 export interface OpenContext {
   runtime: Runtime;
@@ -52,10 +52,18 @@ export interface CreateContext {
   /** Bytes, a multiple of 512. */
   size: number;
   settings: Settings;
+  secrets: Secrets;
   backingFile?: string | undefined;
   backingFormat?: string | undefined;
   /** Makes a further file of the image, in the image's folder. */
   createNamed(name: string): Promise<NewFile>;
+}
+
+export interface AmendContext {
+  secrets: Secrets;
+  /** --force: what cannot be undone is done. */
+  force: boolean;
+  onProgress?: (done: number, total: number) => void;
 }
 
 export interface Driver {
@@ -66,6 +74,9 @@ export interface Driver {
   options?: readonly CreateOption[];
   /** Refuses, before anything is written, what cannot be made. */
   checkOptions?(size: number, settings: Settings): void;
+  /** What `amend -o` can change of an existing image; absent: nothing. */
+  amendOptions?: readonly CreateOption[];
+  amend?(image: DiskImage, settings: Settings, how: AmendContext): Promise<void>;
 }
 
 export const SIZE_OPTION: CreateOption = { name: "size", type: "size", help: "Virtual disk size" };

@@ -55,6 +55,7 @@ export interface BlockExports extends EngineExports {
   planRead(guest: number, length: number): number;
   planWrite(guest: number, length: number): number;
   commitWrite(guest: number, host: number, clusters: number): number;
+  commitReserved(guest: number, host: number, clusters: number): number;
   cancelWrite(host: number, clusters: number): number;
   zeroClusters(guest: number, length: number, unmap: boolean, hasBacking: boolean): number;
   planPacked(length: number): number;

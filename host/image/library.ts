@@ -6,7 +6,8 @@ import { copyImage } from "./convert.ts";
 import { createImage as create } from "./create.ts";
 import { chainExtent, type ChainExtent, type CheckResult, type DiskImage, type Repair } from "./image.ts";
 import { openImage as open } from "./open.ts";
-import { QCOW2_DEFAULTS, type Qcow2CreateOptions } from "./qcow2-create.ts";
+import type { Qcow2CreateOptions } from "./qcow2-create.ts";
+import { qcow2Settings } from "./qcow2-driver.ts";
 import * as snapshots from "./qcow2-snapshots.ts";
 import { Qcow2Image } from "./qcow2.ts";
 
@@ -39,12 +40,17 @@ export async function openImage(name: string, options: OpenImageOptions = {}): P
   }
 }
 
-export type CreateImageOptions = Partial<Qcow2CreateOptions> & { size: number; format?: "raw" | "qcow2" };
+export interface CreateImageOptions extends Partial<Omit<Qcow2CreateOptions, "size">> {
+  /** Of the disk, in bytes; rounded up to a multiple of 512. */
+  size: number;
+  /** Default qcow2. */
+  format?: "raw" | "qcow2";
+}
 
 /** Makes a new image; an existing file of that name is replaced. */
 export async function createImage(name: string, options: CreateImageOptions): Promise<void> {
   const { format = "qcow2", ...rest } = options;
-  await create(thisRuntime(), name, format, { ...QCOW2_DEFAULTS, ...rest });
+  await create(thisRuntime(), name, format, format === "raw" ? { size: rest.size } : qcow2Settings(rest));
 }
 
 export interface ConvertOptions {

@@ -250,7 +250,8 @@ export class Qcow2Image implements DiskImage {
     }
   }
 
-  private get data(): BlockSource {
+  /** The file that guest data lies in. */
+  get data(): BlockSource {
     return this.dataFile ?? this.file;
   }
 
@@ -378,6 +379,28 @@ export class Qcow2Image implements DiskImage {
       (core) => core.commitWrite(start, hostStart, (stop - start) / this.clusterSize),
       nothing,
     );
+  }
+
+  /**
+   * Gives the first part of a range that has no clusters of its own some, filled by `fill`, and says how long that part
+   * was, or how long the part that has some already is.
+   */
+  async reserve(
+    offset: number,
+    length: number,
+    fill: (host: number, length: number) => Promise<void>,
+  ): Promise<number> {
+    const release = await this.ranges.acquire(offset, offset + length, true);
+    try {
+      const plan = await this.engine.run((core) => core.planWrite(offset, length), planned);
+      if (plan.kind === Kind.data) return plan.length;
+      const clusters = Math.ceil(plan.length / this.clusterSize);
+      await fill(plan.offset, clusters * this.clusterSize);
+      await this.engine.run((core) => core.commitReserved(offset, plan.offset, clusters), nothing);
+      return plan.length;
+    } finally {
+      release();
+    }
   }
 
   private async copyOld(guest: number, length: number, host: number): Promise<void> {

@@ -1,8 +1,8 @@
 // Raw: the file is the disk, or a window of it (`offset`, `size`). A length that is no multiple of 512 is rounded up,
 // the rest reads as zeros.
-import { type ImageFile, isWritable } from "../block/source.ts";
+import { fillWithZeros, type ImageFile, isWritable } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
-import type { Driver, OpenContext } from "./driver.ts";
+import { type CreateContext, type Driver, type OpenContext, type Settings, SIZE_OPTION } from "./driver.ts";
 import type { DiskImage, Extent } from "./image.ts";
 import { parseSize, sizeFault } from "./size.ts";
 
@@ -41,7 +41,21 @@ async function openRaw({ name, file, options, readOnly }: OpenContext): Promise<
   return new RawImage(name, file, readOnly, "raw", { offset, size });
 }
 
-export const raw: Driver = { open: openRaw };
+/** Preallocated space is written: no runtime can reserve it in another way. */
+async function createRaw({ file, size, settings }: CreateContext): Promise<void> {
+  await file.resize(size);
+  const { preallocation = "off" } = settings;
+  if (preallocation === "falloc" || preallocation === "full") await fillWithZeros(file, 0, size);
+}
+
+function checkOptions(_size: number, { preallocation = "off" }: Settings): void {
+  if (preallocation === "metadata")
+    throw new UserError("Unsupported preallocation mode: metadata", "ENOTSUP");
+  if (!["off", "falloc", "full"].includes(String(preallocation)))
+    throw new UserError(`invalid parameter value: ${preallocation}`, "EINVAL");
+}
+
+export const raw: Driver = { open: openRaw, create: createRaw, options: [SIZE_OPTION], checkOptions };
 
 export class RawImage implements DiskImage {
   readonly dataName: string;
@@ -65,12 +79,8 @@ export class RawImage implements DiskImage {
     this.write = (from, offset) => file.write(from, start + offset);
     this.flush = () => file.flush();
     if (window.size === undefined && file.resize) this.resize = (size) => file.resize!(start + size);
-    this.discard = async (offset, length) => {
-      // A runtime cannot punch holes: zeros are written, in pieces of a bounded size.
-      const zeros = new Uint8Array(Math.min(length, 2 ** 20));
-      for (let at = 0; at < length; at += zeros.length)
-        await file.write(zeros.subarray(0, Math.min(zeros.length, length - at)), start + offset + at);
-    };
+    // A runtime cannot punch holes.
+    this.discard = (offset, length) => fillWithZeros(file, start + offset, length);
   }
 
   get size(): number {

@@ -5,9 +5,10 @@ import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { localPath } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
-import { parseOptions, takesBacking } from "./create.ts";
+import { useBackingOptions } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
-import { openNamed } from "./open.ts";
+import { optionHelp, parseNewImage, wantsHelp } from "./new-image.ts";
+import { openNamed, secretsOf } from "./open.ts";
 import { Progress } from "./progress.ts";
 import { requireSize } from "../../image/size.ts";
 import { chooseSnapshot } from "./snapshot-choice.ts";
@@ -32,6 +33,10 @@ export async function convert(argv: string[]): Promise<number> {
   });
   for (const [flag, words] of Object.entries(LATER))
     if (has(parsed, flag)) throw new UserError(`${words} of convert is not supported yet`);
+  if (wantsHelp(parsed.options.get("o") ?? [])) {
+    process.stdout.write(await optionHelp(last(parsed, "O") ?? "raw", parsed.names.length > 0));
+    return 0;
+  }
   const names = [...parsed.names];
   const targetName = names.pop();
   if (targetName === undefined || names.length === 0) throw new UserError("Must specify image file name");
@@ -148,18 +153,14 @@ async function openTarget(
   const format = last(parsed, "O") ?? "raw";
   if (!has(parsed, "n")) {
     const total = sources.reduce((sum, { size }) => sum + size, 0);
-    const list = optionList(parsed.options.get("o") ?? []);
-    const request = await parseOptions(format, list);
-    if (backing.file !== undefined && !takesBacking(request))
-      throw new UserError(`Backing file not supported for file format '${format}'`);
-    if (backing.file !== undefined) request.options.backingFile = backing.file;
-    if (backing.format !== undefined) request.options.backingFormat = backing.format;
-    request.options.size = Math.max(total, request.options.size);
+    const image = await parseNewImage(format, parsed.options.get("o") ?? []);
+    useBackingOptions(image, backing.file, backing.format);
+    const { settings } = image;
+    settings.size = Math.max(total, Number(settings.size ?? 0));
     try {
       if (backing.format !== undefined && backing.file === undefined)
         throw new UserError("Backing format cannot be used without backing file");
-      request.driver?.checkOptions?.(request.options.size, request.settings);
-      await createImage(node, name, request.format, request.options, request.settings);
+      await createImage(node, name, format, settings, await secretsOf(parsed));
     } catch (error) {
       if (error instanceof UserError)
         throw new UserError(`${name}: error while converting ${format}: ${error.message}`, error.code);

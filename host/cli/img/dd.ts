@@ -4,8 +4,8 @@ import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { node } from "../../runtimes/node.ts";
 import { refuseSameFile } from "./convert.ts";
-import { parseOptions } from "./create.ts";
 import { getopt, last, type Parsed } from "./getopt.ts";
+import { parseNewImage } from "./new-image.ts";
 import { openNamed } from "./open.ts";
 import { requireSize } from "../../image/size.ts";
 
@@ -57,10 +57,9 @@ export async function dd(argv: string[]): Promise<number> {
 }
 
 async function makeTarget(parsed: Parsed, name: string, format: string, size: number): Promise<DiskImage> {
-  const request = await parseOptions(format, new Map());
-  request.options.size = size;
+  const { settings } = await parseNewImage(format, []);
   try {
-    await createImage(node, name, request.format, request.options, request.settings);
+    await createImage(node, name, format, { ...settings, size });
   } catch (error) {
     if (!isExpected(error)) throw error;
     throw new UserError(`error while creating output image: ${reason(error)}`, codeOf(error));

@@ -2,10 +2,11 @@
 import { UserError } from "../../core/errors.ts";
 import { FORMATS } from "../../image/format.ts";
 import { type Measure, measureQcow2, measureRaw } from "../../image/measure.ts";
-import { parseOptions } from "./create.ts";
-import { getopt, has, last, optionList, type Parsed, wantsJson } from "./getopt.ts";
+import { getopt, has, last, type Parsed, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
+import { parseNewImage } from "./new-image.ts";
 import { openNamed } from "./open.ts";
+import { qcow2Options } from "../../image/qcow2-driver.ts";
 import { requireSize } from "../../image/size.ts";
 import { chooseSnapshot } from "./snapshot-choice.ts";
 
@@ -40,18 +41,16 @@ async function measured(parsed: Parsed, name: string | undefined, size: number):
   const format = last(parsed, "O") ?? "raw";
   if (format !== "raw" && format !== "qcow2" && FORMATS.some((one) => one.name === format))
     throw new UserError(`Block driver '${format}' does not support size measurement`);
-  const list = optionList(parsed.options.get("o") ?? []);
-  const preallocation = list.get("preallocation");
-  list.delete("preallocation");
-  const { options } = await parseOptions(format, list);
+  const { settings } = await parseNewImage(format, parsed.options.get("o") ?? []);
   const source = name === undefined ? undefined : await openNamed(parsed, name);
   try {
     const snapshot = last(parsed, "l");
     if (source && snapshot !== undefined) await chooseSnapshot(source, snapshot);
-    options.size = source?.size ?? size;
-    if (format === "raw") return measureRaw(options.size);
+    const bytes = source?.size ?? size;
+    if (format === "raw") return measureRaw(bytes);
+    const options = qcow2Options({ ...settings, size: bytes });
     const result = await measureQcow2(options, source);
-    const filled = preallocation === "full" || preallocation === "falloc";
+    const filled = options.preallocation === "full" || options.preallocation === "falloc";
     return filled ? { ...result, required: result.fullyAllocated } : result;
   } finally {
     await source?.close();

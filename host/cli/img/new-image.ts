@@ -1,0 +1,126 @@
+// `-o` of every command that makes an image: parsed by the format's own list of options, told in its order, listed by
+// `-o help`.
+import { UserError } from "../../core/errors.ts";
+import type { CreateOption, Driver, Settings } from "../../image/driver.ts";
+import { FORMATS, loadDriver } from "../../image/format.ts";
+import { parseSize, sizeFault } from "../../image/size.ts";
+import { optionList } from "./getopt.ts";
+
+/** A format that can be made, and what the user said about the image to be. */
+export interface NewImage {
+  format: string;
+  driver: Driver & Required<Pick<Driver, "create" | "options">>;
+  /** What the user gave, and the options' defaults. */
+  settings: Record<string, string | number | boolean>;
+}
+
+/** What the file below any format takes, after the format's own options. */
+const FILE_OPTIONS: readonly CreateOption[] = [
+  { name: "nocow", type: "bool", help: "Turn off copy-on-write (valid only on btrfs)" },
+  { name: "preallocation", type: "str", help: "Preallocation mode (allowed values: off, falloc, full)" },
+  { name: "extent_size_hint", type: "size", help: "Extent size hint for the image file, 0 to disable" },
+];
+
+function allOptions(driver: NewImage["driver"]): readonly CreateOption[] {
+  const own = driver.options;
+  return [...own, ...FILE_OPTIONS.filter(({ name }) => own.every((one) => one.name !== name))];
+}
+
+/** The driver that makes images of `format`. */
+async function creator(format: string): Promise<NewImage["driver"]> {
+  if (!FORMATS.some(({ name }) => name === format)) throw new UserError(`Unknown file format '${format}'`);
+  const driver = await loadDriver(format);
+  if (!driver) throw new UserError(`Creating images of format '${format}' is not supported yet`);
+  if (!driver.create || !driver.options)
+    throw new UserError(`Format driver '${format}' does not support image creation`);
+  return driver as NewImage["driver"];
+}
+
+/** `texts`: the values of all `-o`. */
+export async function parseNewImage(format: string, texts: readonly string[]): Promise<NewImage> {
+  const driver = await creator(format);
+  return { format, driver, settings: parseSettings(allOptions(driver), optionList(texts)) };
+}
+
+export function parseSettings(
+  options: readonly CreateOption[],
+  list: ReadonlyMap<string, string>,
+): Record<string, string | number | boolean> {
+  const settings: Record<string, string | number | boolean> = {};
+  for (const [name, text] of list) {
+    const option = options.find((one) => one.name === name);
+    if (!option) throw new UserError(`Invalid parameter '${name}'`);
+    settings[name] = parseValue(option, text);
+  }
+  for (const option of options)
+    if (option.otherwise !== undefined) settings[option.name] ??= parseValue(option, option.otherwise);
+  return settings;
+}
+
+function parseValue({ name, type }: CreateOption, text: string): string | number | boolean {
+  switch (type) {
+    case "str":
+      return text;
+    case "bool":
+      if (text !== "on" && text !== "off") throw new UserError(`Parameter '${name}' expects 'on' or 'off'`);
+      return text === "on";
+    case "num":
+      if (!/^\s*[+-]?(0x[0-9a-f]+|\d+)$/i.test(text))
+        throw new UserError(`Parameter '${name}' expects a number`);
+      return Number(text);
+    case "size": {
+      const size = parseSize(text);
+      if (size === undefined || size === Infinity) throw sizeFault(name);
+      return size;
+    }
+  }
+}
+
+/** The line that says what is made: every option that is set or has a default, in the format's order. */
+export function describe(name: string, { format, driver, settings }: NewImage): string {
+  const words = [`Formatting '${name}', fmt=${format}`];
+  for (const { name: key } of allOptions(driver)) {
+    const value = settings[key];
+    if (value !== undefined) words.push(`${key}=${spell(value)}`);
+  }
+  return words.join(" ");
+}
+
+function spell(value: string | number | boolean): string {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return String(value).replaceAll(",", ",,");
+}
+
+export function takesBacking({ driver }: NewImage): boolean {
+  return driver.options.some(({ name }) => name === "backing_file");
+}
+
+/** Whether one of the `-o` asks for help. */
+export function wantsHelp(texts: readonly string[]): boolean {
+  return texts.some((text) => text.split(",").some((item) => item === "help" || item === "?"));
+}
+
+/** What `-o help` prints; `hasName`: a file is named, so its own options are listed too. */
+export async function optionHelp(format: string, hasName: boolean): Promise<string> {
+  const driver = await creator(format);
+  const list = listOptions(hasName ? allOptions(driver) : driver.options);
+  if (hasName) return `Supported options:\n${list}`;
+  return (
+    `Supported ${format} options:\n${list}\nThe protocol level may support further options.\n` +
+    "Specify the target filename to include those options.\n"
+  );
+}
+
+/** One line an option, sorted by name. */
+export function listOptions(options: readonly CreateOption[]): string {
+  const types = { str: "str", size: "size", num: "num", bool: "bool (on/off)" } as const;
+  return options
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, type, help }) => `  ${`${name}=<${types[type]}>`.padEnd(22)} - ${help}\n`)
+    .join("");
+}
+
+/** The settings that a command adds to those of `-o`. */
+export function withSettings(image: NewImage, more: Settings): NewImage {
+  return { ...image, settings: { ...image.settings, ...more } };
+}
