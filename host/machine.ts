@@ -5,9 +5,12 @@ import { DiskService } from "./core/disks.ts";
 import { attachDrives, type DriveOptions, ideDisks, type Media } from "./core/drives.ts";
 import type { JitStats } from "./core/jit-stats.ts";
 import { startLinux, type LinuxImage } from "./core/linux.ts";
+import { Inspector } from "./core/inspector.ts";
 import { MachineEngine } from "./core/machine-engine.ts";
 import { BlockRing, ByteRing } from "./core/rings.ts";
 import { Alarm, breathe } from "./core/scheduler.ts";
+import { Display } from "./display/vga.ts";
+import { Keyboard, Mouse } from "./input/input.ts";
 import { InstructionClock, type VirtualClock, WallClock } from "./core/virtual-clock.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
 import { thisRuntime } from "./runtimes/this.ts";
@@ -49,15 +52,26 @@ export type Ending =
   /** `stop` was called; `run` goes on from here. */
   | { reason: "stopped" };
 
+/** What a machine does: it runs, `pause` holds it, or it has not been let run yet. */
+export type RunState = "prelaunch" | "running" | "paused" | "shutdown";
+
 /** An x86-64 PC, powered on when created. */
 export class Machine {
   /** COM1. */
   readonly serial: SerialPort;
+  /** What the screen shows. */
+  readonly display: Display;
+  readonly keyboard: Keyboard;
+  readonly mouse: Mouse;
+  /** Processors, memory and ports, for monitors and debuggers. */
+  readonly inspector: Inspector;
   private readonly alarm = new Alarm();
   private readonly requests: BlockRing;
   private readonly disks: DiskService;
   private readonly clock: VirtualClock;
   private stopping = false;
+  private held: RunState | undefined;
+  private resetWanted = false;
 
   private constructor(
     private readonly engine: MachineEngine,
@@ -73,6 +87,11 @@ export class Machine {
       new ByteRing(memory, at.SERIAL_IN_AT, at.SERIAL_IN_CAPACITY),
       wake,
     );
+    this.display = new Display(memory, at);
+    const input = new ByteRing(memory, at.INPUT_AT, at.INPUT_CAPACITY);
+    this.keyboard = new Keyboard(input, wake);
+    this.mouse = new Mouse(input, wake);
+    this.inspector = new Inspector(engine);
     this.requests = new BlockRing(memory, at);
     this.disks = new DiskService({
       media,
@@ -108,6 +127,11 @@ export class Machine {
   async run(): Promise<Ending> {
     this.stopping = false;
     while (!this.stopping) {
+      if (this.resetWanted) await this.startOver();
+      if (this.held) {
+        await this.stay();
+        continue;
+      }
       this.serial.feed();
       const exit = this.engine.runSlice(this.clock);
       this.serial.deliver();
@@ -129,10 +153,7 @@ export class Machine {
         case "EXIT_RESET":
           await this.disks.settle();
           if (this.options.endOnReset) return { reason: "reset" };
-          this.engine.reset();
-          startLinux(this.engine, this.options.linux);
-          // A guest that resets over and over must not keep signals and input waiting.
-          await breathe();
+          await this.startOver();
       }
     }
     await this.disks.settle();
@@ -148,6 +169,50 @@ export class Machine {
   stop(): void {
     this.stopping = true;
     this.alarm.wake();
+  }
+
+  /** What the machine does now. */
+  get state(): RunState {
+    return this.held ?? "running";
+  }
+
+  /** Holds the guest, its clock included, until `resume`. */
+  pause(state: Exclude<RunState, "running"> = "paused"): void {
+    this.held ??= state;
+  }
+
+  resume(): void {
+    this.held = undefined;
+    this.alarm.wake();
+  }
+
+  /** Presses the reset button. */
+  reset(): void {
+    this.resetWanted = true;
+    this.alarm.wake();
+  }
+
+  /** Presses the power button: a guest that speaks ACPI shuts down. */
+  powerdown(): void {
+    this.engine.exports.pressPowerButton();
+    this.alarm.wake();
+  }
+
+  /** Waits while the machine is held; its clock stands still. */
+  private async stay(): Promise<void> {
+    await this.disks.settle();
+    this.clock.hold();
+    while (this.held && !this.stopping && !this.resetWanted) await this.alarm.sleep(Infinity);
+    this.clock.goOn();
+  }
+
+  private async startOver(): Promise<void> {
+    this.resetWanted = false;
+    await this.disks.settle();
+    this.engine.reset();
+    startLinux(this.engine, this.options.linux);
+    // A guest that resets over and over must not keep signals and input waiting.
+    await breathe();
   }
 
   private async startRequests(): Promise<void> {

@@ -261,6 +261,14 @@ export class Vga {
     return (word >> (plane << 3)) & 0xff;
   }
 
+  /** What a read would give, without its effect on the latches: for debuggers. */
+  peek(address: u32, vbe: VbeRegisters): u32 {
+    const latches = this.latches;
+    const value = this.readMemory(address, vbe);
+    this.latches = latches;
+    return value;
+  }
+
   /** Read mode 1: a bit for each pixel whose colour equals the compare register, where it is not "don't care". */
   private compareColours(word: u32): u32 {
     const wanted = spread(this.graphicsRegister(GRAPHICS_COMPARE));

@@ -172,6 +172,13 @@ function takeInput(): void {
   }
 }
 
+/** The power button: a guest that speaks ACPI shuts down. */
+export function pressPowerButton(): void {
+  pm.pressPowerButton();
+  driveLine(IRQ_SCI, pm.sci);
+  settleInterrupts();
+}
+
 /** When a chip will next have something to say by itself; NEVER if none will. */
 export function nextDeadline(now: u64): u64 {
   let deadline = min(pit.deadline(now), min(rtc.deadline(now), pm.deadline(now)));

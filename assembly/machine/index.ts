@@ -9,7 +9,7 @@ import { physicalMap } from "../memory/physical";
 import { debugExit, resetChips } from "./board";
 import { clock } from "./clock";
 import { switchTo } from "./vcpus";
-export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, VRAM_AT, X87_AT } from "./layout";
+export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, VRAM_AT, VRAM_SIZE, X87_AT } from "./layout";
 export { CLOCK_DEADLINE, CLOCK_EPOCH, CLOCK_PACE, CLOCK_SLICE_START, executed } from "./clock";
 export { EXIT_DEBUG, EXIT_DOORBELL, EXIT_HALTED, EXIT_POWER_OFF, EXIT_RESET, EXIT_SLICE } from "./exit";
 export {
@@ -65,7 +65,18 @@ export {
   BLOCK_SLOT_SIZE,
   BLOCK_WRITE,
 } from "../rings/block";
-export { VBE_AT, VGA_AT } from "./board";
+export { pressPowerButton, VBE_AT, VGA_AT } from "./board";
+export {
+  INSPECT_AT,
+  INSPECT_SIZE,
+  peekPhysical,
+  pokePhysical,
+  readCpu,
+  readPort,
+  translateLinear,
+  writeCpu,
+  writePort,
+} from "./inspect";
 export {
   VGA_ATTRIBUTES,
   VGA_CRTC,

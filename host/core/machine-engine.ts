@@ -38,6 +38,15 @@ export interface MachineExports extends EngineExports {
   /** Decides where a kernel's pieces go; returns LINUX_*. */
   planLinux(kernelSize: number, initrdSize: number, commandLineSize: number): number;
   startLinux(): void;
+  pressPowerButton(): void;
+  // For monitors and debuggers (host/core/inspector.ts).
+  readCpu(index: number): void;
+  writeCpu(index: number): void;
+  translateLinear(cpu: number, low: number, high: number): number;
+  peekPhysical(address: number, length: number): void;
+  pokePhysical(address: number, length: number): void;
+  readPort(port: number, size: number): number;
+  writePort(port: number, size: number, value: number): void;
 }
 
 /** Constants that the engine exports by name: addresses, capacities, codes. */
@@ -51,6 +60,20 @@ const CONSTANTS = [
   "SERIAL_OUT_CAPACITY",
   "SERIAL_IN_AT",
   "SERIAL_IN_CAPACITY",
+  "INPUT_AT",
+  "INPUT_CAPACITY",
+  "INSPECT_AT",
+  "INSPECT_SIZE",
+  "VGA_AT",
+  "VGA_GENERATION",
+  "VGA_SEQUENCER",
+  "VGA_GRAPHICS",
+  "VGA_ATTRIBUTES",
+  "VGA_CRTC",
+  "VGA_DAC",
+  "VBE_AT",
+  "VRAM_AT",
+  "VRAM_SIZE",
   "DRIVE_DISK",
   "DRIVE_CD",
   "DRIVE_FLOPPY",
@@ -182,6 +205,10 @@ export class MachineEngine {
   /** The u32 at an address that the engine names. */
   word(name: keyof Constants): number {
     return this.record.getUint32(this.constants[name], true);
+  }
+
+  get cpus(): number {
+    return this.options.vcpus;
   }
 
   /** Virtual time in ns until which a halted machine has nothing to do. */

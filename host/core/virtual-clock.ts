@@ -23,6 +23,9 @@ export interface VirtualClock {
   ran(instructions: number): void;
   /** Nothing to do until `deadline` (Infinity: for ever): the ms to sleep; 0 says that it has passed or comes at once. */
   idle(deadline: number): number;
+  /** The machine is held: time stands still until `goOn`. */
+  hold(): void;
+  goOn(): void;
 }
 
 /** A slice: short enough that keys and disks are served at once, long enough that serving costs nothing. */
@@ -42,7 +45,8 @@ export class WallClock implements VirtualClock {
   readonly deterministic = false;
   grant = FIRST_GRANT;
   private measured = FIRST_PACE;
-  private readonly powerOn: number;
+  private powerOn: number;
+  private heldSince = 0;
   private sliceBegan: number;
   private time = 0;
   private wall = 0;
@@ -78,6 +82,14 @@ export class WallClock implements VirtualClock {
   idle(deadline: number): number {
     return Math.max(0, (deadline - this.now()) / NANOSECONDS_PER_MS);
   }
+
+  hold(): void {
+    this.heldSince = this.read();
+  }
+
+  goOn(): void {
+    this.powerOn += this.read() - this.heldSince;
+  }
 }
 
 const INSTRUCTION_SLICE = 200_000;
@@ -105,4 +117,8 @@ export class InstructionClock implements VirtualClock {
     this.time = Math.max(this.time, deadline);
     return 0;
   }
+
+  hold(): void {}
+
+  goOn(): void {}
 }
