@@ -111,6 +111,11 @@ export abstract class ClusterImage implements DiskImage {
     return false;
   }
 
+  /** Whether there is something below that an unallocated cluster shows. */
+  protected get showsBelow(): boolean {
+    return this.backing !== undefined;
+  }
+
   /** The last writes before the file is closed. */
   protected async finish(): Promise<void> {
     if (this.wrote) await this.settle();
@@ -231,7 +236,7 @@ export abstract class ClusterImage implements DiskImage {
     const tail = count * this.unit - tailAt;
     await this.file.write!(bytes, offset + head);
     // New space reads as zeros: only what shows something else is copied.
-    const shows = run.kind === "packed" || (run.kind === "none" && this.backing !== undefined);
+    const shows = run.kind === "packed" || (run.kind === "none" && this.showsBelow);
     if (shows) {
       await this.copyOld(index * this.unit, head, offset);
       await this.copyOld(index * this.unit + tailAt, tail, offset + tailAt);
@@ -252,7 +257,7 @@ export abstract class ClusterImage implements DiskImage {
     const end = Math.min(offset + length, this.size);
     for (let at = offset; at < end;) {
       const { run, within, length: span } = await this.look(at, end - at);
-      const isZero = run.kind === "zero" || (run.kind === "none" && !this.backing);
+      const isZero = run.kind === "zero" || (run.kind === "none" && !this.showsBelow);
       const whole = within === 0 && (span % this.unit === 0 || at + span === this.size);
       if (!isZero && !(whole && (await this.zeroWhole(at, span)))) {
         const piece = Math.min(span, COPY_PIECE);

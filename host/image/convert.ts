@@ -61,7 +61,8 @@ export async function copyImage(
   const pack = options.compress
     ? packer(core, target, options.targetIsZero, workAt + CHUNK * parallel)
     : undefined;
-  const pieces = walk(source, pack ? target.clusterSize! : 1, options.backed ?? false);
+  const align = pack || target.wholeClusters ? target.clusterSize! : 1;
+  const pieces = walk(source, align, options.backed ?? false);
   const started = performance.now();
   let copied = 0;
   let done = 0;

@@ -4,7 +4,8 @@ import { UserError, codeOf, reason } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { Secrets, Settings } from "./driver.ts";
 import { loadDriver } from "./format.ts";
-import { localPath, resolveBacking } from "./open.ts";
+import type { DiskImage } from "./image.ts";
+import { localPath, openImage, resolveBacking } from "./open.ts";
 
 const SECTOR = 512;
 
@@ -35,6 +36,8 @@ export async function createImage(
       throw new UserError(`Could not create '${other}': ${reason(error)}`, codeOf(error));
     }
   };
+  const openBacking = (): Promise<DiskImage> =>
+    openImage(runtime, resolveBacking(path, text("backing_file")!), { format: text("backing_fmt"), secrets });
   try {
     await driver.create({
       runtime,
@@ -45,6 +48,7 @@ export async function createImage(
       secrets,
       backingFile: text("backing_file"),
       backingFormat: text("backing_fmt"),
+      openBacking,
       createNamed: (other) => make(resolveBacking(path, other)),
     });
     for (const { file } of made) await file.close();

@@ -55,6 +55,7 @@ export interface CreateContext {
   secrets: Secrets;
   backingFile?: string | undefined;
   backingFormat?: string | undefined;
+  openBacking(): Promise<DiskImage>;
   /** Makes a further file of the image, in the image's folder. */
   createNamed(name: string): Promise<NewFile>;
 }

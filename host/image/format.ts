@@ -35,6 +35,7 @@ export const FORMATS: readonly Format[] = [
   },
   {
     name: "vmdk",
+    load: async () => (await import("./vmdk.ts")).vmdk,
     probe: (head) => starts(head, "KDMV") || starts(head, "COWD") || isVmdkText(head),
   },
   { name: "vpc", probe: (head) => starts(head, "conectix") },

@@ -10,6 +10,8 @@ export interface Extent {
   zero: boolean;
   /** Where in `file` the bytes are, when they are there as they are. */
   offset?: number;
+  /** The file that `offset` counts in, where it is not the image's `dataName`. */
+  file?: string;
   /** Stored compressed. */
   compressed?: boolean;
 }
@@ -36,6 +38,8 @@ export interface DiskImage extends BlockSource {
   details?(): Record<string, unknown>;
   /** Looks for damage; each sentence goes to `onFinding` as it is found. */
   check?(repair: Repair, onFinding: (sentence: string) => void): Promise<CheckResult>;
+  /** Takes whole clusters only, each of them once. */
+  readonly wholeClusters?: boolean;
   /** Stores one whole cluster as the raw deflate stream `packed`; `plain` is what it inflates to. */
   writePacked?(packed: Uint8Array, offset: number, plain: Uint8Array): Promise<void>;
   /** Names another backing file, or none. */
@@ -76,7 +80,7 @@ export async function chainExtent(image: DiskImage, offset: number, length: numb
   for (;;) {
     const extent = await layer.extent(offset, span);
     span = extent.length;
-    if (extent.present) return { ...extent, depth, file: layer.dataName };
+    if (extent.present) return { ...extent, depth, file: extent.file ?? layer.dataName };
     const below = layer.backing;
     if (!below || offset >= below.size) return { ...extent, zero: true, depth, file: layer.dataName };
     span = Math.min(span, below.size - offset);
