@@ -38,7 +38,11 @@ export const FORMATS: readonly Format[] = [
     load: async () => (await import("./vmdk.ts")).vmdk,
     probe: (head) => starts(head, "KDMV") || starts(head, "COWD") || isVmdkText(head),
   },
-  { name: "vpc", probe: (head) => starts(head, "conectix") },
+  {
+    name: "vpc",
+    load: async () => (await import("./vpc.ts")).vpc,
+    probe: (head) => starts(head, "conectix"),
+  },
   { name: "vhdx", probe: (head) => starts(head, "vhdxfile") },
   {
     name: "parallels",
