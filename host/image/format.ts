@@ -43,7 +43,11 @@ export const FORMATS: readonly Format[] = [
     load: async () => (await import("./vpc.ts")).vpc,
     probe: (head) => starts(head, "conectix"),
   },
-  { name: "vhdx", probe: (head) => starts(head, "vhdxfile") },
+  {
+    name: "vhdx",
+    load: async () => (await import("./vhdx.ts")).vhdx,
+    probe: (head) => starts(head, "vhdxfile"),
+  },
   {
     name: "parallels",
     probe: (head) => starts(head, "WithoutFreeSpace") || starts(head, "WithouFreSpacExt"),
