@@ -33,13 +33,14 @@ export abstract class ClusterImage implements DiskImage {
   protected end: number;
   protected readonly ranges = new RangeLock();
   private settling: Promise<void> = Promise.resolve();
+  private changing: Promise<unknown> = Promise.resolve();
   private wrote = false;
 
   constructor(
     readonly name: string,
     readonly file: ImageFile,
     readonly readOnly: boolean,
-    readonly size: number,
+    private currentSize: number,
     /** Bytes of a cluster. */
     protected readonly unit: number,
   ) {
@@ -56,6 +57,10 @@ export abstract class ClusterImage implements DiskImage {
   protected abstract find(index: number, limit: number): Promise<Run>;
   /** Lets the tables name `count` clusters whose bytes are written. */
   protected abstract assign(index: number, count: number, offset: number): Promise<void>;
+
+  get size(): number {
+    return this.currentSize;
+  }
 
   get clusterSize(): number | undefined {
     return this.unit;
@@ -121,6 +126,10 @@ export abstract class ClusterImage implements DiskImage {
     if (this.wrote) await this.settle();
   }
 
+  protected setSize(size: number): void {
+    this.currentSize = size;
+  }
+
   /** Called once before the first change. */
   protected async begin(): Promise<void> {}
 
@@ -143,6 +152,13 @@ export abstract class ClusterImage implements DiskImage {
   protected async readBelow(into: Uint8Array, offset: number): Promise<void> {
     if (this.backing) await this.backing.read(into, offset);
     else into.fill(0);
+  }
+
+  /** One change of the tables at a time: two that both miss a table must not both add it. */
+  protected inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const next = this.changing.then(change);
+    this.changing = next.catch(() => {});
+    return next;
   }
 
   /** Everything written so far to the disk: bytes first, then what names them. */
@@ -241,7 +257,7 @@ export abstract class ClusterImage implements DiskImage {
       await this.copyOld(index * this.unit, head, offset);
       await this.copyOld(index * this.unit + tailAt, tail, offset + tailAt);
     } else if (tail) await this.file.write!(new Uint8Array(1), offset + tailAt + tail - 1);
-    await this.assign(index, count, offset);
+    await this.inTurn(() => this.assign(index, count, offset));
     return bytes.length;
   }
 
@@ -269,7 +285,7 @@ export abstract class ClusterImage implements DiskImage {
 
   private zeroWhole(at: number, length: number): Promise<boolean> {
     return this.exclusively(at, at + length, () =>
-      this.assignZero(at / this.unit, Math.ceil(length / this.unit)),
+      this.inTurn(() => this.assignZero(at / this.unit, Math.ceil(length / this.unit))),
     );
   }
 }

@@ -20,13 +20,13 @@ const starts = (head: Uint8Array, text: string): boolean =>
 const QCOW = 0x514649fb;
 
 export const FORMATS: readonly Format[] = [
-  {
-    name: "qcow2",
-    load: async () => (await import("./qcow2-driver.ts")).qcow2,
-    probe: (head) => word(head, 0) === QCOW && word(head, 4) >= 2,
-  },
+  { name: "qcow2", supported: true, probe: (head) => word(head, 0) === QCOW && word(head, 4) >= 2 },
   { name: "qcow", probe: (head) => word(head, 0) === QCOW && word(head, 4) === 1 },
-  { name: "qed", probe: (head) => starts(head, "QED\0") },
+  {
+    name: "qed",
+    load: async () => (await import("./qed.ts")).qed,
+    probe: (head) => starts(head, "QED\0"),
+  },
   { name: "luks", probe: (head) => starts(head, "LUKS\xba\xbe\0\x01") },
   {
     name: "vdi",

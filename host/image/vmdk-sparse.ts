@@ -259,7 +259,7 @@ export class SparseExtent extends ClusterImage {
       view.setUint32(8, stream.length, true);
       record.set(stream, MARKER);
       await this.file.write!(record, at);
-      await this.setGrain(index, at / SECTOR);
+      await this.inTurn(() => this.setGrain(index, at / SECTOR));
     });
   }
 
