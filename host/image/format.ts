@@ -21,7 +21,11 @@ const QCOW = 0x514649fb;
 
 export const FORMATS: readonly Format[] = [
   { name: "qcow2", supported: true, probe: (head) => word(head, 0) === QCOW && word(head, 4) >= 2 },
-  { name: "qcow", probe: (head) => word(head, 0) === QCOW && word(head, 4) === 1 },
+  {
+    name: "qcow",
+    load: async () => (await import("./qcow.ts")).qcow,
+    probe: (head) => word(head, 0) === QCOW && word(head, 4) === 1,
+  },
   {
     name: "qed",
     load: async () => (await import("./qed.ts")).qed,

@@ -62,6 +62,11 @@ export class Tables {
       page.dirty.add(sector);
   }
 
+  /** Nothing of what was read counts any more, and nothing of it is written. */
+  forget(): void {
+    this.pages.clear();
+  }
+
   /** What must be written now; from here on it counts as written. */
   takeDirty(): Snapshot[] {
     const taken: Snapshot[] = [];
