@@ -20,7 +20,11 @@ const starts = (head: Uint8Array, text: string): boolean =>
 const QCOW = 0x514649fb;
 
 export const FORMATS: readonly Format[] = [
-  { name: "qcow2", supported: true, probe: (head) => word(head, 0) === QCOW && word(head, 4) >= 2 },
+  {
+    name: "qcow2",
+    load: async () => (await import("./qcow2-driver.ts")).qcow2,
+    probe: (head) => word(head, 0) === QCOW && word(head, 4) >= 2,
+  },
   {
     name: "qcow",
     load: async () => (await import("./qcow.ts")).qcow,

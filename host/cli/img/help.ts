@@ -19,5 +19,5 @@ export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
   resize [-q] [-f FMT] [--shrink] FILE [+|-]SIZE
   snapshot [-q] [-l | -c NAME | -a NAME | -d NAME] FILE
 
-Formats: raw, qcow2, vdi, vmdk. Sizes take the suffixes k, M, G, T, P and E. Options and exit codes are qemu-img's.
+Formats: raw, qcow2, vdi, vmdk, vpc, vhdx, qed, qcow. Sizes take the suffixes k, M, G, T, P and E. Options and exit codes are qemu-img's.
 `;
