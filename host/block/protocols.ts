@@ -1,6 +1,7 @@
 // Where an image's bytes can lie: one row per protocol, told by the prefix of a name or by `driver=`.
 import { UserError } from "../core/errors.ts";
 import type { OpenMode, Runtime } from "../runtimes/runtime.ts";
+import { parseNbdName } from "../nbd/name.ts";
 import { FileSource } from "./file.ts";
 import { BlockOptions } from "./options.ts";
 import type { ImageFile } from "./source.ts";
@@ -19,6 +20,8 @@ export interface ProtocolRequest {
 export interface Protocol {
   /** As `driver=` and the prefix of names say it. */
   name: string;
+  /** What names may begin with beside that. */
+  prefixes?: readonly string[];
   /** The options that a name with this prefix stands for. */
   parseName(name: string): Readonly<Record<string, unknown>>;
   open(request: ProtocolRequest): Promise<ImageFile>;
@@ -30,6 +33,12 @@ export const PROTOCOLS: readonly Protocol[] = [
     name: "file",
     parseName: (name) => ({ filename: name.replace(/^file:/, "") }),
     open: FileSource.openWith,
+  },
+  {
+    name: "nbd",
+    prefixes: ["nbd+tcp", "nbd+unix"],
+    parseName: parseNbdName,
+    open: async (request) => (await import("./nbd.ts")).openNbd(request),
   },
 ];
 
@@ -45,7 +54,7 @@ export function protocolOf(name: string): string | undefined {
 /** A name as the options of its protocol, `driver` among them. */
 export function parseFileName(name: string): BlockOptions {
   const prefix = protocolOf(name) ?? "file";
-  const protocol = findProtocol(prefix);
+  const protocol = PROTOCOLS.find(({ name: own, prefixes }) => own === prefix || prefixes?.includes(prefix));
   if (!protocol) throw new UserError(`Unknown protocol '${prefix}'`, "EINVAL");
   return BlockOptions.of({ driver: protocol.name, ...protocol.parseName(name) });
 }

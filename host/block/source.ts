@@ -24,6 +24,8 @@ export interface ImageFile extends BlockSource {
   readonly identity?: string | undefined;
   /** Bytes that it takes on its disk; undefined where that cannot be told. */
   allocated(): Promise<number | undefined>;
+  /** How far from `offset` on, `length` bytes at most, all reads as zeros, or nothing is known. */
+  extent?(offset: number, length: number): Promise<{ length: number; zero: boolean }>;
 }
 
 /** A source that can be written. */

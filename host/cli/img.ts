@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   measure: async () => (await import("./img/measure.ts")).measure,
   rebase: async () => (await import("./img/rebase.ts")).rebase,
   resize: async () => (await import("./img/resize.ts")).resize,
+  serve: async () => (await import("./img/serve.ts")).serve,
   snapshot: async () => (await import("./img/snapshot.ts")).snapshot,
 };
 

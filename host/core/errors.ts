@@ -15,10 +15,15 @@ export class UserError extends Error {
 /** strerror(3)'s words for the codes that files give. */
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "Permission denied",
+  EADDRINUSE: "Address already in use",
+  EADDRNOTAVAIL: "Cannot assign requested address",
   EBADF: "Bad file descriptor",
   EBUSY: "Device or resource busy",
+  ECONNREFUSED: "Connection refused",
+  ECONNRESET: "Connection reset by peer",
   EEXIST: "File exists",
   EFBIG: "File too large",
+  EHOSTUNREACH: "No route to host",
   EINVAL: "Invalid argument",
   EIO: "Input/output error",
   EISDIR: "Is a directory",
@@ -31,6 +36,9 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTSUP: "Operation not supported",
   EPERM: "Operation not permitted",
   EROFS: "Read-only file system",
+  ENOTFOUND: "Name or service not known",
+  EPIPE: "Broken pipe",
+  ETIMEDOUT: "Connection timed out",
   ENOTEMPTY: "Directory not empty",
 };
 

@@ -79,8 +79,9 @@ export class RawImage implements DiskImage {
     this.write = (from, offset) => file.write(from, start + offset);
     this.flush = () => file.flush();
     if (window.size === undefined && file.resize) this.resize = (size) => file.resize!(start + size);
-    // A runtime cannot punch holes.
-    this.discard = (offset, length) => fillWithZeros(file, start + offset, length);
+    // A runtime cannot punch holes; a server may.
+    this.discard = (offset, length) =>
+      file.discard ? file.discard(start + offset, length) : fillWithZeros(file, start + offset, length);
   }
 
   get size(): number {
@@ -94,9 +95,10 @@ export class RawImage implements DiskImage {
   async extent(offset: number, length: number): Promise<Extent> {
     const place = this.window.offset + offset;
     const inFile = this.file.size - place;
-    return inFile > 0
-      ? { length: Math.min(length, inFile), present: true, zero: false, offset: place }
-      : { length, present: true, zero: true, offset: place };
+    if (inFile <= 0) return { length, present: true, zero: true, offset: place };
+    const known = Math.min(length, inFile);
+    const answer = await this.file.extent?.(place, known);
+    return { length: answer?.length ?? known, present: true, zero: answer?.zero ?? false, offset: place };
   }
 
   allocated(): Promise<number | undefined> {

@@ -130,6 +130,10 @@ export const node: Runtime = {
       .map(([, first, last]) => [Number(first), last === "EOF" ? Infinity : Number(last)]);
   },
 
+  connect: async (address) => (await import("./node-sockets.ts")).connect(address),
+
+  listen: async (address, onConnection) => (await import("./node-sockets.ts")).listen(address, onConnection),
+
   async readAsset(name: string): Promise<Uint8Array<ArrayBuffer>> {
     for (const folder of ASSET_FOLDERS) {
       const bytes = await readFile(join(folder, name)).catch(() => undefined);

@@ -24,6 +24,25 @@ export type OpenMode =
   /** Made if absent, emptied if not. */
   | "create";
 
+/** A stream of bytes both ways: a socket. */
+export interface Connection {
+  /** Fills all of `into`. False: the stream ended before it; ending within it is an error. */
+  read(into: Uint8Array): Promise<boolean>;
+  /** Sends the parts behind one another, nothing in between. They must not change until the other side has them. */
+  write(...parts: readonly Uint8Array[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Where a socket is: port 0 lets the system choose. */
+export type Address = { host: string; port: number } | { path: string };
+
+export interface Listener {
+  /** Where it is, the port chosen. */
+  readonly address: Address;
+  /** No more connections; those that are there stay. */
+  close(): Promise<void>;
+}
+
 export interface Runtime {
   openFile(path: string, mode: OpenMode): Promise<RuntimeFile>;
   removeFile(path: string): Promise<void>;
@@ -31,6 +50,9 @@ export interface Runtime {
   identity(path: string): Promise<string | undefined>;
   /** First and last bytes of the ranges that processes hold locked; absent where the runtime cannot tell. */
   lockedRanges?(path: string): Promise<readonly (readonly [first: number, last: number])[]>;
+  /** Absent where there are no sockets. */
+  connect?(address: Address): Promise<Connection>;
+  listen?(address: Address, onConnection: (connection: Connection) => void): Promise<Listener>;
   /** A file of ours from dist/, such as "block.wasm". */
   readAsset(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Milliseconds that never go back. */

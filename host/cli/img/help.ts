@@ -17,6 +17,7 @@ export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
   measure [--output=human|json] [-O FMT] [-o OPTIONS] [--size SIZE | [-f FMT] [-l SNAPSHOT] [-U] FILE]
   rebase [-q] [-f FMT] [-p] [-u] -b BACKING [-F FMT] FILE
   resize [-q] [-f FMT] [--shrink] FILE [+|-]SIZE
+  serve [-f FMT] [-p PORT | --socket PATH] [-b ADDRESS] [-r] [-x NAME]… [-U] FILE…
   snapshot [-q] [-l | -c NAME | -a NAME | -d NAME] FILE
 
 Formats: raw, qcow2, vdi, vmdk, vpc, vhdx, qed, qcow. Sizes take the suffixes k, M, G, T, P and E. Options and exit codes are qemu-img's.
