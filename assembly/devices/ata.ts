@@ -13,6 +13,7 @@ import {
   BLOCK_READ,
   BLOCK_WRITE,
   newBlockRequest,
+  orphanBlockRequestsOf,
 } from "../rings/block";
 import { executeDiskCommand } from "./ata-commands";
 import { DEFAULT_HEADS, DEFAULT_SECTORS, MULTIPLE_MAX } from "./ata-identify";
@@ -123,6 +124,7 @@ export class AtaDrive {
 
   /** Hardware and software reset leave the signature (§9.12). */
   reset(): void {
+    orphanBlockRequestsOf(this.index);
     this.phase = IDLE;
     this.interrupt = false;
     this.remaining = 0;

@@ -6,6 +6,9 @@ import {
   com3,
   com4,
   debugExit,
+  dmaPrimary,
+  dmaSecondary,
+  floppy,
   idePrimary,
   ideSecondary,
   ioapic,
@@ -39,7 +42,11 @@ import {
   SOCKET_COM3,
   SOCKET_COM4,
   SOCKET_DEBUG_EXIT,
+  SOCKET_DMA_PAGES,
+  SOCKET_DMA_PRIMARY,
+  SOCKET_DMA_SECONDARY,
   SOCKET_ELCR,
+  SOCKET_FLOPPY,
   SOCKET_IDE_CONTROL_PRIMARY,
   SOCKET_IDE_CONTROL_SECONDARY,
   SOCKET_IDE_PRIMARY,
@@ -65,6 +72,7 @@ import {
   rewire,
   socketAt,
 } from "../machine/wiring";
+import { I8237, pageChannel } from "./i8237";
 import { IdeChannel } from "./ide-channel";
 import { driveLine, sendCommand, settleInterrupts } from "./irq-lines";
 import { NO_SLEEP, SLEEP_HIBERNATE, SLEEP_SOFT_OFF } from "./piix4-pm";
@@ -74,6 +82,7 @@ import { VBE_REGISTERS, VGA_PORTS, VGA_REGISTERS_SIZE } from "./vga-pci";
 export const IRQ_KEYBOARD: u32 = 1;
 export const IRQ_COM2: u32 = 3; // and COM4
 export const IRQ_COM1: u32 = 4; // and COM3
+export const IRQ_FLOPPY: u32 = 6;
 export const IRQ_RTC: u32 = 8;
 export const IRQ_SCI: u32 = 9;
 export const IRQ_MOUSE: u32 = 12;
@@ -159,6 +168,17 @@ function readByte(socket: u32, port: u32): u32 {
       return keyboardController.readStatus();
     case SOCKET_VGA:
       return vgaDecodes(port) ? vga.read(vgaPort(port), now()) : 0xff;
+    case SOCKET_DMA_PRIMARY:
+      return dmaPrimary.read(port & 15);
+    case SOCKET_DMA_SECONDARY:
+      return port & 1 ? 0xff : dmaSecondary.read((port >> 1) & 15);
+    case SOCKET_DMA_PAGES:
+      return pagesOf(port).readPage(pageChannel(port));
+    case SOCKET_FLOPPY: {
+      const value = floppy.read(port & 7, dmaPrimary);
+      driveLine(IRQ_FLOPPY, floppy.irq);
+      return value;
+    }
     case SOCKET_BUS_MASTER:
       return (port & 8 ? ideSecondary : idePrimary).readMaster(port & 7);
     default:
@@ -231,6 +251,19 @@ function writeByte(socket: u32, port: u32, value: u32): void {
     case SOCKET_VGA:
       if (vgaDecodes(port)) vga.write(vgaPort(port), value);
       break;
+    case SOCKET_DMA_PRIMARY:
+      dmaPrimary.write(port & 15, value);
+      break;
+    case SOCKET_DMA_SECONDARY:
+      if ((port & 1) == 0) dmaSecondary.write((port >> 1) & 15, value);
+      break;
+    case SOCKET_DMA_PAGES:
+      pagesOf(port).writePage(pageChannel(port), value);
+      break;
+    case SOCKET_FLOPPY:
+      floppy.write(port & 7, value, dmaPrimary);
+      driveLine(IRQ_FLOPPY, floppy.irq);
+      break;
     case SOCKET_BUS_MASTER:
       (port & 8 ? ideSecondary : idePrimary).writeMaster(port & 7, value);
       driveIdeLines();
@@ -302,6 +335,11 @@ function vgaPort(port: u32): u32 {
 function writeVbe(value: u32): void {
   if (vbe.write(value)) memory.fill(VRAM_AT, 0, VRAM_SIZE);
   vga.generation++;
+}
+
+/** Page registers at 80h-87h are the first DMA controller's, those at 88h-8Fh the second's. */
+function pagesOf(port: u32): I8237 {
+  return port & 8 ? dmaSecondary : dmaPrimary;
 }
 
 function serialPort(socket: u32): Uart16550 {

@@ -2,7 +2,8 @@
 import { clock } from "../machine/clock";
 import { physicalMap } from "../memory/physical";
 import { DEFAULT_HEADS, DEFAULT_SECTORS, defaultCylinders } from "./ata-identify";
-import { DRIVE_DISK, drive } from "./drives";
+import { DRIVE_DISK, DRIVE_FLOPPY, FLOPPY_DRIVE, drive } from "./drives";
+import { floppyFormat } from "./floppy-media";
 import { Mc146818 } from "./mc146818";
 
 const KIB: u32 = 10;
@@ -15,8 +16,11 @@ function storeWord(rtc: Mc146818, index: u32, value: u32): void {
 
 export function storeConfiguration(rtc: Mc146818): void {
   const ram = physicalMap.ramSize;
-  rtc.store(0x10, 0x50); // floppy A: 2.88 MB, empty
-  rtc.store(0x14, 0x07); // FPU, mouse port, a floppy
+  const first = floppyType(FLOPPY_DRIVE);
+  const second = floppyType(FLOPPY_DRIVE + 1);
+  rtc.store(0x10, (first << 4) | second);
+  // FPU, mouse port; bit 0 there are floppies, bits 7-6 how many besides the first.
+  rtc.store(0x14, 0x06 | (first | second ? 1 : 0) | (first != 0 && second != 0 ? 0x40 : 0));
   storeWord(rtc, 0x15, 640);
   const extended = min((ram - (1 << MIB)) >> KIB, 0xffff);
   storeWord(rtc, 0x17, extended);
@@ -35,6 +39,12 @@ export function storeConfiguration(rtc: Mc146818): void {
     if (defaultCylinders(drive(index).sectors) > 1024) rtc.store(0x39, 0x01);
   }
   rtc.store(0x12, types);
+}
+
+/** CMOS type of the floppy drive on a connector; 0: none. */
+function floppyType(connector: u32): u32 {
+  if (drive(connector).kind != DRIVE_FLOPPY) return 0;
+  return floppyFormat(drive(connector).sectors).drive;
 }
 
 /** Cylinders, heads, write precompensation (none), control, landing zone, sectors. */

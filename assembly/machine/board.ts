@@ -1,8 +1,27 @@
 // The chips in their sockets: typed views at constant addresses, and what the run loop asks of all of them.
 import { AtaDrive } from "../devices/ata";
-import { IRQ_RTC, IRQ_SCI, driveIdeLines, driveKeyboardLines, driveSerialLines } from "../devices/bus";
+import {
+  IRQ_FLOPPY,
+  IRQ_RTC,
+  IRQ_SCI,
+  driveIdeLines,
+  driveKeyboardLines,
+  driveSerialLines,
+} from "../devices/bus";
 import { storeConfiguration } from "../devices/cmos";
-import { DRIVES, DRIVE_CD, Drive, drive, insert } from "../devices/drives";
+import {
+  DRIVES,
+  DRIVE_CD,
+  DRIVE_FLOPPY,
+  Drive,
+  FLOPPY_DRIVE,
+  IDE_DRIVES,
+  VIRTIO_DRIVE,
+  drive,
+  insert,
+} from "../devices/drives";
+import { I8237, I8237_SIZE } from "../devices/i8237";
+import { I82078 } from "../devices/i82078";
 import { I8042 } from "../devices/i8042";
 import { I8254, PIT_SIZE } from "../devices/i8254";
 import { I8259 } from "../devices/i8259";
@@ -60,7 +79,10 @@ const IDE_PRIMARY_AT: usize = PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * <usize>PCI_
 const IDE_SECONDARY_AT: usize = (IDE_PRIMARY_AT + IDE_CHANNEL_SIZE + 7) & ~7;
 /** What the host told about the drives (devices/drives.ts). */
 export const DRIVES_AT: usize = (IDE_SECONDARY_AT + IDE_CHANNEL_SIZE + 7) & ~7;
-const IRQ_LINES_AT: usize = DRIVES_AT + offsetof<Drive>() * <usize>DRIVES;
+const FLOPPY_AT: usize = DRIVES_AT + offsetof<Drive>() * <usize>DRIVES;
+const DMA_PRIMARY_AT: usize = (FLOPPY_AT + offsetof<I82078>() + 7) & ~7;
+const DMA_SECONDARY_AT: usize = DMA_PRIMARY_AT + I8237_SIZE;
+const IRQ_LINES_AT: usize = DMA_SECONDARY_AT + I8237_SIZE;
 const DEBUG_EXIT_AT: usize = (IRQ_LINES_AT + offsetof<IrqLines>() + 7) & ~7;
 /** The port map: for each of 65536 ports the socket that decodes it (machine/wiring.ts). */
 export const PORT_MAP_AT: usize = (DEBUG_EXIT_AT + offsetof<IsaDebugExit>() + 63) & ~63;
@@ -86,6 +108,9 @@ export const pm = changetype<Piix4Pm>(PM_AT);
 export const irqLines = changetype<IrqLines>(IRQ_LINES_AT);
 export const debugExit = changetype<IsaDebugExit>(DEBUG_EXIT_AT);
 export const pciPort = changetype<PciConfigPort>(PCI_PORT_AT);
+export const floppy = changetype<I82078>(FLOPPY_AT);
+export const dmaPrimary = changetype<I8237>(DMA_PRIMARY_AT);
+export const dmaSecondary = changetype<I8237>(DMA_SECONDARY_AT);
 export const idePrimary = changetype<IdeChannel>(IDE_PRIMARY_AT);
 export const ideSecondary = changetype<IdeChannel>(IDE_SECONDARY_AT);
 
@@ -139,6 +164,9 @@ export function resetChips(): void {
   pciPort.reset();
   idePrimary.reset(0);
   ideSecondary.reset(1);
+  dmaPrimary.reset();
+  dmaSecondary.reset();
+  floppy.powerOn();
   resetWiring();
 }
 
@@ -193,6 +221,7 @@ export function nextDeadline(now: u64): u64 {
 export function changeMedium(index: u32, sectorsLow: u32, sectorsHigh: u32, readOnly: u32): void {
   insert(index, sectorsLow, sectorsHigh, readOnly);
   if (drive(index).kind == DRIVE_CD) ideDrive(index).mediumChanged();
+  else if (drive(index).kind == DRIVE_FLOPPY) floppy.diskChanged(index - FLOPPY_DRIVE);
 }
 
 /** The drive on IDE connector `index`. */
@@ -204,6 +233,11 @@ function ideDrive(index: u32): AtaDrive {
 export function completeBlock(slot: u32, status: u32): void {
   const request = blockRequest(slot);
   if (!request.release()) return;
-  (request.drive < 2 ? idePrimary : ideSecondary).requestCompleted(request, status);
-  driveIdeLines();
+  if (request.drive < IDE_DRIVES) {
+    (request.drive < 2 ? idePrimary : ideSecondary).requestCompleted(request, status);
+    driveIdeLines();
+  } else if (request.drive < VIRTIO_DRIVE) {
+    floppy.requestCompleted(status, dmaPrimary);
+    driveLine(IRQ_FLOPPY, floppy.irq);
+  }
 }

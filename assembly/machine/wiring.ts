@@ -42,14 +42,18 @@ export const SOCKET_BUS_MASTER: u32 = 16;
 export const SOCKET_KEYBOARD_DATA: u32 = 17;
 export const SOCKET_KEYBOARD_STATUS: u32 = 18;
 export const SOCKET_VGA: u32 = 19;
-export const FIRST_WIDE: u32 = 20;
-export const SOCKET_PCI_ADDRESS: u32 = 20;
-export const SOCKET_PCI_DATA: u32 = 21;
-export const SOCKET_PM: u32 = 22;
-export const SOCKET_IDE_PRIMARY: u32 = 23;
-export const SOCKET_IDE_SECONDARY: u32 = 24;
-export const SOCKET_DEBUG_EXIT: u32 = 25;
-export const SOCKET_VBE: u32 = 26;
+export const SOCKET_DMA_PRIMARY: u32 = 20;
+export const SOCKET_DMA_SECONDARY: u32 = 21;
+export const SOCKET_DMA_PAGES: u32 = 22;
+export const SOCKET_FLOPPY: u32 = 23;
+export const FIRST_WIDE: u32 = 32;
+export const SOCKET_PCI_ADDRESS: u32 = 32;
+export const SOCKET_PCI_DATA: u32 = 33;
+export const SOCKET_PM: u32 = 34;
+export const SOCKET_IDE_PRIMARY: u32 = 35;
+export const SOCKET_IDE_SECONDARY: u32 = 36;
+export const SOCKET_DEBUG_EXIT: u32 = 37;
+export const SOCKET_VBE: u32 = 38;
 
 /** The VGA's window in the address space of the PC. */
 export const VGA_WINDOW: u32 = 0xa_0000;
@@ -84,15 +88,21 @@ function move(socket: u32, base: u32, count: u32): void {
 /** Fixed ports of the ISA bus, and the chipset's functions as reset leaves them. */
 export function resetWiring(): void {
   memory.fill(PORT_MAP_AT, <u8>SOCKET_NONE, PORT_MAP_SIZE);
+  plug(SOCKET_DMA_PRIMARY, 0x00, 16);
   plug(SOCKET_PIC_PRIMARY, 0x20, 2);
   plug(SOCKET_PIT, 0x40, 4);
   plug(SOCKET_KEYBOARD_DATA, 0x60, 1);
   plug(SOCKET_SPEAKER, 0x61, 1);
   plug(SOCKET_KEYBOARD_STATUS, 0x64, 1);
   plug(SOCKET_RTC, 0x70, 2);
+  plug(SOCKET_DMA_PAGES, 0x81, 3);
+  plug(SOCKET_DMA_PAGES, 0x87, 1);
+  plug(SOCKET_DMA_PAGES, 0x89, 3);
+  plug(SOCKET_DMA_PAGES, 0x8f, 1);
   plug(SOCKET_PORT_92, 0x92, 1);
   plug(SOCKET_PIC_SECONDARY, 0xa0, 2);
   plug(SOCKET_APM, 0xb2, 2);
+  plug(SOCKET_DMA_SECONDARY, 0xc0, 32);
   plug(SOCKET_VBE, 0x1ce, 3);
   plug(SOCKET_COM4, 0x2e8, 8);
   plug(SOCKET_COM2, 0x2f8, 8);
@@ -102,6 +112,8 @@ export function resetWiring(): void {
   plug(SOCKET_VGA, 0x3d4, 2);
   plug(SOCKET_VGA, 0x3da, 1);
   plug(SOCKET_COM3, 0x3e8, 8);
+  plug(SOCKET_FLOPPY, 0x3f1, 5);
+  plug(SOCKET_FLOPPY, 0x3f7, 1);
   plug(SOCKET_COM1, 0x3f8, 8);
   plug(SOCKET_ELCR, 0x4d0, 2);
   plug(SOCKET_PCI_ADDRESS, 0xcf8, 4);

@@ -121,8 +121,10 @@ export const BLOCK_SLOTS_AT: usize = BLOCK_RING_AT + 8 + ((<usize>BLOCK_SLOTS) <
 /** Room for sectors that the CPU moves by hand: one buffer for each IDE channel. */
 export const BLOCK_BUFFER_SIZE: u32 = 0x1_0000;
 export const BLOCK_BUFFERS_AT: usize = (BLOCK_SLOTS_AT + <usize>BLOCK_SLOTS * BLOCK_SLOT_SIZE + 63) & ~63;
-/** A data port that is read or written in dwords at the very end reaches a little further. */
-export const BLOCK_END: usize = BLOCK_BUFFERS_AT + <usize>BLOCK_BUFFER_SIZE * 2 + 8;
+/** The floppy controller's: both sides of a cylinder of the densest disk. */
+export const FLOPPY_BUFFER_SIZE: u32 = 0x9000;
+export const FLOPPY_BUFFER_AT: usize = BLOCK_BUFFERS_AT + <usize>BLOCK_BUFFER_SIZE * 2;
+export const BLOCK_END: usize = FLOPPY_BUFFER_AT + <usize>FLOPPY_BUFFER_SIZE;
 
 export function blockRequest(slot: u32): BlockRequest {
   return changetype<BlockRequest>(BLOCK_SLOTS_AT + <usize>slot * BLOCK_SLOT_SIZE);
@@ -140,7 +142,13 @@ export function newBlockRequest(operation: u32, drive: u32, sector: u64, tag: u3
   return blockRequest(0);
 }
 
-/** Reset: what is under way concerns no one any more. */
+/** A drive is reset: what it has under way concerns no one any more. */
+export function orphanBlockRequestsOf(drive: u32): void {
+  for (let slot: u32 = 0; slot < BLOCK_SLOTS; slot++)
+    if (blockRequest(slot).drive == drive) blockRequest(slot).orphan();
+}
+
+/** The same for all drives. */
 export function orphanBlockRequests(): void {
   for (let slot: u32 = 0; slot < BLOCK_SLOTS; slot++) blockRequest(slot).orphan();
 }

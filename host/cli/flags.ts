@@ -1,6 +1,6 @@
 // The command line of the PC: one row per flag. Parser, help text and "did you mean" all read these rows.
 import { UserError } from "../core/errors.ts";
-import { cdDrive, parseDrive, plainDrive } from "./drives.ts";
+import { cdDrive, floppyDrive, parseDrive, plainDrive } from "./drives.ts";
 import { parseInteger, parseList, parseSize, parseSwitch } from "./option-list.ts";
 import type { PcOptions, SerialTarget } from "./pc-options.ts";
 
@@ -27,6 +27,16 @@ function hardDisk(letter: string, index: number): Flag {
     argument: "FILE",
     help: ["first", "second", "third", "fourth"][index] + " IDE disk",
     apply: (options, file, typed) => void options.drives.push(plainDrive(`${typed} ${file}`, file, index)),
+  };
+}
+
+/** Rows for `-fda` and `-fdb`. */
+function floppyDisk(letter: string, index: number): Flag {
+  return {
+    name: `fd${letter}`,
+    argument: "FILE",
+    help: `floppy disk in drive ${letter.toUpperCase()}`,
+    apply: (options, file, typed) => void options.drives.push(floppyDrive(`${typed} ${file}`, file, index)),
   };
 }
 
@@ -78,6 +88,8 @@ export const FLAGS: readonly Flag[] = [
   hardDisk("b", 1),
   hardDisk("c", 2),
   hardDisk("d", 3),
+  floppyDisk("a", 0),
+  floppyDisk("b", 1),
   {
     name: "cdrom",
     argument: "FILE",
@@ -168,7 +180,7 @@ export const FLAGS: readonly Flag[] = [
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
   `acpitable action add-fd append-fw audio audiodev bios blockdev boot chardev chroot compat D d daemonize debugcon
-  dfilter echr fda fdb fsdev full-screen fw_cfg gdb global hvf incoming k L loadvm mem-path mem-prealloc mon
+  dfilter echr fsdev full-screen fw_cfg gdb global hvf incoming k L loadvm mem-path mem-prealloc mon
   msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig
   prom-env qmp qmp-pretty readconfig run-with runas S s sandbox sd seed set singlestep smbios spice trace usb usbdevice
   uuid virtfs vnc watchdog-action win2k-hack`.split(/\s+/),

@@ -157,10 +157,10 @@ describe("places of drives", () => {
 
   it("keeps a place for CD and floppy", () => {
     expect(places("-cdrom", "x.iso")).toEqual({ ide2: "cdrom x.iso", ...EMPTY_FLOPPY });
-    expect(places("-drive", "media=cdrom")).toEqual({
+    expect(places("-drive", "media=cdrom", "-drive", "if=floppy,file=f,index=1")).toEqual({
       ide0: "cdrom (empty)",
+      floppy1: "disk f",
       ...EMPTY_CD,
-      ...EMPTY_FLOPPY,
     });
   });
 
