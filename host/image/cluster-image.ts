@@ -20,6 +20,19 @@ export interface Run {
   length?: number;
 }
 
+/** New space: as many clusters as there are after one another. */
+export interface Place {
+  offset: number;
+  count: number;
+}
+
+interface Look {
+  run: Run;
+  /** Bytes from the start of the run's first cluster on. */
+  within: number;
+  length: number;
+}
+
 const COPY_PIECE = 2 ** 21;
 
 export abstract class ClusterImage implements DiskImage {
@@ -33,8 +46,9 @@ export abstract class ClusterImage implements DiskImage {
   protected end: number;
   protected readonly ranges = new RangeLock();
   private settling: Promise<void> = Promise.resolve();
+  private planning: Promise<unknown> = Promise.resolve();
   private changing: Promise<unknown> = Promise.resolve();
-  private wrote = false;
+  private begun: Promise<void> | undefined;
 
   constructor(
     readonly name: string,
@@ -123,18 +137,18 @@ export abstract class ClusterImage implements DiskImage {
 
   /** The last writes before the file is closed. */
   protected async finish(): Promise<void> {
-    if (this.wrote) await this.settle();
+    if (this.begun) await this.settle();
   }
 
   protected setSize(size: number): void {
     this.currentSize = size;
   }
 
-  /** Called once before the first change. */
+  /** Called once; no change is made before it is done. */
   protected async begin(): Promise<void> {}
 
   /** Space for up to `count` clusters after one another in the file. */
-  protected reserve(count: number): { offset: number; count: number } {
+  protected reserve(count: number): Place {
     const offset = Math.ceil(this.end / this.unit) * this.unit;
     this.end = offset + count * this.unit;
     return { offset, count };
@@ -190,7 +204,7 @@ export abstract class ClusterImage implements DiskImage {
     else await this.file.flush!();
   }
 
-  private async look(offset: number, length: number): Promise<{ run: Run; within: number; length: number }> {
+  private async look(offset: number, length: number): Promise<Look> {
     const index = Math.floor(offset / this.unit);
     const within = offset - index * this.unit;
     const run = await this.find(index, Math.ceil((within + length) / this.unit));
@@ -203,15 +217,27 @@ export abstract class ClusterImage implements DiskImage {
     await this.exclusively(offset, end, async () => {
       for (let done = 0; done < from.length;) {
         const at = offset + done;
-        const { run, within, length } = await this.look(at, from.length - done);
+        const { run, within, length, place } = await this.plan(at, from.length - done);
         const part = from.subarray(done, done + length);
-        if (run.kind === "data") {
+        if (place) done += await this.fill(part, at, run, place);
+        else {
           this.requireInside(run);
           await this.file.write!(part, run.offset + within);
           done += length;
-        } else done += await this.fill(part, at, run);
+        }
       }
     });
+  }
+
+  /** Where bytes are, or new space for them. In turn, so that what is written in order is laid out in order. */
+  private plan(offset: number, length: number): Promise<Look & { place: Place | undefined }> {
+    const next = this.planning.then(async () => {
+      const look = await this.look(offset, length);
+      if (look.run.kind === "data") return { ...look, place: undefined };
+      return { ...look, place: this.reserve(Math.ceil((look.within + look.length) / this.unit)) };
+    });
+    this.planning = next.catch(() => {});
+    return next;
   }
 
   /** Runs `action` with the clusters of a range to itself, the image made ready for a change. */
@@ -222,10 +248,7 @@ export abstract class ClusterImage implements DiskImage {
       true,
     );
     try {
-      if (!this.wrote) {
-        this.wrote = true;
-        await this.begin();
-      }
+      await (this.begun ??= this.begin());
       return await action();
     } finally {
       release();
@@ -242,11 +265,9 @@ export abstract class ClusterImage implements DiskImage {
   }
 
   /** Puts bytes into new clusters, around them what the guest saw there; returns how many bytes of `part` fitted. */
-  private async fill(part: Uint8Array, at: number, run: Run): Promise<number> {
+  private async fill(part: Uint8Array, at: number, run: Run, { offset, count }: Place): Promise<number> {
     const index = Math.floor(at / this.unit);
     const head = at - index * this.unit;
-    const wanted = Math.ceil((head + part.length) / this.unit);
-    const { offset, count } = this.reserve(wanted);
     const bytes = part.subarray(0, count * this.unit - head);
     const tailAt = head + bytes.length;
     const tail = count * this.unit - tailAt;

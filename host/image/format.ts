@@ -58,11 +58,23 @@ export const FORMATS: readonly Format[] = [
   },
   {
     name: "parallels",
-    probe: (head) => starts(head, "WithoutFreeSpace") || starts(head, "WithouFreSpacExt"),
+    load: async () => (await import("./parallels.ts")).parallels,
+    probe: (head) =>
+      (starts(head, "WithoutFreeSpace") || starts(head, "WithouFreSpacExt")) && word(head, 16) === 0x02000000,
   },
-  { name: "bochs", probe: (head) => starts(head, "Bochs Virtual HD Image\0") },
+  {
+    name: "bochs",
+    load: async () => (await import("./bochs.ts")).bochs,
+    probe: (head) => starts(head, "Bochs Virtual HD Image\0"),
+  },
+  {
+    name: "dmg",
+    load: async () => (await import("./dmg.ts")).dmg,
+    probe: (_head, name) => name.endsWith(".dmg"),
+  },
   {
     name: "cloop",
+    load: async () => (await import("./cloop.ts")).cloop,
     probe: (head) => starts(head, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop "),
   },
   { name: "raw", load: async () => (await import("./raw.ts")).raw, probe: () => true },

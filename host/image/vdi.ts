@@ -4,7 +4,7 @@
 //   0x154 map offset, data offset, geometry, sector size
 //   0x170 u64 disk size, block size, extra, blocks, blocks allocated, UUIDs: image, last snapshot, link, parent
 import { UserError } from "../core/errors.ts";
-import { ClusterImage, type Run } from "./cluster-image.ts";
+import { ClusterImage, type Place, type Run } from "./cluster-image.ts";
 import { type CreateContext, type Driver, type OpenContext, SIZE_OPTION } from "./driver.ts";
 import type { CheckResult, Repair } from "./image.ts";
 import { Tables } from "./tables.ts";
@@ -84,7 +84,7 @@ class VdiImage extends ClusterImage {
   }
 
   /** Blocks are counted from where data begins, which need not be a multiple of their size. */
-  protected override reserve(count: number): { offset: number; count: number } {
+  protected override reserve(count: number): Place {
     const offset = this.end;
     this.end += count * BLOCK;
     return { offset, count };

@@ -1,6 +1,6 @@
 // Hyper-V disks (VHDX): blocks of 1 to 256 MiB found through one table, whose changes go through a log.
 import { UserError } from "../core/errors.ts";
-import { ClusterImage, type Run } from "./cluster-image.ts";
+import { ClusterImage, type Place, type Run } from "./cluster-image.ts";
 import type { CreateContext, Driver, ImageFile, OpenContext, Settings } from "./driver.ts";
 import { SIZE_OPTION } from "./driver.ts";
 import type { CheckResult } from "./image.ts";
@@ -80,7 +80,7 @@ class VhdxImage extends ClusterImage {
     return { kind: "data", clusters, offset };
   }
 
-  protected override reserve(count: number): { offset: number; count: number } {
+  protected override reserve(count: number): Place {
     const offset = Math.ceil(this.end / MIB) * MIB;
     this.end = offset + count * this.unit;
     return { offset, count };

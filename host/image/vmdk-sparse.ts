@@ -4,7 +4,7 @@
 //   0x00 "KDMV", version, flags, u64 capacity, grain size, descriptor offset, its size       (all in sectors)
 //   0x2c entries in a grain table, u64 second directory, directory, overhead, u8 unclean, u16 compression at 0x4d
 import { UserError } from "../core/errors.ts";
-import { ClusterImage, type Run } from "./cluster-image.ts";
+import { ClusterImage, type Place, type Run } from "./cluster-image.ts";
 import { Deflater, frameZlib } from "./deflate.ts";
 import type { ImageFile, NewFile } from "./driver.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
@@ -203,7 +203,7 @@ export class SparseExtent extends ClusterImage {
   }
 
   /** Grains lie at any sector. */
-  protected override reserve(count: number): { offset: number; count: number } {
+  protected override reserve(count: number): Place {
     const offset = Math.ceil(this.end / SECTOR) * SECTOR;
     this.end = offset + count * this.unit;
     return { offset, count };

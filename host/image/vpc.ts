@@ -5,7 +5,7 @@
 //                u64 first size at 0x28, u64 current size, geometry at 0x38, type, checksum, UUID, saved state
 //   header 1024  "cxsparse", u64, u64 table offset at 0x10, version, entries, block size, checksum, parent …
 import { UserError } from "../core/errors.ts";
-import { ClusterImage, type Run } from "./cluster-image.ts";
+import { ClusterImage, type Place, type Run } from "./cluster-image.ts";
 import type { CreateContext, Driver, ImageFile, OpenContext, Settings } from "./driver.ts";
 import { SIZE_OPTION } from "./driver.ts";
 import { Tables } from "./tables.ts";
@@ -178,7 +178,7 @@ class DynamicVpc extends ClusterImage {
   }
 
   /** One block at a time: each has its bitmap before it. */
-  protected override reserve(): { offset: number; count: number } {
+  protected override reserve(): Place {
     const offset = this.end + this.bitmapSize;
     this.end = offset + this.unit;
     return { offset, count: 1 };

@@ -20,5 +20,5 @@ export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
   serve [-f FMT] [-p PORT | --socket PATH] [-b ADDRESS] [-r] [-x NAME]… [-U] FILE…
   snapshot [-q] [-l | -c NAME | -a NAME | -d NAME] FILE
 
-Formats: raw, qcow2, vdi, vmdk, vpc, vhdx, qed, qcow. Sizes take the suffixes k, M, G, T, P and E. Options and exit codes are qemu-img's.
+Formats: raw, qcow2, vdi, vmdk, vpc, vhdx, qed, qcow, parallels; to read: dmg, bochs, cloop. Sizes take the suffixes k, M, G, T, P and E. Options and exit codes are qemu-img's.
 `;
