@@ -144,6 +144,11 @@ export function l1Offset(): f64 {
   return <f64>image.l1Offset;
 }
 
+export function setCryptMethod(method: u32): void {
+  image.cryptMethod = method;
+  header.storeHeader();
+}
+
 /** Names the backing file: where in the header's cluster the host has put it, 0 for none. */
 export function setBacking(offset: u32, length: u32): void {
   image.backingOffset = offset;

@@ -56,11 +56,10 @@ export async function copyImage(
     throw new UserError("Not enough memory to copy an image", "ENOMEM");
   const workAt = core.WORK_AT.value as number;
   const shift = options.targetOffset ?? 0;
+  const targetIsZero = options.targetIsZero && target.blankIsZero !== false;
   // A target with clusters allocates them whole: a smaller hole in one saves nothing.
   const unit = Math.max(options.sparse, options.sparse ? (target.clusterSize ?? 0) : 0);
-  const pack = options.compress
-    ? packer(core, target, options.targetIsZero, workAt + CHUNK * parallel)
-    : undefined;
+  const pack = options.compress ? packer(core, target, targetIsZero, workAt + CHUNK * parallel) : undefined;
   const align = pack || target.wholeClusters ? target.clusterSize! : 1;
   const pieces = walk(source, align, options.backed ?? false);
   const started = performance.now();
@@ -99,7 +98,7 @@ export async function copyImage(
 
   const copyZeros = async ({ offset, length }: Piece, before: Promise<void>): Promise<Promise<void>[]> => {
     await before;
-    if (options.sparse !== 0 && options.targetIsZero) return [];
+    if (options.sparse !== 0 && targetIsZero) return [];
     if (options.sparse !== 0 && target.discard)
       return [writing(offset, target.discard(offset + shift, length))];
     const zeros = new Uint8Array(Math.min(length, CHUNK));
@@ -132,7 +131,7 @@ export async function copyImage(
         writes.push(
           writing(offset + from, target.write(buffer.subarray(from, from + run), offset + from + shift)),
         );
-      else if (!options.targetIsZero)
+      else if (!targetIsZero)
         writes.push(writing(offset + from, target.discard!(offset + from + shift, run)));
       from += run;
     }

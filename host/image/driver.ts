@@ -23,8 +23,10 @@ export interface OpenContext {
   readOnly: boolean;
   /** For check: what is too damaged to be used is opened as far as can be. */
   tolerant: boolean;
-  /** Files that the image names may be opened, and keys asked for. False, for info: its own bytes are all there is. */
+  /** Files that the image names may be opened. */
   chain: boolean;
+  /** False, for info: no key is asked for, and no guest byte read. */
+  unlock: boolean;
   secrets: Secrets;
   /** Opens another file that the image names, relative to the image's folder. */
   openNamed(name: string, mode?: OpenMode): Promise<ImageFile>;

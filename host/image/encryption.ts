@@ -4,14 +4,15 @@ import { type CipherSpec, isGenerator, isHash, isMode, parseAlgorithm } from "./
 import type { CreateOption, Secrets, Settings } from "./driver.ts";
 import type { LuksOptions } from "./luks-keys.ts";
 
-/** QEMU's: AES-256-XTS, and two seconds to open a slot. */
+/** QEMU's: AES-256-XTS. */
 const DEFAULTS = {
   "cipher-alg": "aes-256",
   "cipher-mode": "xts",
   "ivgen-alg": "plain64",
   "hash-alg": "sha256",
-  "iter-time": 2000,
 } as const;
+/** Milliseconds that opening a key slot may take. */
+export const DEFAULT_ITER_TIME = 2000;
 const ESSIV_HASH = "sha256";
 
 /** In the order in which they are said when an image is made. */
@@ -22,19 +23,6 @@ export const LUKS_OPTIONS: readonly CreateOption[] = [
   { name: "ivgen-alg", type: "str", help: "Name of IV generator algorithm" },
   { name: "ivgen-hash-alg", type: "str", help: "Name of IV generator hash algorithm" },
   { name: "hash-alg", type: "str", help: "Name of encryption hash algorithm" },
-  { name: "iter-time", type: "num", help: "Time to spend in PBKDF in milliseconds" },
-];
-
-/** Amendable ones; "" erases. */
-export const KEY_SLOT_OPTIONS: readonly CreateOption[] = [
-  { name: "state", type: "str", help: "Select new state of affected keyslots (active/inactive)" },
-  {
-    name: "new-secret",
-    type: "str",
-    help: "New secret to set in the matching keyslots. Empty string to erase",
-  },
-  { name: "old-secret", type: "str", help: "Select all keyslots that match this password" },
-  { name: "keyslot", type: "num", help: "Select a single keyslot to modify explicitly" },
   { name: "iter-time", type: "num", help: "Time to spend in PBKDF in milliseconds" },
 ];
 
@@ -72,7 +60,7 @@ export function luksOptions(settings: Settings, prefix = ""): LuksOptions {
   const parsed = parseAlgorithm(algorithm);
   if (!parsed) throw new UserError(`Algorithm '${algorithm}' not supported`, "ENOTSUP");
   const spec: CipherSpec = { ...parsed, mode, generator, vectorHash };
-  return { spec, hash, iterTime: Number(settings[`${prefix}iter-time`] ?? DEFAULTS["iter-time"]) };
+  return { spec, hash, iterTime: Number(settings[`${prefix}iter-time`] ?? DEFAULT_ITER_TIME) };
 }
 
 /** Also those that QEMU names and does not have itself. */

@@ -41,6 +41,7 @@ export interface BlockExports extends EngineExports {
   refcountOrder(): number;
   compressionType(): number;
   cryptMethod(): number;
+  setCryptMethod(method: number): void;
   headerLength(): number;
   incompatible(): number;
   compatible(): number;

@@ -35,7 +35,11 @@ export const FORMATS: readonly Format[] = [
     load: async () => (await import("./qed.ts")).qed,
     probe: (head) => starts(head, "QED\0"),
   },
-  { name: "luks", probe: (head) => starts(head, "LUKS\xba\xbe\0\x01") },
+  {
+    name: "luks",
+    load: async () => (await import("./luks.ts")).luks,
+    probe: (head) => starts(head, "LUKS\xba\xbe\0\x01"),
+  },
   {
     name: "vdi",
     load: async () => (await import("./vdi.ts")).vdi,

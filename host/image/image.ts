@@ -31,6 +31,8 @@ export interface DiskImage extends BlockSource {
   /** Its last writer did not close it; undefined: the format has no mark for that. */
   readonly dirty?: boolean | undefined;
   readonly encrypted?: boolean;
+  /** False: what was never written in a new image does not read as zeros. */
+  readonly blankIsZero?: boolean;
   extent(offset: number, length: number): Promise<Extent>;
   /** Bytes that the image takes on its disk. */
   allocated(): Promise<number | undefined>;

@@ -81,7 +81,8 @@ export function parseLuksHeader(bytes: Uint8Array): LuksHeader {
   const keyBytes = view.getUint32(108);
   const digestIterations = view.getUint32(164);
   if (digestIterations === 0) throw invalid("LUKS key iteration count is zero");
-  if (payloadOffset < sectorsOf(LUKS_HEADER_SIZE)) throw invalid("LUKS payload is overlapping with the header");
+  if (payloadOffset < sectorsOf(LUKS_HEADER_SIZE))
+    throw invalid("LUKS payload is overlapping with the header");
   const slots = Array.from({ length: SLOTS }, (_, index) => readSlot(view, index));
   checkPlaces(slots, keyBytes, payloadOffset);
   const spec = parseSpec(cipher, mode, keyBytes);
@@ -109,8 +110,7 @@ function readSlot(view: DataView, index: number): KeySlot {
   const state = view.getUint32(at);
   const iterations = view.getUint32(at + 4);
   const stripes = view.getUint32(at + 44);
-  if (stripes !== STRIPES)
-    throw invalid(`Keyslot ${index} is corrupted (stripes ${stripes} != ${STRIPES})`);
+  if (stripes !== STRIPES) throw invalid(`Keyslot ${index} is corrupted (stripes ${stripes} != ${STRIPES})`);
   if (state !== ACTIVE && state !== INACTIVE)
     throw invalid(`Keyslot ${index} state (active/disable) is corrupted`);
   if (state === ACTIVE && iterations === 0) throw invalid(`Keyslot ${index} iteration count is zero`);

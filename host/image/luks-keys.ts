@@ -92,13 +92,7 @@ export class LuksVolume {
     const keyBytes = masterKeyLength(spec);
     const masterKey = random(keyBytes);
     const digestSalt = random(SALT_LENGTH);
-    const digestIterations = await iterationsFor(
-      runtime,
-      core,
-      hash,
-      DIGEST_LENGTH,
-      iterTime / DIGEST_SHARE,
-    );
+    const digestIterations = await iterationsFor(runtime, core, hash, DIGEST_LENGTH, iterTime / DIGEST_SHARE);
     const header: LuksHeader = {
       spec,
       hash,

@@ -4,6 +4,7 @@ import { UserError } from "../core/errors.ts";
 import { type CreateContext, type Driver, type OpenContext, SIZE_OPTION } from "./driver.ts";
 import { LUKS_OPTIONS, luksOptions, passphraseOf } from "./encryption.ts";
 import type { DiskImage, Extent } from "./image.ts";
+import { amendKeySlots, KEY_SLOT_OPTIONS } from "./key-slots.ts";
 import { luksDetails } from "./luks-header.ts";
 import { type LuksStore, LuksVolume, startCryptoEngine } from "./luks-keys.ts";
 import { RangeLock } from "./ranges.ts";
@@ -26,7 +27,7 @@ async function openLuks(context: OpenContext): Promise<LuksImage> {
   const volume = await LuksVolume.open(runtime, storeIn(file));
   let cipher: SectorCipher | undefined;
   let masterKey: Uint8Array | undefined;
-  if (context.chain) {
+  if (context.unlock) {
     masterKey = await volume.unlock(passphraseOf(secrets, secret, KEY_SECRET));
     cipher = new SectorCipher(await startCryptoEngine(runtime), volume.header.spec, masterKey);
   }
@@ -46,12 +47,19 @@ export const luks: Driver = {
   open: openLuks,
   create: createLuks,
   options: [SIZE_OPTION, ...LUKS_OPTIONS],
+  amendOptions: KEY_SLOT_OPTIONS,
+  amend: (image, settings, how) => {
+    const { volume, masterKey } = image as LuksImage;
+    return amendKeySlots(volume, masterKey!, settings, how);
+  },
 };
 
 export class LuksImage implements DiskImage {
   readonly format = "luks";
   readonly dirty = false;
   readonly encrypted = true;
+  /** Unwritten sectors, decrypted, are noise. */
+  readonly blankIsZero = false;
   readonly dataName: string;
   readonly write?: (from: Uint8Array, offset: number) => Promise<void>;
   readonly flush?: () => Promise<void>;

@@ -25,6 +25,8 @@ export interface OpenOptions {
   /** Opens images that are too damaged to be used, for check. */
   tolerant?: boolean;
   secrets?: Secrets;
+  /** False: an encrypted image is opened without its key, to be looked at from outside. */
+  unlock?: boolean;
   /** Called when a file opened for writing was guessed to be raw. */
   onGuessedRaw?: (name: string) => void;
 }
@@ -111,6 +113,7 @@ async function openNode(opening: Opening, node: BlockOptions, name: string): Pro
       readOnly,
       tolerant: options.tolerant ?? false,
       chain: options.chain ?? true,
+      unlock: options.unlock ?? true,
       secrets: options.secrets ?? new Map(),
       openNamed: (named, mode = readOnly ? "read" : "write") =>
         openFile(opening, parseFileName(resolveBacking(file.fileName ?? "", named)), mode),

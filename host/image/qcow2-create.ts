@@ -3,6 +3,8 @@ import { UserError } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { Engine, nothing } from "./engine.ts";
 import type { NewFile } from "./driver.ts";
+import { createHeader, CRYPT_METHODS, type Qcow2Encryption } from "./qcow2-encryption.ts";
+import type { Extensions } from "./qcow2-header.ts";
 import { preallocate } from "./qcow2-preallocate.ts";
 import { Qcow2Image, writeHeader } from "./qcow2.ts";
 
@@ -20,6 +22,7 @@ export interface Qcow2CreateOptions {
   dataFileRaw: boolean;
   backingFile?: string;
   backingFormat?: string;
+  encryption?: Qcow2Encryption;
 }
 
 /** How much of the disk is there from the start: nothing, its tables, its space, or zeros written to it. */
@@ -113,7 +116,9 @@ export async function createQcow2(
   );
   if (options.dataFileRaw)
     engine.core.setFeatures(engine.core.incompatible(), engine.core.compatible(), RAW_EXTERNAL);
-  const extensions = {
+  const { encryption } = options;
+  if (encryption) engine.core.setCryptMethod(CRYPT_METHODS[encryption.format]);
+  const extensions: Extensions = {
     featureNames: new Map<number, string>(),
     unknown: [],
     ...(options.backingFormat ? { backingFormat: options.backingFormat } : {}),
@@ -124,6 +129,10 @@ export async function createQcow2(
   const size = Math.ceil(options.size / 512) * 512;
   await engine.run((core) => core.resize(size), nothing);
   await engine.flush();
+  if (encryption?.format === "luks") {
+    extensions.encryption = await createHeader(runtime, engine, file, encryption);
+    await writeHeader(engine, file, extensions, options.backingFile);
+  }
   await dataFile?.resize(size);
   // A raw data file says nothing about what is unallocated: then nothing is.
   const preallocation =

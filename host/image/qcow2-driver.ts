@@ -11,6 +11,13 @@ import {
   SIZE_OPTION,
 } from "./driver.ts";
 import { checkQcow2Options, createQcow2, QCOW2_DEFAULTS, type Qcow2CreateOptions } from "./qcow2-create.ts";
+import {
+  amendEncryption,
+  ENCRYPTION_AMEND_OPTIONS,
+  ENCRYPTION_OPTIONS,
+  openEncryption,
+  qcow2Encryption,
+} from "./qcow2-encryption.ts";
 import { Qcow2Image } from "./qcow2.ts";
 
 /** Options that tune caches and checks of QEMU's that are here always on, or bounded already. */
@@ -40,6 +47,7 @@ async function openQcow2(context: OpenContext): Promise<Qcow2Image> {
   const { runtime, name, file, readOnly, tolerant, chain } = context;
   takeTuning(context.options);
   const image = await Qcow2Image.open(runtime, name, file, { readOnly, tolerant });
+  await openEncryption(context, image);
   if (!chain) return image;
   const { dataFile } = image.extensions;
   if (image.hasExternalData)
@@ -56,6 +64,7 @@ async function openQcow2(context: OpenContext): Promise<Qcow2Image> {
 
 /** In the order in which they are told when an image is made. */
 const OPTIONS: readonly CreateOption[] = [
+  ...ENCRYPTION_OPTIONS,
   {
     name: "cluster_size",
     type: "size",
@@ -155,8 +164,10 @@ export function qcow2Settings(options: Partial<Qcow2CreateOptions>): Settings {
   );
 }
 
-async function create({ runtime, file, settings, createNamed }: CreateContext): Promise<void> {
+async function create({ runtime, file, settings, secrets, createNamed }: CreateContext): Promise<void> {
   const options = qcow2Options(settings);
+  const encryption = qcow2Encryption(settings, secrets);
+  if (encryption) options.encryption = encryption;
   const dataFile = options.dataFile === undefined ? undefined : await createNamed(options.dataFile);
   await createQcow2(runtime, file, options, dataFile);
 }
@@ -167,18 +178,22 @@ export const qcow2: Driver = {
   options: OPTIONS,
   checkOptions: (_size, settings) => checkQcow2Options(qcow2Options(settings)),
   // Without defaults: what is not named stays as it is.
-  amendOptions: OPTIONS.filter(({ name }) => AMENDABLE.includes(name)).map(({ name, type, help }) => ({
-    name,
-    type,
-    help,
-  })),
-  amend: async (image, settings) => {
+  amendOptions: [
+    ...ENCRYPTION_AMEND_OPTIONS,
+    ...OPTIONS.filter(({ name }) => AMENDABLE.includes(name)).map(({ name, type, help }) => ({
+      name,
+      type,
+      help,
+    })),
+  ],
+  amend: async (image, settings, how) => {
     const { size, compat, lazy_refcounts, refcount_bits, backing_file, backing_fmt } = settings;
     if (backing_file !== undefined || backing_fmt !== undefined)
       throw new UserError(
         "Cannot amend the backing file\nYou can use 'wasmqemu img rebase' instead.",
         "ENOTSUP",
       );
+    await amendEncryption(image as Qcow2Image, settings, how);
     await amendQcow2(image as Qcow2Image, {
       version: compat === undefined ? undefined : parseLevel(String(compat)),
       lazyRefcounts: lazy_refcounts as boolean | undefined,

@@ -1,4 +1,5 @@
 // What `info` says about a qcow2 image, in its order.
+import { luksDetails } from "./luks-header.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 
 export function qcow2Details(image: Qcow2Image): Record<string, unknown> {
@@ -14,6 +15,7 @@ export function qcow2Details(image: Qcow2Image): Record<string, unknown> {
       : {}),
     "refcount-bits": 2 ** core.refcountOrder(),
     ...(image.encryption === "aes" ? { encrypt: { format: "aes" } } : {}),
+    ...(image.luks ? { encrypt: luksDetails(image.luks.header, true) } : {}),
     ...(image.hasExternalData
       ? { "data-file": image.extensions.dataFile, "data-file-raw": (core.autoclear() & 2) !== 0 }
       : {}),

@@ -9,9 +9,11 @@ import { checkImage } from "./check.ts";
 import { type BlockExports, Engine, nothing } from "./engine.ts";
 import type { CheckResult, DiskImage, Extent, Repair } from "./image.ts";
 import { qcow2Details } from "./qcow2-info.ts";
+import type { LuksVolume } from "./luks-keys.ts";
 import { type Extensions, layExtensions, parseExtensions } from "./qcow2-header.ts";
 import { readSnapshots } from "./qcow2-snapshots.ts";
 import { type Bitmap, readBitmaps } from "./qcow2-bitmaps.ts";
+import type { Unlocked } from "./qcow2-encryption.ts";
 import { RangeLock } from "./ranges.ts";
 
 /** Kinds of extent (assembly/qcow2/plan.ts, write.ts). */
@@ -60,6 +62,10 @@ export class Qcow2Image implements DiskImage {
   bitmaps: Bitmap[] = [];
   /** Where guest data lies when not in the image's own file. */
   dataFile: BlockSource | undefined;
+  /** The key slots of a LUKS image. */
+  luks: LuksVolume | undefined;
+  /** Set on an encrypted image once its key is known. */
+  unlocked: Unlocked | undefined;
   readonly clusterSize: number;
   readonly write?: (from: Uint8Array, offset: number) => Promise<void>;
   readonly discard?: (offset: number, length: number) => Promise<void>;
@@ -127,6 +133,11 @@ export class Qcow2Image implements DiskImage {
     return this.extensions.backingFormat;
   }
 
+  /** Preallocated clusters of an encrypted image are noise until written. */
+  get blankIsZero(): boolean {
+    return !this.encrypted;
+  }
+
   get encrypted(): boolean {
     return this.encryption !== undefined;
   }
@@ -174,8 +185,8 @@ export class Qcow2Image implements DiskImage {
 
   /** Refuses, with one sentence, guest data that this version cannot understand. */
   requireReadable(): void {
-    if (this.encryption)
-      throw new UserError(`Encrypted images (${this.encryption}) are not supported yet`, "ENOTSUP");
+    if (this.encryption && !this.unlocked)
+      throw new UserError("Parameter 'encrypt.key-secret' is required for cipher", "EINVAL");
     if (this.hasExternalData && !this.dataFile)
       throw new UserError("'data-file' is required for this image", "EINVAL");
   }
@@ -236,6 +247,8 @@ export class Qcow2Image implements DiskImage {
 
   /** Stores one whole cluster compressed; `packed` is its deflate stream, shorter than a cluster. */
   async writePacked(packed: Uint8Array, guest: number): Promise<void> {
+    if (this.encryption)
+      throw new UserError("Compression and encryption not supported at the same time", "ENOTSUP");
     const release = await this.ranges.acquire(guest, guest + this.clusterSize, true);
     try {
       const host = await this.engine.run(
@@ -255,6 +268,20 @@ export class Qcow2Image implements DiskImage {
     return this.dataFile ?? this.file;
   }
 
+  private readData(into: Uint8Array, host: number, guest: number): Promise<void> {
+    const { data, unlocked } = this;
+    return unlocked
+      ? unlocked.cipher.read(data, into, host, unlocked.countsHost ? host : guest)
+      : data.read(into, host);
+  }
+
+  private writeData(from: Uint8Array, host: number, guest: number): Promise<void> {
+    const { data, unlocked } = this;
+    return unlocked
+      ? unlocked.cipher.write(data, from, host, unlocked.countsHost ? host : guest)
+      : data.write!(from, host);
+  }
+
   private planRead(offset: number, length: number): Planned | Promise<Planned> {
     return this.engine.run((core) => core.planRead(offset, length), planned);
   }
@@ -268,7 +295,7 @@ export class Qcow2Image implements DiskImage {
       const answer = this.planRead(offset + done, inside - done);
       const plan = answer instanceof Promise ? await answer : answer;
       const part = into.subarray(done, done + plan.length);
-      if (plan.kind === Kind.data) jobs.push(this.data.read(part, plan.offset));
+      if (plan.kind === Kind.data) jobs.push(this.readData(part, plan.offset, offset + done));
       else if (plan.kind === Kind.packed) jobs.push(this.readPacked(part, offset + done, plan));
       else if (plan.kind === Kind.unallocated && this.backing)
         jobs.push(this.backing.read(part, offset + done));
@@ -340,7 +367,9 @@ export class Qcow2Image implements DiskImage {
       const plan = answer instanceof Promise ? await answer : answer;
       const part = from.subarray(done, done + plan.length);
       const job =
-        plan.kind === Kind.data ? this.data.write!(part, plan.offset) : this.fillFresh(part, at, plan.offset);
+        plan.kind === Kind.data
+          ? this.writeData(part, plan.offset, at)
+          : this.fillFresh(part, at, plan.offset);
       // Awaited by the caller with the others; until then a failure is not "unhandled".
       job.catch(nothing);
       jobs.push(job);
@@ -356,15 +385,15 @@ export class Qcow2Image implements DiskImage {
     const tail = stop - at - part.length;
     const hostStart = host - head;
     try {
-      if (head === 0 && tail === 0) await this.data.write!(part, host);
+      if (head === 0 && tail === 0) await this.writeData(part, host, at);
       else if (stop - start <= WHOLE_WRITE_LIMIT) {
         const whole = new Uint8Array(stop - start);
         if (head) await this.readGuest(whole.subarray(0, head), start);
         if (tail) await this.readGuest(whole.subarray(whole.length - tail), stop - tail);
         whole.set(part, head);
-        await this.data.write!(whole, hostStart);
+        await this.writeData(whole, hostStart, start);
       } else {
-        await this.data.write!(part, host);
+        await this.writeData(part, host, at);
         await this.copyOld(start, head, hostStart);
         await this.copyOld(stop - tail, tail, hostStart + (stop - start) - tail);
       }
@@ -407,7 +436,7 @@ export class Qcow2Image implements DiskImage {
     if (length === 0) return;
     const old = new Uint8Array(length);
     await this.readGuest(old, guest);
-    await this.data.write!(old, host);
+    await this.writeData(old, host, guest);
   }
 
   /** Makes a range read as zeros, or with `unmap` as the backing file does: whole clusters by their table entry. */

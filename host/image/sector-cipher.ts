@@ -44,17 +44,11 @@ export class SectorCipher {
   /** Whole sectors, encrypted. */
   encrypt(bytes: Uint8Array, first: number): Uint8Array {
     const result = new Uint8Array(bytes.length);
-    this.eachPart(bytes, result, (count, sector) =>
-      this.core.encryptSectors(this.at, count, first + sector),
-    );
+    this.eachPart(bytes, result, (count, sector) => this.core.encryptSectors(this.at, count, first + sector));
     return result;
   }
 
-  private eachPart(
-    from: Uint8Array,
-    into: Uint8Array,
-    work: (sectors: number, first: number) => void,
-  ): void {
+  private eachPart(from: Uint8Array, into: Uint8Array, work: (sectors: number, first: number) => void): void {
     const room = this.core.CRYPTO_SIZE.value as number;
     for (let done = 0; done < from.length; done += room) {
       const part = this.view(Math.min(room, from.length - done));

@@ -8,7 +8,7 @@ import { node } from "../../runtimes/node.ts";
 import { useBackingOptions } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
 import { optionHelp, parseNewImage, wantsHelp } from "./new-image.ts";
-import { openNamed, secretsOf } from "./open.ts";
+import { openNamed, secretsOf, withKey } from "./open.ts";
 import { Progress } from "./progress.ts";
 import { requireSize } from "../../image/size.ts";
 import { chooseSnapshot } from "./snapshot-choice.ts";
@@ -156,6 +156,8 @@ async function openTarget(
     const image = await parseNewImage(format, parsed.options.get("o") ?? []);
     useBackingOptions(image, backing.file, backing.format);
     const { settings } = image;
+    if (has(parsed, "c") && (settings["encrypt.format"] !== undefined || settings.encryption === true))
+      throw new UserError("Compression and encryption not supported at the same time");
     settings.size = Math.max(total, Number(settings.size ?? 0));
     try {
       if (backing.format !== undefined && backing.file === undefined)
@@ -170,7 +172,8 @@ async function openTarget(
   // Worthless until complete: order of writes does not matter, and the last flush is the file's own.
   try {
     return await openNamed(parsed, name, {
-      format,
+      format: undefined,
+      blockdev: withKey(name, format, optionList(parsed.options.get("o") ?? [])),
       imageOpts: false,
       readOnly: false,
       unsafe: last(parsed, "t") === undefined,

@@ -62,6 +62,7 @@ async function collect(parsed: Parsed, chain: boolean): Promise<Described[]> {
     const image = await openNamed(parsed, next.name, {
       format: next.format,
       chain: false,
+      unlock: false,
       imageOpts: infos.length === 0 && has(parsed, "image-opts"),
     });
     try {

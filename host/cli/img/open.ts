@@ -3,7 +3,7 @@ import { BlockOptions } from "../../block/options.ts";
 import { UserError } from "../../core/errors.ts";
 import type { Secrets } from "../../image/driver.ts";
 import type { DiskImage } from "../../image/image.ts";
-import { type OpenOptions, openImage } from "../../image/open.ts";
+import { type OpenOptions, openImage, parseImageName } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
 import { has, last, type Parsed } from "./getopt.ts";
 import { parseObjects } from "./objects.ts";
@@ -36,6 +36,15 @@ export async function openNamed(parsed: Parsed, name: string, options: NameOptio
     }
   }
   return openImage(node, name, open);
+}
+
+/** What to open once `name` is made with the options `list`: an encrypted image needs its key again. */
+export function withKey(name: string, format: string, list: ReadonlyMap<string, string>): BlockOptions {
+  const options = parseImageName(name);
+  options.setDefault("driver", format);
+  for (const key of ["key-secret", "encrypt.key-secret"])
+    if (list.has(key)) options.setDefault(key, list.get(key)!);
+  return options;
 }
 
 const known = new WeakMap<Parsed, Promise<Secrets>>();
