@@ -40,6 +40,11 @@ export const PROTOCOLS: readonly Protocol[] = [
     parseName: parseNbdName,
     open: async (request) => (await import("./nbd.ts")).openNbd(request),
   },
+  ...["http", "https"].map((name) => ({
+    name,
+    parseName: (url: string): Readonly<Record<string, unknown>> => ({ url }),
+    open: async (request: ProtocolRequest) => (await import("./http.ts")).openHttp(name, request),
+  })),
 ];
 
 export function findProtocol(name: string): Protocol | undefined {
