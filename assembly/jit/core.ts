@@ -10,16 +10,20 @@ import { CF, OF, cpu } from "../cpu/state";
 import { multiplyHigh } from "../cpu/wide";
 import { multiplyHighSigned } from "../cpu/exec/wide-int";
 import { JIT_INSN_AT } from "../machine/layout";
+import { computeLane, readVectorAt, writeVectorAt } from "./core-vector";
 import {
   EXECUTE,
   EXECUTE_LAST,
   FLAGS,
   HIGH_UNSIGNED,
   HOLDS,
+  LANE,
   PRODUCT_FLAGS,
   READ,
   READ_FOR_WRITE,
+  READ_VECTOR,
   WRITE,
+  WRITE_VECTOR,
 } from "./module";
 import { endsRun } from "./region";
 import { STAT_HANDLERS, addTo, isCounting } from "./stats";
@@ -63,6 +67,16 @@ export function serveRegion(a: u64, b: u64, service: u32): u64 {
       return <u64>arithmeticFlags();
     case PRODUCT_FLAGS:
       return <u64>productFlags(a, b);
+    case READ_VECTOR:
+      readVectorAt(a, <u32>b);
+      return 0;
+    case WRITE_VECTOR:
+      forgetDrops();
+      writeVectorAt(a, <u32>b);
+      return mustLeave() ? 1 : 0;
+    case LANE:
+      computeLane(<u32>a, <u32>b);
+      return 0;
     case HIGH_UNSIGNED:
       return multiplyHigh(a, b);
     default:

@@ -92,7 +92,7 @@ import {
 } from "./lower/bits";
 import { callIndirect, jmpIndirect, pushReturn, ret } from "./lower/branch";
 import { bswap, cmov, extend, lea, leave, mov, movsxd, pop, push, setcc, xchg } from "./lower/move";
-import { forgetVectorCheck, lowerVector } from "./lower/vector";
+import { lowerVector } from "./lower/sse";
 import { isPlainAddress } from "./operand";
 import { Node, isBranch, lastInsn, node, endsRun } from "./region";
 import { LEFT_BUDGET } from "./stats";
@@ -104,7 +104,6 @@ export function emitBlock(n: u32): void {
   const block = here.block;
   beginBlock(block, here.delta);
   takeBudget(block, here.delta);
-  forgetVectorCheck();
   const last = lastInsn(block);
   for (let i = firstInsn(block); changetype<usize>(i) < changetype<usize>(last); i = behind(i)) emitInsn(i);
   emitLast(n, here, last);
@@ -130,7 +129,6 @@ function emitInsn(i: Insn): void {
   beginInsn(i);
   if (lower(i)) return;
   interpret();
-  forgetVectorCheck();
 }
 
 /** The last instruction, and where it leads. */

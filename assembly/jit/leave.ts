@@ -2,11 +2,13 @@
 // stores what the region changed. And the slow paths, which put the guest's state into memory, call the core and
 // come back.
 import { Block } from "../cpu/decode/block";
-import { Insn } from "../cpu/decode/insn";
+import { INSN_SIZE, Insn } from "../cpu/decode/insn";
+import { CLTS, FXRSTOR, LDMXCSR, LMSW, MOV_TO_CR, SSE_FIRST, XRSTOR, XSETBV } from "../cpu/decode/operations";
 import { MODE_CODE64 } from "../cpu/state";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
 import { BUDGET, RIP } from "./locals";
 import { LEFT_HANDLER, emitCount } from "./stats";
+import { beginVectorPass, hasDemands, pushSpilledVectors, reloadVectors } from "./vector";
 import { EXECUTE, EXECUTE_LAST, SPILL, callCore, loadBudget, loadRegisters } from "./module";
 import {
   ADD,
@@ -49,6 +51,7 @@ export function beginPass(mode: u32, first: bool): void {
   spilled = first ? 0 : written;
   touched = 0;
   written = 0;
+  beginVectorPass(first);
 }
 
 export function setExit(label: u32): void {
@@ -137,6 +140,7 @@ export function spill(): void {
   get(BUDGET);
   const32(<i32>changetype<usize>(insn));
   const32(<i32>changetype<usize>(block));
+  pushSpilledVectors();
   call(SPILL);
 }
 
@@ -154,7 +158,36 @@ export function interpret(): void {
   byte(RETURN);
   end();
   loadRegisters(loaded);
+  if (touchesVectors(<u32>insn.op)) reloadVectors();
   forgetFlags();
+  if (hasDemands() && mayWithdraw(<u32>insn.op)) leaveBlock();
+}
+
+/** Operations that change vector registers or MXCSR. */
+function touchesVectors(operation: u32): bool {
+  return operation >= SSE_FIRST || mayWithdraw(operation);
+}
+
+/** Operations after which what the region demanded at its entry may not hold (jit/vector.ts). */
+function mayWithdraw(operation: u32): bool {
+  return (
+    operation == LDMXCSR ||
+    operation == FXRSTOR ||
+    operation == XRSTOR ||
+    operation == XSETBV ||
+    operation == CLTS ||
+    operation == LMSW ||
+    operation == MOV_TO_CR
+  );
+}
+
+/** Leaves in the middle of a block: the instructions behind this one are not run, so they do not count. */
+function leaveBlock(): void {
+  get(BUDGET);
+  const32(<i32>((block.end - <u32>changetype<usize>(insn)) / <u32>INSN_SIZE) - 1);
+  op(ADD, false);
+  set(BUDGET);
+  leaveTo(nextDelta(), LEFT_HANDLER);
 }
 
 /** Has the interpreter run an instruction that changes no general register and no flag. */

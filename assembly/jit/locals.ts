@@ -34,7 +34,29 @@ const NARROW_A: u32 = 33;
 const NARROW_B: u32 = 34;
 const NARROW_RESULT: u32 = 35;
 export const CONDITION: u32 = 36;
-export const I32_LOCALS: u32 = 12;
+/** What decides whether WebAssembly's arithmetic is exact enough (jit/lower/sse-float.ts). */
+export const FLOAT_LIMIT: u32 = 37;
+export const I32_LOCALS: u32 = 13;
+
+// v128, in regions that use vectors: the XMM registers, then the upper halves of YMM, in the order of the masks in
+// jit/vector.ts.
+export const VECTOR: u32 = 38;
+export const UPPER: u32 = 54;
+/** A memory operand, and its second 16 bytes. */
+export const SOURCE: u32 = 70;
+export const SOURCE_UPPER: u32 = 71;
+export const VECTOR_RESULT: u32 = 72;
+export const V128_LOCALS: u32 = 35;
+
+// Operands and result of scalar floating point.
+export const DOUBLE_A: u32 = 73;
+export const DOUBLE_B: u32 = 74;
+export const DOUBLE_RESULT: u32 = 75;
+export const F64_LOCALS: u32 = 3;
+export const SINGLE_A: u32 = 76;
+export const SINGLE_B: u32 = 77;
+export const SINGLE_RESULT: u32 = 78;
+export const F32_LOCALS: u32 = 3;
 
 export function operandA(wide: bool): u32 {
   return wide ? WIDE_A : NARROW_A;

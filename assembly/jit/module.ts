@@ -7,14 +7,28 @@
 import { CPU_AT, JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
 import { CpuState } from "../cpu/state";
 import { BUDGET, FLAG_A, FLAG_B, FLAG_OP, FLAG_RESULT, I32_LOCALS, I64_LOCALS, RIP } from "./locals";
+import { F32_LOCALS, F64_LOCALS, V128_LOCALS } from "./locals";
+import {
+  DEMANDS_FLOAT,
+  demandsOfRegion,
+  loadFloatLimit,
+  loadVectors,
+  storeSpilledVectors,
+  storeVectors,
+  touchedVectors,
+  writtenVectors,
+} from "./vector";
 import {
   END,
+  F32,
+  F64,
   I32,
   I32_LOAD,
   I32_STORE,
   I64,
   I64_LOAD,
   I64_STORE,
+  V128,
   access,
   beginAt,
   byte,
@@ -46,6 +60,9 @@ export const FLAGS: u32 = 15; // the six flags of that record
 export const PRODUCT_FLAGS: u32 = 16;
 export const HIGH_UNSIGNED: u32 = 17;
 export const HIGH_SIGNED: u32 = 18;
+export const READ_VECTOR: u32 = 19; // address, form (jit/vector.ts)
+export const WRITE_VECTOR: u32 = 20;
+export const LANE: u32 = 21; // operation, immediate
 
 // Types.
 const CORE_TYPE: u32 = 0;
@@ -126,13 +143,22 @@ function funcType(wide: u32, narrow: u32, result: u32): void {
   if (result) byte(result);
 }
 
+/** The registers written, RIP base, flag record; then op, budget, instruction, block; then the vectors written. */
+function spillType(wide: u32, narrow: u32, vectors: u32): void {
+  byte(0x60);
+  unsigned(wide + narrow + vectors);
+  for (let n: u32 = 0; n < wide; n++) byte(I64);
+  for (let n: u32 = 0; n < narrow; n++) byte(I32);
+  for (let n: u32 = 0; n < vectors; n++) byte(V128);
+  byte(0);
+}
+
 function types(written: u32): void {
   byte(1);
   const size = openSize();
   byte(4);
   funcType(2, 1, I64);
-  // The registers written, RIP base, flag record; then op, budget, instruction, block.
-  funcType(<u32>popcnt<u32>(written) + 4, 4, 0);
+  spillType(<u32>popcnt<u32>(written) + 4, 4, <u32>popcnt<u32>(writtenVectors()));
   funcType(3, 1, 0);
   funcType(0, 0, 0);
   closeSize(size);
@@ -164,11 +190,7 @@ function code(bodyEnd: usize, touched: u32, written: u32): void {
   setRecordBody();
   closeSize(recordSize);
   const runSize = openSize();
-  byte(2);
-  byte(I64_LOCALS);
-  byte(I64);
-  byte(I32_LOCALS);
-  byte(I32);
+  locals();
   loadState(touched);
   const length = bodyEnd - JIT_BODY_AT;
   memory.copy(position(), JIT_BODY_AT, length);
@@ -177,6 +199,23 @@ function code(bodyEnd: usize, touched: u32, written: u32): void {
   byte(END);
   closeSize(runSize);
   closeSize(size);
+}
+
+/** The locals of a region (jit/locals.ts); those of vectors only where there are any. */
+function locals(): void {
+  const vectors = demandsOfRegion() != 0;
+  byte(vectors ? 5 : 2);
+  localGroup(I64_LOCALS, I64);
+  localGroup(I32_LOCALS, I32);
+  if (!vectors) return;
+  localGroup(V128_LOCALS, V128);
+  localGroup(F64_LOCALS, F64);
+  localGroup(F32_LOCALS, F32);
+}
+
+function localGroup(count: u32, type: u32): void {
+  unsigned(count);
+  byte(type);
 }
 
 /** Parameters in the order of the function's type. */
@@ -193,6 +232,7 @@ function spillBody(written: u32): void {
   storeLocal(I32_STORE, STATE_BUDGET, parameter++);
   storeLocal(I32_STORE, STATE_INSN, parameter++);
   storeLocal(I32_STORE, STATE_BLOCK, parameter++);
+  storeSpilledVectors(writtenVectors(), parameter);
   byte(END);
 }
 
@@ -228,6 +268,11 @@ export function loadRegisters(touched: u32): void {
   loadBudget();
 }
 
+/** Pushes general register `number` as the interpreter left it in memory. */
+export function pushStoredRegister(number: u32, wide: bool): void {
+  loadAt(wide ? I64_LOAD : I32_LOAD, CPU_AT + (number << 3));
+}
+
 export function loadBudget(): void {
   loadLocal(I32_LOAD, STATE_BUDGET, BUDGET);
 }
@@ -239,6 +284,8 @@ function loadLocal(code: u32, address: usize, local: u32): void {
 
 function loadState(touched: u32): void {
   loadRegisters(touched);
+  loadVectors(touchedVectors());
+  if (demandsOfRegion() & DEMANDS_FLOAT) loadFloatLimit();
   loadLocal(I64_LOAD, STATE_RIP, RIP);
 }
 
@@ -251,4 +298,5 @@ function storeState(written: u32): void {
   storeLocal(I32_STORE, STATE_FLAG_OP, FLAG_OP);
   storeLocal(I32_STORE, STATE_BUDGET, BUDGET);
   storeLocal(I64_STORE, STATE_RIP, RIP);
+  storeVectors(writtenVectors());
 }

@@ -24,6 +24,7 @@ import { findRegion } from "./region";
 import { addSlot, slotsAreUsedUp, takeSlot } from "./slots";
 import { STAT_BYTES, STAT_ENTRIES, STAT_INSTRUCTIONS, STAT_REGIONS, addTo, isCounting } from "./stats";
 import { emitNode } from "./structure";
+import { demandsOfRegion, offered } from "./vector";
 import { BLOCK, NO_RESULT, beginAt, beginBody, end, enter, isFull, position } from "./wasm";
 
 const FLAT_CODE32: u32 = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_PROTECTED;
@@ -36,6 +37,7 @@ export function runTranslated(block: Block): bool {
     if (!translate(block)) return false;
   }
   if (block.tlb != cpu.tlb) return false;
+  if (block.demands && block.demands & ~offered()) return false;
   if (isCounting()) runCounted(block.slot);
   else call_indirect<void>(block.slot);
   return true;
@@ -71,6 +73,7 @@ function translate(block: Block): bool {
   addTo(STAT_BYTES, moduleEnd - JIT_MODULE_AT);
   block.slot = slot;
   block.tlb = cpu.tlb;
+  block.demands = demandsOfRegion();
   return slot != 0;
 }
 

@@ -4,6 +4,9 @@ import { JIT_BODY_AT, JIT_BODY_SIZE } from "../machine/layout";
 
 export const I32: u32 = 0x7f;
 export const I64: u32 = 0x7e;
+export const F32: u32 = 0x7d;
+export const F64: u32 = 0x7c;
+export const V128: u32 = 0x7b;
 export const NO_RESULT: u32 = 0x40;
 
 export const LOOP: u32 = 0x03;
@@ -32,6 +35,7 @@ export const I32_STORE8: u32 = 0x3a;
 export const I32_STORE16: u32 = 0x3b;
 export const I32_CONST: u32 = 0x41;
 export const I64_CONST: u32 = 0x42;
+export const F64_CONST: u32 = 0x44;
 export const I32_EQZ: u32 = 0x45;
 export const I32_NE: u32 = 0x47;
 export const I32_LT_S: u32 = 0x48;
@@ -142,6 +146,12 @@ export function const32(value: i32): void {
 export function const64(value: i64): void {
   byte(I64_CONST);
   signed(value);
+}
+
+export function constDouble(value: f64): void {
+  byte(F64_CONST);
+  const bits = reinterpret<u64>(value);
+  for (let n: u64 = 0; n < 64; n += 8) byte((<u32>(bits >> n)) & 0xff);
 }
 
 /** A constant in the width of an operand. */

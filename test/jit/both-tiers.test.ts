@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { Core } from "../support/core.ts";
 import { type Random, RandomProgram, random } from "./random-program.ts";
 
-const REGISTERS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15 rip".split(" ");
+const REGISTERS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15 rip mxcsr".split(" ");
 const SEGMENTS = ["cs", "ds", "es", "ss", "fs", "gs"];
 const RAM = 8 << 20;
 const WARM = 3;
@@ -34,14 +34,30 @@ function enterFlatMode(core: Core, long: boolean): void {
   core.set("cr0", 0x8005_0033n);
 }
 
+/** MXCSR: as at power on, then with the sticky flags that ordinary programs set, then out of the ordinary. */
+const MXCSR = [0x1f80, 0x1fa0, 0x1fbf, 0x9fe0, 0x1fa0, 0x3fa0];
+/** Upper halves of doubles, which are singles, too: ordinary numbers, and zero, denormal, infinite, not a number. */
+const NUMBERS = [
+  0x3ff00000, 0xbff00000, 0x40490fdb, 0x3f800001, 0, 0x80000000, 0x0000ffff, 0x7ff00000, 0x7ff8_0001,
+];
+
+function fillVectors(core: Core, pick: Random): void {
+  const words = new DataView(core.vectors.buffer, core.vectors.byteOffset, core.vectors.length);
+  for (let at = 0; at < core.vectors.length; at += 4) {
+    const number = pick(4) ? 0x3f000000 + pick(0x1000000) : NUMBERS[pick(NUMBERS.length)]!;
+    words.setUint32(at, pick(3) ? number : pick(2 ** 32), true);
+  }
+}
+
 /** The same machine, program and data for either tier. `pick` must be fresh. */
 function load(core: Core, pick: Random, program: RandomProgram, long: boolean): void {
   core.ram.fill(0);
-  for (let n = 0; n < core.vectors.length; n++) core.vectors[n] = pick(256);
+  fillVectors(core, pick);
   const at = CODE + pick(0x1000);
   // Data that crosses a page, data beside the code, data far away.
   const data = [0x208000 - 0x80, (at & ~0xfff) | 0xc00, 0x30000][pick(3)]!;
   for (let n = 0; n < 0x3000; n++) core.ram[data + n] = pick(256);
+  for (let n = 3; n < 0x3000; n += 4) if (pick(3)) core.ram[data + n] = pick(2) ? 0x3f : 0x40;
   core.ram.set(program.code, at);
   enterFlatMode(core, long);
   for (const name of REGISTERS)
@@ -50,6 +66,9 @@ function load(core: Core, pick: Random, program: RandomProgram, long: boolean): 
   core.set("rsp", STACK);
   core.set("rbp", 300 + pick(2000));
   core.set("rip", at);
+  core.set("cr4", core.get("cr4") | 0x40000n);
+  core.set("xcr0", 7);
+  core.set("mxcsr", MXCSR[pick(MXCSR.length)]!);
   core.settle();
   core.flags = 2;
 }

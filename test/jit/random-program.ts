@@ -3,18 +3,16 @@
 //
 // RBX points at data, RSP at a stack, RBP is the counter; no instruction writes these but as meant.
 
+import { VECTOR_ROWS } from "./vector-rows.ts";
+
 const RBX = 3;
 const RBP = 5;
 const COUNTED_OUT = 8; // JS
 
 export type Random = (below: number) => number;
 
-/** 66 0F: packed integers, PAND to PMULUDQ, PUNPCK, PSHUFD apart. */
-const VECTOR_OPCODES = [
-  0xdb, 0xdf, 0xeb, 0xef, 0xfc, 0xfd, 0xfe, 0xd4, 0xf8, 0xf9, 0xfa, 0xfb, 0xec, 0xed, 0xdc, 0xdd, 0xe8, 0xe9,
-  0xd8, 0xd9, 0xda, 0xea, 0xde, 0xee, 0xe0, 0xe3, 0x74, 0x75, 0x76, 0x64, 0x65, 0x66, 0xd5, 0xe5, 0xf4, 0x60,
-  0x61, 0x62, 0x6c, 0x68, 0x69, 0x6a, 0x6d, 0x6f, 0x7f,
-];
+/** 66h, F3h, F2h as VEX names them. */
+const VEX_PREFIXES: Readonly<Record<number, number>> = { 0x66: 1, 0xf3: 2, 0xf2: 3 };
 
 /** xorshift32: the same seed, the same program. */
 export function random(seed: number): Random {
@@ -134,61 +132,44 @@ export class RandomProgram {
     }
   }
 
+  /** Any vector instruction of test/jit/vector-rows.ts, in its legacy encoding or, where it has one, in VEX. */
   private vector(): void {
     const { pick } = this;
-    const reg = pick(this.long ? 16 : 8);
-    const rm = pick(this.long ? 16 : 8);
-    const source = pick(3) ? rm : undefined;
-    const shifts = [0x71, 0x72, 0x73];
-    const forms: (() => void)[] = [
-      () =>
-        this.encode({
-          width: 2,
-          prefix: 0x66,
-          opcode: [0x0f, this.choose(VECTOR_OPCODES)],
-          reg,
-          rm: source,
-          aligned: true,
-        }),
-      () =>
-        this.encode({
-          width: 2,
-          prefix: 0x66,
-          opcode: [0x0f, this.choose(VECTOR_OPCODES)],
-          reg,
-          rm: source,
-          aligned: true,
-        }),
-      () => this.encode({ width: 2, prefix: 0xf3, opcode: [0x0f, this.choose([0x6f, 0x7f])], reg }), // MOVDQU
-      () =>
-        this.encode({
-          width: 2,
-          prefix: 0x66,
-          opcode: [0x0f, 0x70],
-          reg,
-          rm: source,
-          aligned: true,
-          immediate: pick(256),
-        }),
-      () =>
-        this.encode({
-          width: 2,
-          prefix: 0x66,
-          opcode: [0x0f, this.choose(shifts)],
-          reg: this.choose([2, 6]),
-          rm,
-          immediate: pick(70),
-        }),
-      () =>
-        this.encode({
-          width: this.long ? 2 + pick(2) : 2,
-          prefix: 0x66,
-          opcode: [0x0f, 0x6e], // MOVD
-          reg,
-          rm: pick(2) ? undefined : this.register(2),
-        }),
-    ];
-    this.choose(forms)();
+    const row = this.choose(VECTOR_ROWS);
+    const [prefix, opcode, kind] = row;
+    const registers = this.long ? 16 : 8;
+    const general = kind.includes("g");
+    const form: Form = {
+      width: kind.includes("w") && this.long ? 2 + pick(2) : 2,
+      prefix,
+      opcode: [0x0f, ...opcode],
+      reg: kind.includes("G") ? this.register(2) : pick(registers),
+    };
+    if (kind.includes("/")) form.reg = this.choose([2, 4, 6]);
+    if (kind.includes("i")) form.immediate = pick(kind.includes("c") ? 8 : 256);
+    const toRegister = kind.includes("r") || (!kind.includes("m") && pick(3) > 0);
+    if (toRegister) form.rm = general ? this.register(2) : pick(registers);
+    else form.aligned = kind.includes("a") || pick(2) === 0;
+    if (kind.includes("v") && pick(2)) this.encodeVex(form, kind);
+    else this.encode(form);
+  }
+
+  /** Three-byte VEX (SDM 2A §2.3.5); the memory operand is [RBX + displacement]. */
+  private encodeVex({ width, prefix, opcode, reg, rm, immediate }: Form, kind: string): void {
+    const { pick, code } = this;
+    const wide = kind.includes("y") && pick(2);
+    const first = kind.includes("3") ? pick(this.long ? 16 : 8) : 0;
+    const isShift = kind.includes("/");
+    const vvvv = isShift ? pick(8) : first;
+    const map = opcode[1] === 0x38 ? 2 : opcode[1] === 0x3a ? 3 : 1;
+    code.push(0xc4, (reg > 7 ? 0 : 0x80) | 0x40 | ((rm ?? 0) > 7 ? 0 : 0x20) | map);
+    code.push(
+      (width === 3 ? 0x80 : 0) | ((~vvvv & 15) << 3) | (wide ? 4 : 0) | (VEX_PREFIXES[prefix ?? 0] ?? 0),
+    );
+    code.push(opcode.at(-1)!);
+    if (rm !== undefined) code.push(0xc0 | ((reg & 7) << 3) | (rm & 7));
+    else code.push(((reg & 7) << 3) | RBX | 0x40, pick(128) & (kind.includes("a") ? 0x60 : 0x7f));
+    if (immediate !== undefined) code.push(immediate & 0xff);
   }
 
   private compute(): void {

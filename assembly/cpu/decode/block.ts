@@ -2,8 +2,8 @@
 // not paid each time. A block stays within its page; an instruction that crosses into the next is decoded anew each
 // time it runs. A write to a page that holds blocks drops those that it touches and nothing else.
 //
-//  0          4      8     12        16        20     24     28    32
-//  ├ physical ┼ mode ┼ end ┼ next ───┼ length ─┼ heat ┼ slot ┼ tlb ┤ records of 32 bytes, the last is BLOCK_END
+//  0          4      8     12        16        20     24     28    32        40
+//  ├ physical ┼ mode ┼ end ┼ next ───┼ length ─┼ heat ┼ slot ┼ tlb ┼ demands ┤ records of 32 bytes, the last is BLOCK_END
 //                            in page   in bytes
 //
 // `end` is the address of the BLOCK_END record; instructions in the block = (end - first) / 32.
@@ -38,9 +38,11 @@ export class Block {
   /** Table slot of that region's function; 0 for none. It holds while `cpu.tlb` is `tlb`. */
   slot: u32;
   tlb: u32;
+  /** What the region asks for at its entry (jit/vector.ts). */
+  demands: u32;
 }
 
-const HEADER: usize = 32;
+const HEADER: usize = (offsetof<Block>() + 7) & ~7;
 const INSNS_MAX: u32 = 64;
 const BLOCK_SIZE_MAX: usize = HEADER + (<usize>INSNS_MAX + 1) * INSN_SIZE;
 /** No address of a block: block 0 of a page never starts here. */

@@ -199,7 +199,7 @@ function compareWithVex(i: Insn, operation: u32): void {
 }
 
 /** Stores 32 bytes, all or none. */
-function writeWide(linear: u64, low: v128, high: v128): void {
+export function writeWide(linear: u64, low: v128, high: v128): void {
   probeWrite(linear, 32);
   write<v128>(linear, low);
   write<v128>(linear + 16, high);
@@ -210,8 +210,8 @@ function executeWithVex(i: Insn, operation: u32): void {
   switch (operation) {
     case op.LOADU:
       if (isWide(i)) {
-        const high = upperSource(i);
-        setWide(i.dst, unaligned(i), high);
+        const low = unaligned(i);
+        setWide(i.dst, low, upperSource(i));
       } else setVector(i.dst, unaligned(i));
       break;
     case op.STOREU:
