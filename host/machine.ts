@@ -2,7 +2,15 @@
 // clock and the disks meet; the engine decides everything about the guest, this file serves its exits.
 import type { BlockSource } from "./block/source.ts";
 import { DiskService } from "./core/disks.ts";
-import { attachDrives, type DriveOptions, ideDisks, type Media } from "./core/drives.ts";
+import {
+  attachDrives,
+  connectorOf,
+  type DriveOptions,
+  ideDisks,
+  isReadOnly,
+  type Media,
+  sectorsOf,
+} from "./core/drives.ts";
 import type { JitStats } from "./core/jit-stats.ts";
 import { startLinux, type LinuxImage } from "./core/linux.ts";
 import { Inspector } from "./core/inspector.ts";
@@ -76,7 +84,7 @@ export class Machine {
   private constructor(
     private readonly engine: MachineEngine,
     private readonly options: MachineOptions,
-    media: Media,
+    private readonly media: Media,
     now: () => number,
   ) {
     const at = engine.constants;
@@ -176,6 +184,15 @@ export class Machine {
     return this.held ?? "running";
   }
 
+  /** Puts another medium into a drive, or takes it out; the guest is told. The owner closes the old one. */
+  changeMedium(drive: Omit<DriveOptions, "source">, source: BlockSource | undefined): void {
+    const connector = connectorOf(this.engine, drive);
+    this.media[connector] = source;
+    const sectors = source ? sectorsOf(drive, source) : 0;
+    this.engine.changeMedium(connector, sectors, isReadOnly({ ...drive, source }));
+    this.alarm.wake();
+  }
+
   /** Holds the guest, its clock included, until `resume`. */
   pause(state: Exclude<RunState, "running"> = "paused"): void {
     this.held ??= state;
@@ -208,6 +225,7 @@ export class Machine {
 
   private async startOver(): Promise<void> {
     this.resetWanted = false;
+    if (this.held === "shutdown") this.held = "paused";
     await this.disks.settle();
     this.engine.reset();
     startLinux(this.engine, this.options.linux);

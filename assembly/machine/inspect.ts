@@ -1,5 +1,6 @@
 // What monitors and debuggers see and change between two slices: a processor's registers, memory, ports. All of it
 // passes through one buffer, INSPECT_AT.
+import { a20 } from "../devices/system-ports";
 import { portRead, portWrite } from "../devices/bus";
 import { invalidateCode } from "../cpu/decode/block";
 import { eflags, setEflags } from "../cpu/flags";
@@ -61,6 +62,7 @@ export function readCpu(index: u32): void {
   put(<u64>cpu.cpl);
   put(<u64>cpu.activity);
   put(<u64>cpu.interruptShadow);
+  put(a20() ? 1 : 0);
   put(<u64>x87.control);
   put(<u64>x87.statusWord);
   put(<u64>x87.valid);

@@ -13,19 +13,39 @@ import { node } from "../runtimes/node.ts";
 import { type Drive, placeDrives, withDefaultDrives } from "./drives.ts";
 import type { PcOptions } from "./pc-options.ts";
 
+/** What is in a drive: the image, and what the guest may do with it. */
+interface Medium {
+  source: BlockSource;
+  image: DiskImage;
+}
+
+/** A drive of the machine and the image in it, which is ours to close. */
+export interface OpenDrive extends DriveOptions {
+  /** `id=` of the command line. */
+  id?: string | undefined;
+  image?: DiskImage | undefined;
+}
+
+/** An image to put into a drive of the running machine. */
+export async function openMedium(
+  file: string,
+  format: string | undefined,
+  readOnly: boolean,
+): Promise<Medium> {
+  const image = await openImage(node, file, { format, readOnly });
+  return { image, source: image };
+}
+
 /** The machine's drives with their media. What has been opened is closed again if one cannot be. */
-export async function openDrives(
-  options: PcOptions,
-  say: (sentence: string) => void,
-): Promise<DriveOptions[]> {
-  const drives: DriveOptions[] = [];
+export async function openDrives(options: PcOptions, say: (sentence: string) => void): Promise<OpenDrive[]> {
+  const drives: OpenDrive[] = [];
   const placed = placeDrives(options.drives);
   try {
     for (const drive of options.noDefaults ? placed : withDefaultDrives(placed)) {
-      const { bus, index, media, readOnly, file } = drive;
-      const source =
+      const { bus, index, media, readOnly, file, id } = drive;
+      const medium =
         file === undefined ? undefined : await openDrive({ ...drive, file }, options.snapshot, say);
-      drives.push({ bus, index, media, readOnly, source });
+      drives.push({ bus, index, media, readOnly, id, ...medium });
     }
     return drives;
   } catch (error) {
@@ -45,10 +65,13 @@ async function openDrive(
   drive: FullDrive,
   snapshotAll: boolean,
   say: (sentence: string) => void,
-): Promise<BlockSource> {
+): Promise<Medium> {
   try {
-    if (drive.readOnly) return await openImage(node, drive.file, { format: drive.format });
-    if (drive.snapshot || snapshotAll) return await openSnapshot(drive);
+    if (drive.readOnly) return await openMedium(drive.file, drive.format, true);
+    if (drive.snapshot || snapshotAll) {
+      const image = await openSnapshot(drive);
+      return { image, source: image };
+    }
     let guessed = false;
     const image = await openImage(node, drive.file, {
       format: drive.format,
@@ -56,10 +79,10 @@ async function openDrive(
       onGuessedRaw: () => (guessed = true),
     });
     const disk = drive.cache === "writethrough" ? writeThrough(image) : image;
-    if (!guessed) return disk;
+    if (!guessed) return { image, source: disk };
     if (!/\.(raw|img)$/i.test(drive.file))
       say(`${drive.option}: guessed to be raw; say -drive file=${drive.file},format=raw if it is`);
-    return guardFirstBlock(disk, drive.file);
+    return { image, source: guardFirstBlock(disk, drive.file) };
   } catch (error) {
     if (!isExpected(error)) throw error;
     // qemu-img names a missing file twice, QEMU itself once.

@@ -2,7 +2,8 @@
 import { UserError } from "../core/errors.ts";
 import { cdDrive, floppyDrive, parseDrive, plainDrive } from "./drives.ts";
 import { parseInteger, parseList, parseSize, parseSwitch } from "./option-list.ts";
-import type { PcOptions, SerialTarget } from "./pc-options.ts";
+import { parseChardev, parseNamedChardev } from "./chardev/spec.ts";
+import type { PcOptions } from "./pc-options.ts";
 
 export interface Flag {
   /** Without its dash. */
@@ -82,7 +83,12 @@ export const FLAGS: readonly Flag[] = [
     help: "each instruction takes 2^N ns: the same run every time",
     apply: setInstructionClock,
   },
-  { name: "name", argument: "NAME", apply: NO_EFFECT },
+  {
+    name: "name",
+    argument: "NAME",
+    help: "the guest's name, for the monitor",
+    apply: (options, text) => void (options.name = text.replace(/,.*|^guest=/g, "")),
+  },
 
   hardDisk("a", 0),
   hardDisk("b", 1),
@@ -141,10 +147,23 @@ export const FLAGS: readonly Flag[] = [
   },
   {
     name: "serial",
-    argument: "stdio|mon:stdio|file:FILE|null",
-    help: "where the serial port leads",
+    argument: "DEV",
+    help: "where the serial port leads: stdio, mon:stdio, file:F, unix:PATH, tcp:HOST:PORT, telnet:…, null",
     apply: setSerial,
   },
+  {
+    name: "monitor",
+    argument: "DEV",
+    help: "where the monitor's prompt is: as for -serial",
+    apply: setMonitor,
+  },
+  {
+    name: "chardev",
+    argument: "KIND,id=ID[,…]",
+    help: "names a character device for -serial or -monitor chardev:ID",
+    apply: (options, text) => void options.chardevs.set(...parseNamedChardev(text)),
+  },
+  { name: "echr", argument: "N", help: "another key than Ctrl-A, by its number", apply: setEscapeKey },
   { name: "display", argument: "none", help: "no screen (the only display so far)", apply: setDisplay },
   {
     name: "no-reboot",
@@ -173,14 +192,13 @@ export const FLAGS: readonly Flag[] = [
   { name: "vga", argument: "none", apply: onlyNone },
   { name: "nic", argument: "none", apply: onlyNone },
   { name: "net", argument: "none", apply: onlyNone },
-  { name: "monitor", argument: "none", apply: onlyNone },
   { name: "parallel", argument: "none", apply: onlyNone },
 ];
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev bios blockdev boot chardev chroot compat D d daemonize debugcon
-  dfilter echr fsdev full-screen fw_cfg gdb global hvf incoming k L loadvm mem-path mem-prealloc mon
+  `acpitable action add-fd append-fw audio audiodev bios blockdev boot chroot compat D d daemonize debugcon
+  dfilter fsdev full-screen fw_cfg gdb global hvf incoming k L loadvm mem-path mem-prealloc mon
   msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig
   prom-env qmp qmp-pretty readconfig run-with runas S s sandbox sd seed set singlestep smbios spice trace usb usbdevice
   uuid virtfs vnc watchdog-action win2k-hack`.split(/\s+/),
@@ -301,31 +319,18 @@ function setDevice(options: PcOptions, text: string): void {
 
 function setSerial(options: PcOptions, text: string): void {
   if (options.serial) throw new UserError("this version has one serial port: give -serial once");
-  options.serial = serialTarget(text);
+  options.serial = parseChardev(text, options.chardevs);
 }
 
-const OTHER_TARGETS = [
-  "tcp",
-  "telnet",
-  "websocket",
-  "unix",
-  "udp",
-  "pipe",
-  "pty",
-  "vc",
-  "chardev",
-  "mon",
-  "stdio",
-];
+function setMonitor(options: PcOptions, text: string): void {
+  options.monitor = parseChardev(text, options.chardevs);
+}
 
-function serialTarget(text: string): SerialTarget {
-  if (text === "none" || text === "null") return { kind: "none" };
-  if (text === "stdio") return { kind: "stdio", multiplexed: false };
-  if (text === "mon:stdio") return { kind: "stdio", multiplexed: true };
-  if (text.startsWith("file:")) return { kind: "file", path: text.slice("file:".length) };
-  if (OTHER_TARGETS.includes(text.split(":")[0]!))
-    throw new UserError("not supported yet: use stdio, mon:stdio, file:FILE or null");
-  throw new UserError(`'${text}' is not a valid char driver: use stdio, mon:stdio, file:FILE or null`);
+function setEscapeKey(options: PcOptions, text: string): void {
+  const code = Number(/^0[0-7]+$/.test(text) ? `0o${text.slice(1)}` : text);
+  if (!Number.isInteger(code) || code < 0 || code > 255)
+    throw new UserError("it must be a character's number");
+  options.escapeKey = code;
 }
 
 function setDisplay(options: PcOptions, text: string): void {

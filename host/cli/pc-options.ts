@@ -1,11 +1,6 @@
 // What a command line asks for: the record that host/cli/flags.ts fills and host/cli/run.ts carries out.
+import type { ChardevSpec } from "./chardev/spec.ts";
 import type { Drive } from "./drives.ts";
-
-/** Where the first serial port leads. */
-export type SerialTarget =
-  | { kind: "none" } // nothing listens
-  | { kind: "stdio"; multiplexed: boolean } // multiplexed: Ctrl-A keys, and Ctrl-C belongs to the guest
-  | { kind: "file"; path: string };
 
 export interface PcOptions {
   /** Guest RAM in bytes. */
@@ -17,7 +12,14 @@ export interface PcOptions {
   drives: Drive[];
   /** Every writable drive keeps its changes apart and forgets them at the end. */
   snapshot: boolean;
-  serial?: SerialTarget;
+  serial?: ChardevSpec;
+  monitor?: ChardevSpec;
+  /** `-chardev`s by id. */
+  chardevs: Map<string, ChardevSpec>;
+  /** The key in front of commands on a shared terminal, instead of Ctrl-A. */
+  escapeKey?: number;
+  name?: string;
+  uuid?: string;
   nographic: boolean;
   /** `-nodefaults`: only the drives that are asked for. */
   noDefaults: boolean;
@@ -47,6 +49,7 @@ export function defaultOptions(): PcOptions {
     memory: DEFAULT_MEMORY,
     cpus: 1,
     drives: [],
+    chardevs: new Map(),
     snapshot: false,
     nographic: false,
     noDefaults: false,

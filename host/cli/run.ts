@@ -4,10 +4,11 @@ import process from "node:process";
 import { isExpected, reason, UserError } from "../core/errors.ts";
 import type { LinuxImage } from "../core/linux.ts";
 import { Machine } from "../machine.ts";
-import { openConsole } from "./console.ts";
-import { closeDrives, openDrives } from "./disks.ts";
+import { connect, type Connections } from "./connections.ts";
+import { closeDrives, type OpenDrive, openDrives } from "./disks.ts";
 import { firstSteps } from "./help.ts";
 import { parseArguments } from "./parse.ts";
+import { monitorHost } from "./monitor.ts";
 import type { PcOptions } from "./pc-options.ts";
 
 /** Runs the command line; returns the exit code, QEMU's where QEMU has one. */
@@ -53,14 +54,14 @@ export async function runMachine(options: PcOptions, linux: LinuxImage): Promise
       countsJit: options.jitStats,
       onTrouble: say,
     });
-    return await runToTheEnd(machine, options);
+    return await runToTheEnd(machine, options, drives);
   } finally {
     await closeDrives(drives);
   }
 }
 
 /** Runs `machine` with the terminal as the options want it; the terminal is itself again when this returns. */
-async function runToTheEnd(machine: Machine, options: PcOptions): Promise<number> {
+async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDrive[]): Promise<number> {
   let quit = (): void => {};
   const wanted = new Promise<void>((resolve) => (quit = resolve));
   void wanted.then(() => machine.stop());
@@ -68,14 +69,22 @@ async function runToTheEnd(machine: Machine, options: PcOptions): Promise<number
     say(`terminating on signal ${number}`);
     quit();
   });
-  const console = openConsole(machine.serial, options, { quit, say });
+  const connections: Connections = await connect(machine.serial, options, {
+    quit,
+    say,
+    monitorHost: () =>
+      monitorHost({ machine, options, drives, quit, chardevs: () => connections.chardevs() }),
+  });
   try {
-    const ending = await machine.run();
+    let ending = await machine.run();
+    while (options.noShutdown && (ending.reason === "power-off" || ending.reason === "reset")) {
+      machine.pause("shutdown");
+      ending = await machine.run();
+    }
     if (options.jitStats) await tellJitStats(machine);
-    if (options.noShutdown && (ending.reason === "power-off" || ending.reason === "reset")) await wanted;
     return ending.reason === "debug-exit" ? ending.code & 0xff : 0;
   } finally {
-    console.close();
+    connections.close();
     stopListening();
   }
 }

@@ -64,6 +64,7 @@ export function attachDrives(engine: MachineEngine, drives: readonly DriveOption
   return media;
 }
 
-function isReadOnly({ media, readOnly, source }: DriveOptions): boolean {
+/** What the guest is told; no CD can be written, nor what has no way to write. */
+export function isReadOnly({ media, readOnly, source }: DriveOptions): boolean {
   return media === "cdrom" || readOnly === true || source?.write === undefined;
 }

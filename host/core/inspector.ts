@@ -4,7 +4,7 @@ import type { MachineEngine } from "./machine-engine.ts";
 const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"] as const;
 const GENERAL = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15 rip rflags".split(" ");
 const SPECIAL =
-  "gdtBase gdtLimit idtBase idtLimit cr0 cr2 cr3 cr4 efer dr0 dr1 dr2 dr3 dr6 dr7 cpl activity shadow fcw fsw ftw mxcsr".split(
+  "gdtBase gdtLimit idtBase idtLimit cr0 cr2 cr3 cr4 efer dr0 dr1 dr2 dr3 dr6 dr7 cpl activity shadow a20 fcw fsw ftw mxcsr".split(
     " ",
   );
 

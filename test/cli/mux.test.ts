@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Command, Multiplexer, Timestamps } from "../../host/cli/mux.ts";
+import { type Command, Multiplexer, Timestamps } from "../../host/cli/chardev/mux.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);
@@ -7,9 +7,9 @@ const text = (data: Uint8Array): string => new TextDecoder().decode(data);
 function type(...chunks: string[]): { guest: string; commands: Command[] } {
   const mux = new Multiplexer();
   const commands: Command[] = [];
-  const guest = chunks
-    .map((chunk) => text(mux.type(bytes(chunk), (command) => commands.push(command))))
-    .join("");
+  let guest = "";
+  const send = (input: Uint8Array): void => void (guest += text(input));
+  for (const chunk of chunks) mux.type(bytes(chunk), send, (command) => commands.push(command));
   return { guest, commands };
 }
 

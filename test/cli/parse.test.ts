@@ -94,7 +94,7 @@ describe("the PC's command line", () => {
     [["-drive", "file=a,bus=1,index=1"], /: index cannot be used with bus and unit$/],
     [["-drive", "file=a,nosuchopt=1"], /does not support the option 'nosuchopt'/],
     [["-serial", "bogus"], /^-serial bogus: 'bogus' is not a valid char driver/],
-    [["-serial", "tcp::1"], /^-serial tcp::1: not supported yet/],
+    [["-serial", "udp::1"], /^-serial udp::1: not supported yet/],
     [["-icount", "foo"], /^-icount foo: icount: Invalid shift value/],
     [["-rtc", "base=yesterday"], /: invalid datetime format\n/],
   ])("%j is refused in one sentence", (argv, sentence) => {

@@ -1,5 +1,5 @@
-// The Ctrl-A keys of `-nographic` and `-serial mon:stdio`: which typed bytes go to the guest, which are for us.
-// Pure: bytes in, what is to happen out; host/cli/run.ts does it.
+// The Ctrl-A keys of `-nographic` and `-serial mon:stdio`: which typed bytes go to the front end that has the focus,
+// which are for us. Pure: bytes in, what is to happen out; host/cli/connections.ts does it.
 
 const CTRL_A = 0x01;
 
@@ -17,31 +17,50 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 };
 
 /** What Ctrl-A h prints: the keys that do something today. */
-export const KEYS_HELP = [
+const KEYS_HELP = [
   "C-a h    print this help",
   "C-a x    exit emulator",
   "C-a t    toggle console timestamps",
+  "C-a c    switch between console and monitor",
   "C-a C-a  sends C-a",
 ];
+
+/** The help's lines, with the escape key as the user chose it. */
+export function keysHelp(escape = CTRL_A): string[] {
+  const key =
+    escape >= 1 && escape <= 26 ? `C-${String.fromCharCode(0x60 + escape)}` : `0x${escape.toString(16)}`;
+  return KEYS_HELP.map((line) => line.replaceAll("C-a", key));
+}
 
 export class Multiplexer {
   private escaped = false;
 
-  /** Reads typed bytes: returns those for the guest, reports each command where it stands among them. */
-  type(bytes: Uint8Array, perform: (command: Command) => void): Uint8Array {
-    const forGuest: number[] = [];
+  /** `escape`: the byte in front of a command (`-echr`). */
+  constructor(private readonly escape = CTRL_A) {}
+
+  /** Reads typed bytes: sends on those that are input, performs each command where it stands among them. */
+  type(bytes: Uint8Array, send: (input: Uint8Array) => void, perform: (command: Command) => void): void {
+    let input: number[] = [];
+    const flush = (): void => {
+      if (input.length > 0) send(Uint8Array.from(input));
+      input = [];
+    };
     for (const byte of bytes) {
       if (!this.escaped) {
-        if (byte === CTRL_A) this.escaped = true;
-        else forGuest.push(byte);
+        if (byte === this.escape) this.escaped = true;
+        else input.push(byte);
         continue;
       }
       this.escaped = false;
-      if (byte === CTRL_A) forGuest.push(CTRL_A);
       // Other keys are swallowed together with their Ctrl-A, as QEMU does.
-      else if (COMMANDS[String.fromCharCode(byte)]) perform(COMMANDS[String.fromCharCode(byte)]!);
+      const command = COMMANDS[String.fromCharCode(byte)];
+      if (byte === this.escape) input.push(byte);
+      else if (command) {
+        flush();
+        perform(command);
+      }
     }
-    return Uint8Array.from(forGuest);
+    flush();
   }
 }
 

@@ -1,0 +1,70 @@
+// The monitor's view of a machine that the command line started.
+import { writeFile } from "node:fs/promises";
+import { reason, UserError } from "../core/errors.ts";
+import type { DriveOptions } from "../core/drives.ts";
+import type { Machine } from "../machine.ts";
+import type { MonitoredDrive, MonitorHost } from "../monitor/host.ts";
+import { type OpenDrive, openMedium } from "./disks.ts";
+import type { PcOptions } from "./pc-options.ts";
+
+const NIL_UUID = "00000000-0000-0000-0000-000000000000";
+
+export interface MonitorHostOptions {
+  machine: Machine;
+  options: PcOptions;
+  /** Changed in place when a medium is. */
+  drives: OpenDrive[];
+  chardevs(): readonly (readonly [name: string, label: string])[];
+  quit(): void;
+}
+
+export function monitorHost({ machine, options, drives, chardevs, quit }: MonitorHostOptions): MonitorHost {
+  return {
+    machine,
+    quit,
+    chardevs,
+    guestName: options.name,
+    uuid: options.uuid ?? NIL_UUID,
+    drives: () => drives.map(monitored),
+    async writeFile(path, bytes) {
+      try {
+        await writeFile(path, bytes);
+      } catch (error) {
+        throw new UserError(`failed to open file '${path}': ${reason(error)}`);
+      }
+    },
+    async changeMedium({ bus, index, media, readOnly }, file, format) {
+      const drive = drives.find((one) => one.bus === bus && one.index === index)!;
+      const opened = file === undefined ? undefined : await openMedium(file, format, readOnly);
+      machine.changeMedium({ bus, index, media, readOnly }, opened?.source);
+      await drive.source?.close();
+      drive.source = opened?.source;
+      drive.image = opened?.image;
+    },
+  };
+}
+
+/** QEMU's name for a place that has no id. */
+function placeName({ bus, index, media }: DriveOptions): string {
+  switch (bus) {
+    case "ide":
+      return `ide${index >> 1}-${media === "cdrom" ? "cd" : "hd"}${index & 1}`;
+    case "floppy":
+    case "virtio":
+      return `${bus}${index}`;
+  }
+}
+
+function monitored(drive: OpenDrive): MonitoredDrive {
+  const { bus, index, media, image, id } = drive;
+  let chainDepth = 0;
+  for (let below = image?.backing; below; below = below.backing) chainDepth++;
+  return {
+    name: id ?? placeName(drive),
+    bus,
+    index,
+    media,
+    readOnly: media === "cdrom" || drive.readOnly === true,
+    image: image && { file: image.name, format: image.format, backing: image.backingName, chainDepth },
+  };
+}

@@ -1,0 +1,70 @@
+// Drives: what is in them, and changing that.
+import { UserError } from "../../core/errors.ts";
+import type { Command, MonitoredDrive, Session } from "../host.ts";
+
+function removable({ bus, media }: MonitoredDrive): boolean {
+  return media === "cdrom" || bus === "floppy";
+}
+
+export function blockInfo({ host }: Session, words: readonly string[]): string {
+  const wanted = words.find((word) => !word.startsWith("-"));
+  const drives = host.drives().filter(({ name }) => wanted === undefined || name === wanted);
+  return drives.map(describe).join("\n\n");
+}
+
+function describe(drive: MonitoredDrive): string {
+  const { name, image } = drive;
+  const lines = image
+    ? [`${name}: ${image.file} (${image.format}${drive.readOnly ? ", read-only" : ""})`]
+    : [`${name}: [not inserted]`];
+  if (removable(drive)) lines.push("    Removable device: not locked, tray closed");
+  if (image) lines.push("    Cache mode:       writeback");
+  if (image?.backing !== undefined)
+    lines.push(`    Backing file:     ${image.backing} (chain depth: ${image.chainDepth})`);
+  return lines.join("\n");
+}
+
+function removableDrive({ host }: Session, name: string): MonitoredDrive {
+  const drive = host.drives().find((one) => one.name === name);
+  if (!drive) throw new UserError(`Device '${name}' not found`);
+  if (!removable(drive)) throw new UserError(`Device '${name}' is not removable`);
+  return drive;
+}
+
+function withoutForce(words: readonly string[]): readonly string[] {
+  return words.filter((word) => word !== "-f");
+}
+
+function driveNames({ host }: Session): readonly string[] {
+  return host.drives().map(({ name }) => name);
+}
+
+export const BLOCK: readonly Command[] = [
+  {
+    name: "eject",
+    args: "[-f] device",
+    help: "eject a removable medium (use -f to force it)",
+    words: [1, 2],
+    missing: "block device name expected",
+    complete: driveNames,
+    async run(session, words) {
+      await session.host.changeMedium(
+        removableDrive(session, withoutForce(words)[0] ?? ""),
+        undefined,
+        undefined,
+      );
+    },
+  },
+  {
+    name: "change",
+    args: "device [-f] filename [format]",
+    help: "change a removable medium, optional format",
+    words: [2, 4],
+    missing: "filename expected",
+    complete: driveNames,
+    async run(session, words) {
+      const [name, file, format] = withoutForce(words);
+      await session.host.changeMedium(removableDrive(session, name!), file, format);
+    },
+  },
+];
