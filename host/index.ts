@@ -25,6 +25,7 @@ export {
 } from "./image/library.ts";
 export type { Snapshot } from "./image/qcow2-snapshots.ts";
 export { type Ending, Machine, type MachineOptions } from "./machine.ts";
+export type { ByteOutput } from "./byte-output.ts";
 export type { SerialPort } from "./serial.ts";
 export { VERSION } from "./version.ts";
 

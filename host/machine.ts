@@ -1,5 +1,6 @@
 // The machine as a library: power on, attach, run. The loop below is the only place where the engine's slices, the
 // clock and the disks meet; the engine decides everything about the guest, this file serves its exits.
+import { ByteOutput } from "./byte-output.ts";
 import type { BlockSource } from "./block/source.ts";
 import { DiskService } from "./core/disks.ts";
 import {
@@ -37,6 +38,8 @@ export interface MachineOptions {
   drives?: readonly DriveOptions[];
   /** Plugs in isa-debug-exit: a write to these ports ends the machine with a code of the guest's choice. */
   debugExit?: { port: number; ports: number } | undefined;
+  /** Plugs in isa-debugcon at this port: what is written there goes to `debugConsole`. */
+  debugConsolePort?: number | undefined;
   /** A reset by the guest ends `run` instead of starting over. */
   endOnReset?: boolean;
   /** Time at power on in ms since 1970; default: now. */
@@ -67,6 +70,8 @@ export type RunState = "prelaunch" | "running" | "paused" | "shutdown";
 export class Machine {
   /** COM1. */
   readonly serial: SerialPort;
+  /** What the guest writes to isa-debugcon. */
+  readonly debugConsole: ByteOutput;
   /** What the screen shows. */
   readonly display: Display;
   readonly keyboard: Keyboard;
@@ -95,6 +100,7 @@ export class Machine {
       new ByteRing(memory, at.SERIAL_IN_AT, at.SERIAL_IN_CAPACITY),
       wake,
     );
+    this.debugConsole = new ByteOutput(new ByteRing(memory, at.DEBUG_OUT_AT, at.DEBUG_OUT_CAPACITY));
     this.display = new Display(memory, at);
     const input = new ByteRing(memory, at.INPUT_AT, at.INPUT_CAPACITY);
     this.keyboard = new Keyboard(input, wake);
@@ -126,6 +132,7 @@ export class Machine {
     });
     const media = attachDrives(engine, [...ideDisks(options.disks ?? []), ...(options.drives ?? [])]);
     if (options.debugExit) engine.exports.attachDebugExit(options.debugExit.port, options.debugExit.ports);
+    if (options.debugConsolePort !== undefined) engine.exports.attachDebugConsole(options.debugConsolePort);
     engine.powerOn();
     startLinux(engine, options.linux);
     return new Machine(engine, options, media, runtime.now);
@@ -143,6 +150,7 @@ export class Machine {
       this.serial.feed();
       const exit = this.engine.runSlice(this.clock);
       this.serial.deliver();
+      this.debugConsole.deliver();
       await this.startRequests();
       switch (exit) {
         case "EXIT_SLICE":

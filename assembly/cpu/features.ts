@@ -33,7 +33,7 @@ const FXSR: u32 = 1 << 24;
 const SSE: u32 = 1 << 25;
 const SSE2: u32 = 1 << 26;
 const HTT: u32 = 1 << 28;
-const LEAF_1_EDX: u32 =
+export const LEAF_1_EDX: u32 =
   FPU |
   VME |
   DE |

@@ -5,7 +5,9 @@ import {
   com2,
   com3,
   com4,
+  debugConsole,
   debugExit,
+  fwCfg,
   dmaPrimary,
   dmaSecondary,
   floppy,
@@ -41,12 +43,14 @@ import {
   SOCKET_COM2,
   SOCKET_COM3,
   SOCKET_COM4,
+  SOCKET_DEBUG_CONSOLE,
   SOCKET_DEBUG_EXIT,
   SOCKET_DMA_PAGES,
   SOCKET_DMA_PRIMARY,
   SOCKET_DMA_SECONDARY,
   SOCKET_ELCR,
   SOCKET_FLOPPY,
+  SOCKET_FW_CFG,
   SOCKET_IDE_CONTROL_PRIMARY,
   SOCKET_IDE_CONTROL_SECONDARY,
   SOCKET_IDE_PRIMARY,
@@ -279,6 +283,10 @@ function readWide(socket: u32, port: u32, size: u32): u32 {
       return size == 4 ? pciPort.selected : OPEN_BUS;
     case SOCKET_PCI_DATA:
       return readConfiguration(port & 3, size);
+    case SOCKET_FW_CFG:
+      return readFwCfg(port, size);
+    case SOCKET_DEBUG_CONSOLE:
+      return debugConsole.read();
     case SOCKET_VBE:
       return port == 0x1ce ? vbe.readIndex() : vbe.read();
     case SOCKET_PM:
@@ -299,6 +307,12 @@ function writeWide(socket: u32, port: u32, size: u32, value: u32): void {
       break;
     case SOCKET_PCI_DATA:
       writeConfiguration(port & 3, size, value);
+      break;
+    case SOCKET_FW_CFG:
+      writeFwCfg(port, size, value);
+      break;
+    case SOCKET_DEBUG_CONSOLE:
+      debugConsole.write(value & 0xff);
       break;
     case SOCKET_VBE:
       if (port == 0x1ce) vbe.writeIndex(value);
@@ -376,6 +390,19 @@ export function driveIdeLines(): void {
   ideSecondary.settle();
   driveLine(IRQ_IDE_PRIMARY, idePrimary.intrq);
   driveLine(IRQ_IDE_SECONDARY, ideSecondary.intrq);
+}
+
+/** The selector takes words, the data register gives bytes, the DMA address is two dwords. */
+function readFwCfg(port: u32, size: u32): u32 {
+  if (port == 0x511) return fwCfg.readData();
+  if (port < 0x514) return 0;
+  const value = fwCfg.readSignature(port & 4 ? 0 : 4) >> ((port & 3) << 3);
+  return size == 4 ? value : value & ((1 << (size << 3)) - 1);
+}
+
+function writeFwCfg(port: u32, size: u32, value: u32): void {
+  if (port == 0x510 && size == 2) fwCfg.select(value);
+  else if (port >= 0x514 && size == 4) fwCfg.writeRequest(port - 0x514, value);
 }
 
 /** The data register is 16 bits wide (32 as two words); the others are bytes. */

@@ -36,6 +36,8 @@ import {
   resetLapics,
   settleInterrupts,
 } from "../devices/irq-lines";
+import { FwCfg } from "../devices/fw-cfg";
+import { IsaDebugConsole } from "../devices/isa-debugcon";
 import { IsaDebugExit } from "../devices/isa-debug-exit";
 import { LAPIC_SIZE, Lapic } from "../devices/lapic";
 import { Mc146818, RTC_SIZE } from "../devices/mc146818";
@@ -84,8 +86,10 @@ const DMA_PRIMARY_AT: usize = (FLOPPY_AT + offsetof<I82078>() + 7) & ~7;
 const DMA_SECONDARY_AT: usize = DMA_PRIMARY_AT + I8237_SIZE;
 const IRQ_LINES_AT: usize = DMA_SECONDARY_AT + I8237_SIZE;
 const DEBUG_EXIT_AT: usize = (IRQ_LINES_AT + offsetof<IrqLines>() + 7) & ~7;
+const DEBUG_CONSOLE_AT: usize = (DEBUG_EXIT_AT + offsetof<IsaDebugExit>() + 7) & ~7;
+const FW_CFG_AT: usize = (DEBUG_CONSOLE_AT + offsetof<IsaDebugConsole>() + 7) & ~7;
 /** The port map: for each of 65536 ports the socket that decodes it (machine/wiring.ts). */
-export const PORT_MAP_AT: usize = (DEBUG_EXIT_AT + offsetof<IsaDebugExit>() + 63) & ~63;
+export const PORT_MAP_AT: usize = (FW_CFG_AT + offsetof<FwCfg>() + 63) & ~63;
 export const PORT_MAP_SIZE: usize = 0x1_0000;
 export const CHIPS_END: usize = PORT_MAP_AT + PORT_MAP_SIZE;
 
@@ -107,6 +111,8 @@ export const vbe = changetype<VbeRegisters>(VBE_AT);
 export const pm = changetype<Piix4Pm>(PM_AT);
 export const irqLines = changetype<IrqLines>(IRQ_LINES_AT);
 export const debugExit = changetype<IsaDebugExit>(DEBUG_EXIT_AT);
+export const debugConsole = changetype<IsaDebugConsole>(DEBUG_CONSOLE_AT);
+export const fwCfg = changetype<FwCfg>(FW_CFG_AT);
 export const pciPort = changetype<PciConfigPort>(PCI_PORT_AT);
 export const floppy = changetype<I82078>(FLOPPY_AT);
 export const dmaPrimary = changetype<I8237>(DMA_PRIMARY_AT);
@@ -167,6 +173,7 @@ export function resetChips(): void {
   dmaPrimary.reset();
   dmaSecondary.reset();
   floppy.powerOn();
+  fwCfg.reset();
   resetWiring();
 }
 

@@ -4,9 +4,10 @@ import { dropAllBlocks } from "../cpu/decode/block";
 import { resetCpu } from "../cpu/modes";
 import { updateMode } from "../cpu/segments";
 import { CpuState, WAIT_FOR_SIPI, cpu, setCpl } from "../cpu/state";
+import { fillConfiguration } from "../firmware/configuration";
 import { flushTlb } from "../memory/tlb";
 import { physicalMap } from "../memory/physical";
-import { debugExit, resetChips } from "./board";
+import { debugConsole, debugExit, resetChips } from "./board";
 import { clock } from "./clock";
 import { switchTo } from "./vcpus";
 export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, VRAM_AT, VRAM_SIZE, X87_AT } from "./layout";
@@ -87,6 +88,8 @@ export {
 } from "../devices/vga";
 export { INPUT_AT, INPUT_CAPACITY } from "../rings/input";
 export {
+  DEBUG_OUT_AT,
+  DEBUG_OUT_CAPACITY,
   SERIAL_IN_AT,
   SERIAL_IN_CAPACITY,
   SERIAL_IN_SIZE,
@@ -111,6 +114,7 @@ export function powerOn(ramSize: u32, vcpus: u32): void {
   if (vcpus > 1) switchTo(0);
   dropAllBlocks();
   resetChips();
+  fillConfiguration();
 }
 
 /** Code that has run `warm` times becomes WebAssembly; with 0 all is interpreted. */
@@ -128,6 +132,11 @@ export function resetMachine(): void {
 export function attachDebugExit(base: u32, ports: u32): void {
   debugExit.base = base;
   debugExit.ports = ports;
+}
+
+/** Plugs in isa-debugcon, before power on. */
+export function attachDebugConsole(base: u32): void {
+  debugConsole.base = base;
 }
 
 /** The exit code that goes with EXIT_DEBUG. */

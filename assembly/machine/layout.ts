@@ -67,8 +67,13 @@ export const JIT_MODULE_SIZE: usize = JIT_BODY_SIZE + 0x1000;
 export const JIT_STATS_AT: usize = JIT_MODULE_AT + JIT_MODULE_SIZE; // u64 counters, jit/stats.ts
 export const JIT_STATS_COUNTERS: u32 = 2560; // a few, then one for each operation
 
+/** What the firmware configuration device has to tell (firmware/configuration.ts): a table of items, then the items. */
+export const CONFIGURATION_ITEMS_AT: usize = (JIT_STATS_AT + 8 * <usize>JIT_STATS_COUNTERS + 7) & ~7;
+export const CONFIGURATION_AT: usize = CONFIGURATION_ITEMS_AT + 0x480;
+export const CONFIGURATION_SIZE: usize = 0x25000;
+
 /** Video memory: the frame buffer of the display adapter. */
-export const VRAM_AT: usize = (JIT_STATS_AT + 8 * <usize>JIT_STATS_COUNTERS + 0xffff) & ~0xffff;
+export const VRAM_AT: usize = (CONFIGURATION_AT + CONFIGURATION_SIZE + 0xffff) & ~0xffff;
 export const VRAM_SIZE: u32 = 0x100_0000;
 
 /** Guest physical address 0. */

@@ -12,6 +12,7 @@ import {
   PCI_FUNCTIONS,
   PORT_MAP_AT,
   PORT_MAP_SIZE,
+  debugConsole,
   debugExit,
   hostBridge,
   ideFunction,
@@ -54,6 +55,8 @@ export const SOCKET_IDE_PRIMARY: u32 = 35;
 export const SOCKET_IDE_SECONDARY: u32 = 36;
 export const SOCKET_DEBUG_EXIT: u32 = 37;
 export const SOCKET_VBE: u32 = 38;
+export const SOCKET_FW_CFG: u32 = 39;
+export const SOCKET_DEBUG_CONSOLE: u32 = 40;
 
 /** The VGA's window in the address space of the PC. */
 export const VGA_WINDOW: u32 = 0xa_0000;
@@ -116,10 +119,13 @@ export function resetWiring(): void {
   plug(SOCKET_FLOPPY, 0x3f7, 1);
   plug(SOCKET_COM1, 0x3f8, 8);
   plug(SOCKET_ELCR, 0x4d0, 2);
+  plug(SOCKET_FW_CFG, 0x510, 2);
+  plug(SOCKET_FW_CFG, 0x514, 8);
   plug(SOCKET_PCI_ADDRESS, 0xcf8, 4);
   plug(SOCKET_RESET_CONTROL, 0xcf9, 1);
   plug(SOCKET_PCI_DATA, 0xcfc, 4);
   plug(SOCKET_DEBUG_EXIT, debugExit.base, debugExit.ports);
+  if (debugConsole.base != 0) plug(SOCKET_DEBUG_CONSOLE, debugConsole.base, 1);
   resetHostBridge(hostBridge);
   resetIsaBridge(isaBridge);
   resetIdeFunction(ideFunction);

@@ -5,7 +5,7 @@
 //
 //   slot   BlockRequest, then `segments` pairs of (address in linear memory u32, bytes u32)
 import { EXIT_DOORBELL, leave } from "../machine/exit";
-import { SERIAL_END } from "./bytes";
+import { BYTES_END } from "./bytes";
 
 export const BLOCK_READ: u32 = 0;
 export const BLOCK_WRITE: u32 = 1;
@@ -116,7 +116,7 @@ export const BLOCK_SLOTS: u32 = 16;
 export const BLOCK_SEGMENTS_MAX: u32 = 512;
 export const BLOCK_SLOT_SIZE: usize = offsetof<BlockRequest>() + ((<usize>BLOCK_SEGMENTS_MAX) << 3);
 /** A slot number waits in the ring at most once, so the ring never overflows. */
-export const BLOCK_RING_AT: usize = (SERIAL_END + 63) & ~63;
+export const BLOCK_RING_AT: usize = (BYTES_END + 63) & ~63;
 export const BLOCK_SLOTS_AT: usize = BLOCK_RING_AT + 8 + ((<usize>BLOCK_SLOTS) << 2);
 /** Room for sectors that the CPU moves by hand: one buffer for each IDE channel. */
 export const BLOCK_BUFFER_SIZE: u32 = 0x1_0000;

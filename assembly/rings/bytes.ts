@@ -1,4 +1,4 @@
-// Serial bytes: for each of the four ports a ring out and a ring in.
+// Bytes: for each of the four serial ports a ring out and a ring in, and a ring out for the debug console.
 import { RINGS_AT } from "../machine/layout";
 import { ByteRing, RING_HEADER } from "./ring";
 
@@ -9,7 +9,14 @@ export const SERIAL_OUT_AT: usize = RINGS_AT;
 export const SERIAL_OUT_SIZE: usize = RING_HEADER + <usize>SERIAL_OUT_CAPACITY;
 export const SERIAL_IN_AT: usize = SERIAL_OUT_AT + SERIAL_OUT_SIZE * <usize>SERIAL_PORTS;
 export const SERIAL_IN_SIZE: usize = RING_HEADER + <usize>SERIAL_IN_CAPACITY;
-export const SERIAL_END: usize = SERIAL_IN_AT + SERIAL_IN_SIZE * <usize>SERIAL_PORTS;
+export const DEBUG_OUT_CAPACITY: u32 = 0x4000;
+export const DEBUG_OUT_AT: usize = SERIAL_IN_AT + SERIAL_IN_SIZE * <usize>SERIAL_PORTS;
+export const BYTES_END: usize = DEBUG_OUT_AT + RING_HEADER + <usize>DEBUG_OUT_CAPACITY;
+
+/** Text that the guest sends to its debug console. */
+export function debugOut(): ByteRing {
+  return changetype<ByteRing>(DEBUG_OUT_AT);
+}
 
 /** Bytes that serial port `port` (0 = COM1) has sent. */
 export function serialOut(port: u32): ByteRing {

@@ -3,6 +3,7 @@ export { portRead, portWrite, mmioRead, mmioWrite } from "../devices/bus";
 export { attachDrive } from "../devices/drives";
 export { acknowledgeInterrupt, driveLine, interruptPending, setTaskPriority } from "../devices/irq-lines";
 export { advanceChips, changeMedium, completeBlock, nextDeadline, resetChips } from "../machine/board";
+export { fillConfiguration } from "../firmware/configuration";
 export { powerOnSelfTest } from "../firmware/post";
 export { RAM_AT, VRAM_AT } from "../machine/layout";
 export { BLOCK_RING_AT, BLOCK_SLOTS, BLOCK_SLOTS_AT, BLOCK_SLOT_SIZE } from "../rings/block";

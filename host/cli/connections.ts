@@ -3,6 +3,7 @@
 import process from "node:process";
 import type { Monitor } from "../monitor/monitor.ts";
 import type { MonitorHost } from "../monitor/host.ts";
+import type { Machine } from "../machine.ts";
 import type { SerialPort } from "../serial.ts";
 import { type Chardev, fileDevice, nullDevice } from "./chardev/chardev.ts";
 import { type Command, keysHelp, Multiplexer, Timestamps } from "./chardev/mux.ts";
@@ -70,15 +71,16 @@ function sharedWith(serial: ChardevSpec): ChardevSpec {
 
 /** Opens the devices; those that wait for their client have it when this returns. */
 export async function connect(
-  serial: SerialPort,
+  machine: Pick<Machine, "serial" | "debugConsole">,
   options: PcOptions,
   actions: ConnectionActions,
 ): Promise<Connections> {
   const wanted = targets(options);
   const ends: [ChardevSpec, FrontEnd][] = [];
-  if (wanted.serial.kind !== "none") ends.push([wanted.serial, serialEnd(serial)]);
+  if (wanted.serial.kind !== "none") ends.push([wanted.serial, serialEnd(machine.serial)]);
   if (wanted.monitor.kind !== "none" && wanted.monitor.kind !== "null")
     ends.push([wanted.monitor, await monitorEnd(actions.monitorHost())]);
+  if (options.debugConsole) ends.push([options.debugConsole.target, debugEnd(machine.debugConsole)]);
   const open: { names: string[]; device: Chardev }[] = [];
   const onTerminal = ends.filter(([spec]) => spec.kind === "stdio");
   if (onTerminal.length > 0) {
@@ -122,6 +124,11 @@ function serialEnd(serial: SerialPort): FrontEnd {
     attach: (write) => void serial.onData(write),
     onRoom: (listener) => serial.onRoom(listener),
   };
+}
+
+/** It only speaks: what comes in is nobody's. */
+function debugEnd(output: Machine["debugConsole"]): FrontEnd {
+  return { name: "debugcon", input: () => true, attach: (write) => void output.onData(write) };
 }
 
 async function monitorEnd(host: MonitorHost): Promise<FrontEnd> {

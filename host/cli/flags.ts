@@ -1,8 +1,8 @@
 // The command line of the PC: one row per flag. Parser, help text and "did you mean" all read these rows.
 import { UserError } from "../core/errors.ts";
 import { cdDrive, floppyDrive, parseDrive, plainDrive } from "./drives.ts";
-import { parseInteger, parseList, parseSize, parseSwitch } from "./option-list.ts";
-import { parseChardev, parseNamedChardev } from "./chardev/spec.ts";
+import { parseInteger, parseList, parseSize, parseSwitch, type Setting } from "./option-list.ts";
+import { type ChardevSpec, parseChardev, parseNamedChardev } from "./chardev/spec.ts";
 import type { PcOptions } from "./pc-options.ts";
 
 export interface Flag {
@@ -19,6 +19,8 @@ export interface Flag {
 const MIB = 2 ** 20;
 /** One wasm memory of 4 GiB holds the engine and guest RAM; a PC's device memory starts at 3 GiB. */
 const MEMORY_LIMIT = 3072 * MIB;
+/** QEMU's own port for it; SeaBIOS writes to 402h. */
+const DEBUG_CONSOLE_PORT = 0xe9;
 const NO_EFFECT = (): void => {};
 
 /** Rows for the four `-hda` … `-hdd`. */
@@ -135,9 +137,19 @@ export const FLAGS: readonly Flag[] = [
 
   {
     name: "device",
-    argument: "isa-debug-exit[,iobase=N][,iosize=N]",
-    help: "a port by which the guest ends the machine with an exit code",
+    argument: "DRIVER[,PROPERTY=VALUE,…]",
+    help: "isa-debug-exit (iobase=, iosize=): ends the machine with a code; isa-debugcon (iobase=, chardev=)",
     apply: setDevice,
+  },
+  {
+    name: "debugcon",
+    argument: "DEV",
+    help: "where text that the guest writes to port E9h goes",
+    apply: (options, text) =>
+      void (options.debugConsole = {
+        port: DEBUG_CONSOLE_PORT,
+        target: parseChardev(text, options.chardevs),
+      }),
   },
 
   {
@@ -305,8 +317,31 @@ function setDevice(options: PcOptions, text: string): void {
   const [driver, ...settings] = parseList(text, "driver");
   if (driver?.key !== "driver" || driver.value === undefined)
     throw new UserError("Parameter 'driver' is missing");
-  if (driver.value !== "isa-debug-exit")
-    throw new UserError("not supported yet: the only device is isa-debug-exit");
+  switch (driver.value) {
+    case "isa-debug-exit":
+      setDebugExit(options, settings);
+      break;
+    case "isa-debugcon":
+      setDebugConsole(options, settings);
+      break;
+    default:
+      throw new UserError("not supported yet: the devices are isa-debug-exit and isa-debugcon");
+  }
+}
+
+function setDebugConsole(options: PcOptions, settings: readonly Setting[]): void {
+  let port = DEBUG_CONSOLE_PORT;
+  let target: ChardevSpec | undefined;
+  for (const { key, value } of settings) {
+    if (key === "iobase") port = parseInteger(key, value ?? "");
+    else if (key === "chardev") target = parseChardev(`chardev:${value}`, options.chardevs);
+    else throw new UserError(`Property 'isa-debugcon.${key}' not found`);
+  }
+  if (!target) throw new UserError("Can't create debugcon device, empty char device");
+  options.debugConsole = { port, target };
+}
+
+function setDebugExit(options: PcOptions, settings: readonly Setting[]): void {
   const ports = { port: 0x501, ports: 2 };
   for (const { key, value } of settings) {
     if (key === "iobase") ports.port = parseInteger(key, value ?? "");

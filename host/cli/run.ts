@@ -51,6 +51,7 @@ export async function runMachine(options: PcOptions, linux: LinuxImage): Promise
       epoch: options.rtcBase,
       instructionShift: options.icountShift,
       debugExit: options.debugExit,
+      debugConsolePort: options.debugConsole?.port,
       countsJit: options.jitStats,
       onTrouble: say,
     });
@@ -69,7 +70,7 @@ async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDri
     say(`terminating on signal ${number}`);
     quit();
   });
-  const connections: Connections = await connect(machine.serial, options, {
+  const connections: Connections = await connect(machine, options, {
     quit,
     say,
     monitorHost: () =>

@@ -30,6 +30,8 @@ export interface MachineExports extends EngineExports {
   ): void;
   /** Another medium on a connector whose drive has a slot. */
   changeMedium(connector: number, sectorsLow: number, sectorsHigh: number, readOnly: number): void;
+  /** Plugs in isa-debugcon. */
+  attachDebugConsole(port: number): void;
   attachDebugExit(base: number, ports: number): void;
   /** The exit code that goes with EXIT_DEBUG. */
   debugExitCode(): number;
@@ -74,6 +76,8 @@ const CONSTANTS = [
   "VBE_AT",
   "VRAM_AT",
   "VRAM_SIZE",
+  "DEBUG_OUT_AT",
+  "DEBUG_OUT_CAPACITY",
   "DRIVE_DISK",
   "DRIVE_CD",
   "DRIVE_FLOPPY",

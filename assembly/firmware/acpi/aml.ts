@@ -1,7 +1,6 @@
 // ACPI machine language (ACPI 1.0 §16.2): the few terms that a DSDT of tables and small methods needs, each one
 // function. What encloses others is opened and closed; its length is filled in at the close.
-import { RAM_AT } from "../../machine/layout";
-import { position, putByte, putDword, putText, putWord } from "./table";
+import { placeOf, position, putByte, putDword, putText, putWord } from "./table";
 
 const ZERO_OP: u32 = 0x00;
 const ONE_OP: u32 = 0x01;
@@ -9,6 +8,7 @@ const NAME_OP: u32 = 0x08;
 const BYTE_PREFIX: u32 = 0x0a;
 const WORD_PREFIX: u32 = 0x0b;
 const DWORD_PREFIX: u32 = 0x0c;
+const STRING_PREFIX: u32 = 0x0d;
 const SCOPE_OP: u32 = 0x10;
 const BUFFER_OP: u32 = 0x11;
 const PACKAGE_OP: u32 = 0x12;
@@ -41,7 +41,7 @@ function openLength(): u32 {
 /** Closes what an `open…` function opened. */
 export function close(at: u32): void {
   const length = position() - at;
-  const place = RAM_AT + <usize>at;
+  const place = placeOf(at);
   store<u8>(place, <u8>(0x80 | (length & 15)));
   store<u16>(place, <u16>(length >> 4), 1);
 }
@@ -94,6 +94,14 @@ export function openScope(path: string): u32 {
   const at = openLength();
   name(path);
   return at;
+}
+
+/** Name (_HID, "TEXT"): an id that is no EISA id. */
+export function defineText(path: string, text: string): void {
+  define(path);
+  putByte(STRING_PREFIX);
+  putText(text);
+  putByte(0);
 }
 
 /** Device (path), with its _HID where it has one. */
@@ -213,7 +221,7 @@ export function closeResources(at: u32): void {
   putByte(0);
   // The size constant stands behind length (3 bytes) and prefix.
   const bytes = at + 6;
-  store<u16>(RAM_AT + <usize>(at + 4), <u16>(position() - bytes));
+  store<u16>(placeOf(at + 4), <u16>(position() - bytes));
   close(at);
 }
 
@@ -225,6 +233,13 @@ export function ioPorts(first: u32, count: u32): void {
   putWord(first);
   putByte(1);
   putByte(count);
+}
+
+/** An ISA DMA channel: 8 bits, compatible timing. */
+export function isaDma(channel: u32): void {
+  putByte(0x2a);
+  putByte(1 << channel);
+  putByte(0);
 }
 
 /** An ISA interrupt: edge, active high, exclusive. */

@@ -7,7 +7,7 @@
 //     Device (LNKA) … LNKD, LNKS { PNP0C0F: _PRS, _CRS, _SRS, _STA, _DIS over PRQ0 … PRQ3 } }
 //   Name (\_S5, Package { 0, 0, 0, 0 })
 import { physicalMap } from "../../memory/physical";
-import { IRQ_COM1, IRQ_KEYBOARD, IRQ_MOUSE, IRQ_RTC, IRQ_SCI } from "../../devices/bus";
+import { IRQ_COM1, IRQ_FLOPPY, IRQ_KEYBOARD, IRQ_MOUSE, IRQ_RTC, IRQ_SCI } from "../../devices/bus";
 import {
   busNumbers,
   close,
@@ -15,10 +15,12 @@ import {
   createDwordField,
   define,
   defineInteger,
+  defineText,
   fieldUnit,
   integer,
   ioPorts,
   ioRange,
+  isaDma,
   isaInterrupt,
   masked,
   memoryRange,
@@ -92,7 +94,20 @@ function hostBridge(): void {
   define("_PRT");
   routing();
   isaBridge();
+  firmwareConfiguration();
   close(bridge);
+}
+
+/** QEMU0002: where operating systems look for the firmware configuration device. */
+function firmwareConfiguration(): void {
+  const device = openDevice("FWCF", "");
+  defineText("_HID", "QEMU0002");
+  defineInteger("_STA", STATUS_ON);
+  define("_CRS");
+  const resources = openResources();
+  ioPorts(0x510, 12);
+  closeResources(resources);
+  close(device);
 }
 
 /** Slot S pin P leads to LNK[D, A, B, C][(S + P) mod 4]. */
@@ -129,6 +144,7 @@ function isaBridge(): void {
   fieldUnit("PRQ3", 8);
   close(fields);
   keyboardDevices();
+  floppyController();
   isaDevice("COM1", "PNP0501", 0x3f8, 8, IRQ_COM1);
   isaDevice("RTC_", "PNP0B00", 0x70, 8, IRQ_RTC);
   close(bridge);
@@ -149,6 +165,18 @@ function keyboardDevices(): void {
   isaInterrupt(IRQ_MOUSE);
   closeResources(line);
   close(mouse);
+}
+
+function floppyController(): void {
+  const device = openDevice("FDC0", "PNP0700");
+  define("_CRS");
+  const resources = openResources();
+  ioPorts(0x3f2, 4);
+  ioPorts(0x3f7, 1);
+  isaInterrupt(IRQ_FLOPPY);
+  isaDma(2);
+  closeResources(resources);
+  close(device);
 }
 
 function isaDevice(path: string, hardwareId: string, port: u32, ports: u32, line: u32): void {

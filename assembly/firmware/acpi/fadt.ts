@@ -1,7 +1,17 @@
 // Fixed ACPI description table and firmware control structure (ACPI 1.0 §5.2.5, §5.2.6).
 import { IRQ_SCI } from "../../devices/bus";
 import { PM_BASE } from "../post";
-import { beginTable, endTable, position, putByte, putDword, putText, putWord, putZeros } from "./table";
+import {
+  beginTable,
+  endTable,
+  position,
+  putByte,
+  putDword,
+  putPointer,
+  putText,
+  putWord,
+  putZeros,
+} from "./table";
 
 const SMI_COMMAND: u32 = 0xb2;
 const ACPI_ENABLE: u32 = 0xf1;
@@ -23,8 +33,8 @@ export function writeFacs(): u32 {
 
 export function writeFadt(facs: u32, dsdt: u32): u32 {
   const at = beginTable("FACP", 1);
-  putDword(facs);
-  putDword(dsdt);
+  putPointer(facs);
+  putPointer(dsdt);
   putByte(1); // interrupt model: multiple APICs
   putByte(0);
   putWord(IRQ_SCI);

@@ -1,11 +1,30 @@
 // Writing ACPI tables (ACPI 1.0 §5.2): a header, fields in order, a checksum at the end.
 import { RAM_AT } from "../../machine/layout";
+import { noteChecksum, notePointer } from "./loader-script";
 
-/** Next byte to write, in guest physical addresses. */
+/** Where address 0 of what is written lies in linear memory: guest memory, unless `writeInto` says otherwise. */
+let origin: usize = RAM_AT;
+/** Next byte to write. */
 let cursor: u32 = 0;
+
+/** Writes from now on into a file at `at` in linear memory, whose addresses count from its start. */
+export function writeInto(at: usize): void {
+  origin = at;
+  cursor = 0;
+}
+
+/** Back to guest memory. */
+export function endWriting(): void {
+  origin = RAM_AT;
+}
 
 export function seek(address: u32): void {
   cursor = address;
+}
+
+/** Where the byte at `address` lies in linear memory, to fill in what is known later. */
+export function placeOf(address: u32): usize {
+  return origin + <usize>address;
 }
 
 export function position(): u32 {
@@ -13,22 +32,28 @@ export function position(): u32 {
 }
 
 export function putByte(value: u32): void {
-  store<u8>(RAM_AT + <usize>cursor, <u8>value);
+  store<u8>(origin + <usize>cursor, <u8>value);
   cursor += 1;
 }
 
 export function putWord(value: u32): void {
-  store<u16>(RAM_AT + <usize>cursor, <u16>value);
+  store<u16>(origin + <usize>cursor, <u16>value);
   cursor += 2;
 }
 
 export function putDword(value: u32): void {
-  store<u32>(RAM_AT + <usize>cursor, value);
+  store<u32>(origin + <usize>cursor, value);
   cursor += 4;
 }
 
+/** The address of a table. */
+export function putPointer(target: u32): void {
+  notePointer(cursor);
+  putDword(target);
+}
+
 export function putQword(value: u64): void {
-  store<u64>(RAM_AT + <usize>cursor, value);
+  store<u64>(origin + <usize>cursor, value);
   cursor += 8;
 }
 
@@ -56,15 +81,16 @@ export function beginTable(signature: string, revision: u32): u32 {
 }
 
 export function endTable(at: u32): void {
-  store<u32>(RAM_AT + <usize>at, cursor - at, 4);
+  store<u32>(origin + <usize>at, cursor - at, 4);
   writeChecksum(at, cursor - at, 9);
 }
 
 /** Makes the bytes' sum 0 by the one at `offset`. */
 export function writeChecksum(at: u32, length: u32, offset: u32): void {
-  const table = RAM_AT + <usize>at;
+  const table = origin + <usize>at;
   store<u8>(table + <usize>offset, 0);
   let sum: u32 = 0;
   for (let i: usize = 0; i < <usize>length; i++) sum += load<u8>(table + i);
   store<u8>(table + <usize>offset, <u8>(0 - sum));
+  noteChecksum(at + offset, at, length);
 }

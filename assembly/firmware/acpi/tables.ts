@@ -5,20 +5,25 @@ import { writeDsdt } from "./dsdt";
 import { writeFacs, writeFadt } from "./fadt";
 import { writeMadt } from "./madt";
 import { writeRsdp } from "./rsdp";
-import { beginTable, endTable, position, putDword, seek } from "./table";
+import { beginTable, endTable, position, putPointer, seek } from "./table";
 
 const RSDP: u32 = 0xf_59d0;
 
 export function writeAcpiTables(): void {
   seek(usableTop());
+  writeRsdp(RSDP, writeTables());
+}
+
+/** Writes all tables but the RSDP; returns the RSDT's address. */
+export function writeTables(): u32 {
   const facs = writeFacs();
   const dsdt = writeDsdt();
   const fadt = writeFadt(facs, dsdt);
   const madt = writeMadt();
   const rsdt = position();
   beginTable("RSDT", 1);
-  putDword(fadt);
-  putDword(madt);
+  putPointer(fadt);
+  putPointer(madt);
   endTable(rsdt);
-  writeRsdp(RSDP, rsdt);
+  return rsdt;
 }
