@@ -104,16 +104,27 @@ export abstract class ClusterImage implements DiskImage {
     const inside = Math.max(0, Math.min(into.length, this.size - offset));
     into.fill(0, inside);
     const jobs: Promise<void>[] = [];
-    for (let done = 0; done < inside;) {
-      const { run, within, length } = await this.look(offset + done, inside - done);
-      const part = into.subarray(done, done + length);
-      if (run.kind === "data") jobs.push(this.file.read(part, run.offset + within));
-      else if (run.kind === "packed") jobs.push(this.readPacked(part, run, within));
-      else if (run.kind === "none") jobs.push(this.readBelow(part, offset + done));
-      else part.fill(0);
-      done += length;
+    try {
+      for (let done = 0; done < inside;) {
+        const { run, within, length } = await this.look(offset + done, inside - done);
+        const job = this.readRun(into.subarray(done, done + length), offset + done, run, within);
+        // Awaited below with the others; until then a failure is not "unhandled".
+        job.catch(() => {});
+        jobs.push(job);
+        done += length;
+      }
+    } finally {
+      // None may go on filling `into` once the caller has an answer.
+      await Promise.allSettled(jobs);
     }
     await Promise.all(jobs);
+  }
+
+  private async readRun(into: Uint8Array, offset: number, run: Run, within: number): Promise<void> {
+    if (run.kind === "data") await this.file.read(into, run.offset + within);
+    else if (run.kind === "packed") await this.readPacked(into, run, within);
+    else if (run.kind === "none") await this.readBelow(into, offset);
+    else into.fill(0);
   }
 
   async close(): Promise<void> {

@@ -51,7 +51,6 @@ class ParallelsImage extends ClusterImage {
       header.clusterSectors * SECTOR,
     );
     this.table = new Tables(context.file, () => this.settle());
-    this.end = Math.max(this.end, header.dataSector * SECTOR);
   }
 
   override get clusterSize(): undefined {
@@ -131,14 +130,15 @@ class ParallelsImage extends ClusterImage {
       const { kind, offset, clusters } = await this.find(index, result.totalClusters - index);
       for (let i = 0; kind === "data" && i < clusters; i++) {
         const place = offset + i * this.unit;
-        if (place >= this.file.size) {
+        const isOutside = place >= this.file.size;
+        if (isOutside) {
           await found(`cluster ${index + i} is outside image`, 0, () => this.setEntry(index + i, 0));
           if (repair === "all") continue;
         }
         result.allocatedClusters++;
         end = Math.max(end, place + this.unit);
         if (last && last + this.unit !== place) result.fragmentedClusters++;
-        last = place;
+        last = isOutside ? 0 : place;
       }
       index += clusters;
     }
@@ -149,7 +149,7 @@ class ParallelsImage extends ClusterImage {
       await found(`space leaked at the end of the image ${beyond}`, Math.ceil(beyond / this.unit), () =>
         this.file.resize!(end),
       );
-    this.end = Math.max(end, this.file.size);
+    this.end = this.file.size;
     return result;
   }
 }

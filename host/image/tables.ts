@@ -1,5 +1,6 @@
 // Tables of an image file through a bounded cache: read a page at a time, written back sector by sector, so that a
 // guest's bytes in the same page are never touched.
+import { UserError } from "../core/errors.ts";
 import type { ImageFile } from "./driver.ts";
 
 const PAGE = 65536;
@@ -55,6 +56,12 @@ export class Tables {
     length: number,
     change: (view: DataView<ArrayBuffer>, at: number) => void,
   ): Promise<void> {
+    // A damaged image must not make its file as long as it pleases.
+    if (offset >= this.file.size)
+      throw new UserError(
+        `The image is damaged: it names a table at 0x${offset.toString(16)}, past the end of its file`,
+        "EIO",
+      );
     const page = await this.page(offset);
     const at = offset - page.start;
     change(page.view, at);

@@ -63,7 +63,10 @@ class VdiImage extends ClusterImage {
     this.allocatedBlocks = header.getUint32(Field.allocated, true);
     this.map = new Tables(context.file, () => this.settle());
     const used = Math.ceil((context.file.size - this.dataOffset) / BLOCK);
-    this.end = this.dataOffset + Math.max(used, this.allocatedBlocks) * BLOCK;
+    if (used < 0 && !context.readOnly)
+      throw new UserError("The VDI image's blocks begin past the end of the file", "EINVAL");
+    // Counted in the file, not as the header says: a damaged one must not lead the next block astray.
+    this.end = this.dataOffset + used * BLOCK;
   }
 
   protected get tables(): readonly Tables[] {

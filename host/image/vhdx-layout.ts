@@ -165,7 +165,7 @@ async function readRegions(file: ImageFile): Promise<Map<string, Place>> {
     }
     return regions;
   }
-  throw Object.assign(new Error("Invalid argument"), { code: "EINVAL" });
+  throw new UserError(`Could not open '${file.fileName}': Invalid argument`, "EINVAL");
 }
 
 async function readMetadata(file: ImageFile, region: Place): Promise<Omit<Layout, "table">> {

@@ -104,7 +104,8 @@ function parseCowd(header: DataView): SparseHeader {
 
 function requireSound({ grain, tableEntries, capacity, directory }: SparseHeader): void {
   if (tableEntries > 4096) throw new UserError("L2 table size too big", "EINVAL");
-  if (tableEntries * grain <= 0) throw new UserError("L1 entry size is invalid", "EINVAL");
+  // Counted in 32 bits, as others do: a grain size that overflows them is refused in the same words as none.
+  if ((tableEntries * grain) % 2 ** 32 === 0) throw new UserError("L1 entry size is invalid", "EINVAL");
   if (grain > 0x200000) throw new UserError("Invalid granularity, image may be corrupt", "EFBIG");
   if (capacity / grain / tableEntries > 2 ** 27) throw new UserError("L1 size too big", "EFBIG");
   if (!Number.isSafeInteger(capacity * SECTOR) || directory > 2 ** 53)

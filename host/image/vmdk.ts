@@ -255,6 +255,8 @@ async function open(context: OpenContext): Promise<VmdkImage> {
   const offset = header.descriptorAt * SECTOR;
   const room = Math.min(header.descriptorSize * SECTOR, DESCRIPTOR_MAX);
   const text = header.descriptorAt ? await readText(file, offset, room) : "";
+  if (header.descriptorAt && !/^CID=/m.test(text))
+    throw new UserError(`Could not open '${name}': Invalid argument`, "EINVAL");
   const sparse = new SparseExtent(name, file, readOnly, header, runtime);
   const part = { start: 0, size: sparse.size, name, type: "", offset: 0, file, sparse };
   return new VmdkImage(name, [part], parseDescriptor(text), { file, offset, room, text }, readOnly);

@@ -27,6 +27,9 @@ const Type = { fixed: 2, dynamic: 3, differencing: 4 } as const;
 /** Seconds from 1970 to 2000. */
 const EPOCH = 946_684_800;
 
+const TRUNCATED =
+  "block-vpc: free_data_block_offset points after the end of file. The image has been truncated.";
+
 interface Geometry {
   cylinders: number;
   heads: number;
@@ -157,11 +160,7 @@ class DynamicVpc extends ClusterImage {
       }
       index += count;
     }
-    if (end > file.size)
-      throw new UserError(
-        "block-vpc: free_data_block_offset points after the end of file. The image has been truncated.",
-        "EINVAL",
-      );
+    if (end > file.size) throw new UserError(TRUNCATED, "EINVAL");
     const last = new Uint8Array(FOOTER_SIZE);
     await file.read(last, file.size - FOOTER_SIZE);
     const hasFooter = file.size - FOOTER_SIZE >= end && isFooter(last);
@@ -232,8 +231,7 @@ async function open(context: OpenContext): Promise<ClusterImage> {
   if (entries > ENTRIES_MAX) throw new UserError(`Max Table Entries too large (${entries | 0})`, "EINVAL");
   if (entries * blockSize < footer.size) throw new UserError("Page table too small", "EINVAL");
   const tableAt = Number(header.getBigUint64(0x10));
-  if (tableAt + entries * ENTRY > file.size || tableAt % SECTOR)
-    throw new UserError("The VPC image's table of blocks lies past the end of the file", "EINVAL");
+  if (tableAt + entries * ENTRY > file.size || tableAt % SECTOR) throw new UserError(TRUNCATED, "EINVAL");
   const image = new DynamicVpc(context, footer, tableAt, blockSize);
   await image.measure(entries);
   return image;
