@@ -125,8 +125,8 @@ describe.skipIf(withoutNative("other image formats beside qemu-img"))("other for
         native(folder, "check", "-r", "all", `copy-of-${name}`).code,
       );
       // Native's repair of a parallels image leaves it longer than it was, the rest leaked.
-      const left = native(folder, "check", name).code;
-      expect(left).toBeLessThanOrEqual(native(folder, "check", `copy-of-${name}`).code);
+      const left = native(folder, "check", name).code!;
+      expect(left).toBeLessThanOrEqual(native(folder, "check", `copy-of-${name}`).code!);
     }
   });
 });
