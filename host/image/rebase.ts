@@ -4,7 +4,6 @@ import { loadEngine } from "../core/load.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { BlockExports } from "./engine.ts";
 import { chainExtent, type DiskImage } from "./image.ts";
-import type { Qcow2Image } from "./qcow2.ts";
 
 const CHUNK = 2 * 2 ** 20;
 
@@ -16,7 +15,7 @@ export type OnProgress = (done: number, total: number) => void;
  */
 export async function copyFromBacking(
   runtime: Runtime,
-  image: Qcow2Image,
+  image: DiskImage,
   newBacking: DiskImage | undefined,
   onProgress: OnProgress = () => {},
 ): Promise<void> {
@@ -25,6 +24,7 @@ export async function copyFromBacking(
   const at = core.WORK_AT.value as number;
   const view = (index: number, length: number): Uint8Array =>
     new Uint8Array(core.memory.buffer as ArrayBuffer, at + index * CHUNK, length);
+  const clusterSize = image.clusterSize!;
   for (let offset = 0; offset < image.size;) {
     const extent = await image.extent(offset, image.size - offset);
     if (extent.present) {
@@ -38,10 +38,10 @@ export async function copyFromBacking(
     await readPast(image.backing, before, offset);
     await readPast(newBacking, after, offset);
     // Cluster by cluster: what is the same stays shared.
-    for (let from = 0; from < length; from += image.clusterSize) {
-      const size = Math.min(image.clusterSize, length - from);
+    for (let from = 0; from < length; from += clusterSize) {
+      const size = Math.min(clusterSize, length - from);
       if (core.firstDifference(at + from, at + CHUNK + from, size) === size) continue;
-      if (core.isZero(at + from, size)) await image.zeroGuest(offset + from, size, false);
+      if (core.isZero(at + from, size)) await image.discard!(offset + from, size);
       else await image.write!(before.subarray(from, from + size), offset + from);
     }
     offset += length;

@@ -80,6 +80,27 @@ describe.skipIf(withoutNative("other image formats beside qemu-img"))("other for
     expect(ours(folder, "compare", "over-theirs", "changed.raw").code).toBe(0);
   });
 
+  it.each(["qed", "qcow"])("%s overlays are committed", (format) => {
+    native(folder, "convert", "-O", format, "in.raw", "base");
+    native(folder, "create", "-f", format, "-b", "base", "-F", format, "over");
+    qemuIo(folder, "over", "write -P 7 1000000 5000");
+    native(folder, "convert", "over", "changed.raw");
+    expect(ours(folder, "commit", "-f", format, "over")).toMatchObject({ code: 0, err: "" });
+    expect(native(folder, "compare", "base", "changed.raw").code).toBe(0);
+    expect(native(folder, "compare", "over", "changed.raw").code).toBe(0);
+  });
+
+  it("qed overlays move between backing files", () => {
+    native(folder, "convert", "-O", "qed", "in.raw", "base");
+    native(folder, "create", "-f", "qed", "-b", "base", "-F", "qed", "over");
+    for (const backing of ["in.raw", ""]) {
+      expect(ours(folder, "rebase", "-b", backing, "-F", "raw", "over").code).toBe(0);
+      expect(native(folder, "compare", "over", "in.raw").code).toBe(0);
+      expect(native(folder, "check", "over").code).toBe(0);
+    }
+    expect(native(folder, "info", "over").out).not.toContain("backing");
+  });
+
   it("lists, says and refuses options in the same words", () => {
     for (const format of ["vdi", "vmdk", "vpc", "vhdx", "qed", "parallels"]) {
       const list = ["create", "-f", format, "-o", "help"];

@@ -2,7 +2,6 @@
 import { UserError } from "../../core/errors.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { resolveBacking } from "../../image/open.ts";
-import { Qcow2Image } from "../../image/qcow2.ts";
 import { commitInto } from "../../image/rebase.ts";
 import { getopt, has, last, oneName } from "./getopt.ts";
 import { openNamed } from "./open.ts";
@@ -14,8 +13,7 @@ export async function commit(argv: string[]): Promise<number> {
   const wanted = last(parsed, "b");
   const image = await openNamed(parsed, name, { readOnly: false });
   try {
-    if (!(image instanceof Qcow2Image) || !image.backing)
-      throw new UserError("Image does not have a backing file");
+    if (!image.backing) throw new UserError("Image does not have a backing file");
     const { layer, depth } = findBase(image, wanted);
     // A second, writable door to the file that the chain reads: what is written here is above nothing it reads.
     const base = await openNamed(parsed, layer.name, {
@@ -31,7 +29,7 @@ export async function commit(argv: string[]): Promise<number> {
       await base.close();
     }
     // -b leaves the overlay as it is, since files between may hold what it needs.
-    if (!has(parsed, "d") && wanted === undefined) await image.empty();
+    if (!has(parsed, "d") && wanted === undefined) await image.empty?.();
     if (!has(parsed, "q")) process.stdout.write("Image committed.\n");
     return 0;
   } finally {
@@ -40,13 +38,13 @@ export async function commit(argv: string[]): Promise<number> {
 }
 
 /** The layer that -b names by its stored or full name; the next one down without -b. */
-function findBase(image: Qcow2Image, wanted: string | undefined): { layer: DiskImage; depth: number } {
+function findBase(image: DiskImage, wanted: string | undefined): { layer: DiskImage; depth: number } {
   let depth = 1;
   let above: DiskImage = image;
   for (let layer = image.backing; layer; layer = layer.backing, depth++) {
-    const stored = above instanceof Qcow2Image ? above.backingName : undefined;
-    if (wanted === undefined || wanted === layer.name || wanted === stored) return { layer, depth };
-    if (resolveBacking(image.name, wanted) === layer.name) return { layer, depth };
+    const known = [undefined, layer.name, above.backingName];
+    if (known.includes(wanted)) return { layer, depth };
+    if (resolveBacking(image.name, wanted!) === layer.name) return { layer, depth };
     above = layer;
   }
   throw new UserError(`Did not find '${wanted}' in the backing chain of '${image.name}'`);

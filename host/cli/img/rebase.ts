@@ -3,7 +3,6 @@ import { UserError, codeOf, isExpected, reason } from "../../core/errors.ts";
 import { FORMATS } from "../../image/format.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { resolveBacking } from "../../image/open.ts";
-import { Qcow2Image } from "../../image/qcow2.ts";
 import { copyFromBacking } from "../../image/rebase.ts";
 import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, oneName, type Parsed, UsageError } from "./getopt.ts";
@@ -25,7 +24,7 @@ export async function rebase(argv: string[]): Promise<number> {
 
   const image = await openNamed(parsed, name, { readOnly: false, chain: !unsafe });
   try {
-    if (!(image instanceof Qcow2Image)) throw failed("Operation not supported");
+    if (!image.setBacking) throw failed("Operation not supported");
     if (backing && format === undefined) throw failed("backing format must be specified");
     const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
     if (!unsafe) {
