@@ -54,11 +54,12 @@ export function ask(step: u32, offset: u64, address: usize, length: u32): usize 
 }
 
 /** Gives up: `reason` is a code of failures.ts. Returns 0, like `ask`. */
-export function fail(reason: u32, first: u64 = 0, second: u64 = 0): usize {
+export function fail(reason: u32, first: u64 = 0, second: u64 = 0, third: u64 = 0): usize {
   exchange.step = FAIL;
   exchange.reason = reason;
   exchange.first = first;
   exchange.second = second;
+  exchange.third = third;
   return 0;
 }
 

@@ -1,13 +1,14 @@
 // Checking an image: every reference that can be found is counted, then the counts in the file are held against them.
 //
-// The host asks in this order: `startCheck`, `countRange` for what only it knows, `countTables`, `countTree` for the
-// active L1 table and each snapshot's, `compareCounts`, `compareCopied`. Each returns FOUND for one finding at a time.
+// The host asks in this order: `startCheck`, `countTree` for the active L1 table and each snapshot's, `countRange` for
+// what only it knows, `countTables`, `compareCounts`, `compareCopied`. Each returns FOUND for one finding at a time.
 import { DONE, exchange, fail, FOUND, found } from "../block/exchange";
 import * as Failure from "../block/failures";
 import { ensureMemory, L1_AT, REFCOUNT_TABLE_AT, WORK_AT } from "../block/layout";
 import { read64, write64 } from "./bytes";
 import { image } from "./image";
 import {
+  ALL_ALLOCATED,
   COMPRESSED,
   COPIED,
   L1_RESERVED,
@@ -63,14 +64,14 @@ let j: u32 = 0;
 let mark: u64 = 0;
 
 export function resetCheck(): void {
-  i = j = 0;
+  i = j = looked = 0;
 }
 
 export function startCheck(size: u64): u32 {
   exchange.step = DONE;
   clusters = image.clustersOf(size);
   allocatedClusters = packedClusters = fragmentedClusters = endOffset = 0;
-  i = j = 0;
+  i = j = looked = 0;
   if (clusters > 1 << 28 || !ensureMemory(WORK_AT + ((<usize>clusters) << 2))) {
     fail(Failure.NO_MEMORY);
     return exchange.step;
@@ -96,12 +97,15 @@ export function countRange(offset: u64, length: u64): u32 {
   return countReferences(offset, length) ? DONE : found(PAST_END, offset, length);
 }
 
-/** Header, refcount table and blocks, active L1 table. */
+/** Header, refcount table and blocks. Last of all that is counted, so that a block which something else uses shows. */
 export function countTables(): u32 {
   exchange.step = DONE;
-  if (i == 0) {
+  if (j == 0) {
+    j = 1;
     countReferences(0, image.clusterSize);
-    countReferences(image.refcountTableOffset, (<u64>image.refcountTableClusters) << image.clusterBits);
+    const size = (<u64>image.refcountTableClusters) << image.clusterBits;
+    if (!countReferences(image.refcountTableOffset, size))
+      return found(PAST_END, image.refcountTableOffset, size);
   }
   while (i < <u64>image.refcountEntries) {
     const index = i++;
@@ -115,7 +119,7 @@ export function countTables(): u32 {
     const references = load<u32>(counterAt(block >> image.clusterBits));
     if (references != 1) return found(BLOCK_SHARED, index, references);
   }
-  i = 0;
+  i = j = 0;
   return DONE;
 }
 
@@ -169,9 +173,9 @@ export function countTree(active: bool, offset: u64, entries: u32): u32 {
     const table = fetchTable(l2, L2_TABLE);
     if (table == 0) return exchange.step;
     while (j <= (<u32>1) << image.l2Bits) {
-      const at = table + ((<usize>(j - 1)) << image.entryBits);
-      j++;
-      if (countEntry(at, active) == FOUND) return FOUND;
+      const step = countEntry(table + ((<usize>(j - 1)) << image.entryBits), active);
+      if (looked == 0) j++;
+      if (step == FOUND) return FOUND;
     }
     i++;
     j = 0;
@@ -180,42 +184,57 @@ export function countTree(active: bool, offset: u64, entries: u32): u32 {
   return DONE;
 }
 
+/** Which of an entry's possible faults have been looked for: one entry may have several. */
+let looked: u32 = 0;
+
+/** Counts what one entry refers to, `looked` being 0 again when all is said about it. */
 function countEntry(at: usize, active: bool): u32 {
   const entry = read64(at);
-  if ((entry & COMPRESSED) != 0) {
-    if (active) {
-      packedClusters++;
-      allocatedClusters++;
-      fragmentedClusters++;
-    }
-    const first = packedOffset(entry);
-    // Its last sector is padding to the file's end: native counts whole sectors.
-    if (!countReferences(first & ~(<u64>511), (first & 511) + packedLength(entry)))
-      return found(PAST_END, first, packedLength(entry));
-    return (entry & COPIED) != 0 ? found(COPIED_PACKED, first) : DONE;
-  }
+  if ((entry & COMPRESSED) != 0) return countPacked(entry, active);
   const host = entry & OFFSET;
-  const bitmap = image.hasSubclusters ? read64(at + 8) : 0;
-  if ((bitmap & (bitmap >> 32) & 0xffff_ffff) != 0) return found(SUBCLUSTERS, host);
+  const unaligned = (host & image.offsetInCluster) != 0;
   // Offset 0 is a cluster's own only in an external file, whose first cluster it is; COPIED tells.
-  if (host == 0 && !(image.hasExternalData && (entry & COPIED) != 0)) {
-    if ((bitmap & 0xffff_ffff) != 0 && !image.hasExternalData) return found(SUBCLUSTERS_UNALLOCATED, host);
-    return (entry & L2_RESERVED) != 0 ? found(L2_RESERVED_BITS, entry) : DONE;
+  const owned = host != 0 || (image.hasExternalData && (entry & COPIED) != 0);
+  if (looked == 0) {
+    looked = 1;
+    if ((entry & L2_RESERVED) != 0) return found(L2_RESERVED_BITS, entry);
   }
+  if (looked == 1) {
+    looked = 2;
+    const bitmap = image.hasSubclusters ? read64(at + 8) : 0;
+    if (owned && (bitmap & (bitmap >> 32) & ALL_ALLOCATED) != 0) return found(SUBCLUSTERS, host);
+    if (!owned && (bitmap & ALL_ALLOCATED) != 0) return found(SUBCLUSTERS_UNALLOCATED, host);
+  }
+  if (looked == 2) {
+    looked = 3;
+    if (unaligned) return found((entry & ZERO) != 0 ? PREALLOCATED_UNALIGNED : L2_UNALIGNED, host);
+  }
+  looked = 0;
+  if (!owned) return DONE;
   if (active) {
     allocatedClusters++;
     if (mark != 0 && host != mark) fragmentedClusters++;
     mark = host + image.clusterSize;
   }
-  if (
-    !image.hasExternalData &&
-    (host & image.offsetInCluster) == 0 &&
-    !countReferences(host, image.clusterSize)
-  )
-    return found(PAST_END, host, image.clusterSize);
-  if ((host & image.offsetInCluster) != 0)
-    return found((entry & ZERO) != 0 ? PREALLOCATED_UNALIGNED : L2_UNALIGNED, host);
-  return (entry & L2_RESERVED) != 0 ? found(L2_RESERVED_BITS, entry) : DONE;
+  if (image.hasExternalData || countReferences(host, image.clusterSize)) return DONE;
+  return found(PAST_END, host, image.clusterSize);
+}
+
+function countPacked(entry: u64, active: bool): u32 {
+  if (looked == 0) {
+    looked = 1;
+    if ((entry & COPIED) != 0) return found(COPIED_PACKED, packedOffset(entry));
+  }
+  looked = 0;
+  if (active) {
+    packedClusters++;
+    allocatedClusters++;
+    fragmentedClusters++;
+  }
+  const first = packedOffset(entry);
+  // Its last sector is padding to the file's end: native counts whole sectors.
+  if (countReferences(first & ~(<u64>511), (first & 511) + packedLength(entry))) return DONE;
+  return found(PAST_END, first, packedLength(entry));
 }
 
 /** The counts in the file against those found; `repair` says which of them to set right. */
@@ -275,7 +294,7 @@ export function compareCopied(repair: bool): u32 {
 function compareEntry(table: usize, at: usize, l2: u64, repair: bool): u32 {
   const entry = read64(at);
   const host = entry & OFFSET;
-  if ((entry & COMPRESSED) != 0 || host == 0 || (host & image.offsetInCluster) != 0) return DONE;
+  if ((entry & COMPRESSED) != 0 || host == 0) return DONE;
   if (image.hasExternalData) return DONE;
   if (!readCount(host >> image.clusterBits)) return exchange.step;
   if (((entry & COPIED) != 0) == (count == 1)) return DONE;

@@ -95,8 +95,8 @@ function checkLimits(tolerant: bool): void {
   else if (<u64>image.l1Size * 8 > L1_MAX) fail(Failure.L1_LARGE);
   else if (<u64>image.l1Size < image.l1SizeFor(image.size)) fail(Failure.L1_SMALL);
   else if (misplaced(image.l1Offset)) fail(Failure.L1_OFFSET);
-  else if (image.snapshotCount > SNAPSHOTS_MAX) fail(Failure.SNAPSHOTS_MANY);
-  else if (misplaced(image.snapshotsOffset)) fail(Failure.SNAPSHOTS_OFFSET);
+  else if (image.snapshotCount > SNAPSHOTS_MAX && !tolerant) fail(Failure.SNAPSHOTS_MANY);
+  else if (misplaced(image.snapshotsOffset) && !tolerant) fail(Failure.SNAPSHOTS_OFFSET);
 }
 
 /** A table must start at a cluster and end below 2^63. */

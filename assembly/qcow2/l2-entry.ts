@@ -30,7 +30,7 @@ export function packedOffset(entry: u64): u64 {
 
 /** How long that data is at most: to the end of the last sector it touches. */
 export function packedLength(entry: u64): u32 {
-  const sectors = ((entry & ~COMPRESSED) >> packedOffsetBits()) + 1;
+  const sectors = ((entry & ~(COMPRESSED | COPIED)) >> packedOffsetBits()) + 1;
   return <u32>(sectors * SECTOR - (packedOffset(entry) & (SECTOR - 1)));
 }
 

@@ -37,6 +37,13 @@ let host: u64 = 0;
 /** Bytes from the guest offset on that share the answer, at least to the end of the (sub)cluster. */
 let span: u64 = 0;
 
+/** Says which L2 entry, that of `guest`, is damaged; false, for `classify` to return. */
+function damaged(reason: u32, value: u64, guest: u64): bool {
+  const table = read64(L1_AT + ((<usize>(guest >> (image.clusterBits + image.l2Bits))) << 3)) & OFFSET;
+  const index = (guest >> image.clusterBits) & ((1 << image.l2Bits) - 1);
+  return fail(reason, value, table, index) != 0;
+}
+
 /** Sets kind, host and span for the byte at `guest`; false: the entry is damaged. */
 function classify(at: usize, guest: u64): bool {
   const entry = read64(at);
@@ -48,32 +55,39 @@ function classify(at: usize, guest: u64): bool {
     return true;
   }
   const cluster = entry & OFFSET;
-  if ((cluster & image.offsetInCluster) != 0) return fail(Failure.DATA_UNALIGNED, cluster, guest) != 0;
+  if ((cluster & image.offsetInCluster) != 0) return damaged(Failure.DATA_UNALIGNED, cluster, guest);
   host = cluster + within;
   if (cluster == 0 && !image.hasExternalData) host = 0;
-  if (image.hasSubclusters) return classifySubcluster(read64(at + 8), cluster, within);
+  if (image.hasSubclusters) return classifySubcluster(read64(at + 8), cluster, within, guest);
   if ((entry & ZERO) != 0) {
-    if (image.version < 3) return fail(Failure.ZERO_IN_V2, cluster, guest) != 0;
+    if (image.version < 3) return damaged(Failure.ZERO_IN_V2, cluster, guest);
     kind = cluster != 0 ? ZEROS_ALLOCATED : ZEROS;
     return true;
   }
   // Offset 0 is a cluster's own only in an external file, whose first cluster it is; COPIED tells.
   kind = cluster != 0 || (image.hasExternalData && entry >> 63 != 0) ? DATA : UNALLOCATED;
   if (kind == DATA && image.hasExternalData && host != guest)
-    return fail(Failure.EXTERNAL_OFFSET, cluster, guest) != 0;
+    return (
+      fail(
+        Failure.EXTERNAL_OFFSET,
+        cluster,
+        guest - within,
+        (guest >> image.clusterBits) & ((1 << image.l2Bits) - 1),
+      ) != 0
+    );
   return true;
 }
 
-function classifySubcluster(bitmap: u64, cluster: u64, within: u64): bool {
+function classifySubcluster(bitmap: u64, cluster: u64, within: u64, guest: u64): bool {
   const bits = image.clusterBits - 5;
   const first = <u32>(within >> bits);
-  if ((bitmap & (bitmap >> 32) & 0xffff_ffff) != 0) return fail(Failure.SUBCLUSTERS, cluster, within) != 0;
+  if ((bitmap & (bitmap >> 32) & 0xffff_ffff) != 0) return damaged(Failure.SUBCLUSTERS, cluster, guest);
   const state = (bitmap >> first) & 0x1_0000_0001;
   let last = first;
   while (last < 31 && ((bitmap >> (last + 1)) & 0x1_0000_0001) == state) last++;
   span = ((<u64>(last + 1)) << bits) - within;
   if (state == 1) {
-    if (cluster == 0 && !image.hasExternalData) return fail(Failure.SUBCLUSTERS, cluster, within) != 0;
+    if (cluster == 0 && !image.hasExternalData) return damaged(Failure.SUBCLUSTERS, cluster, guest);
     kind = DATA;
   } else if (state != 0) kind = cluster != 0 ? ZEROS_ALLOCATED : ZEROS;
   else {

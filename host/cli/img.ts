@@ -1,5 +1,5 @@
 // The image tool: one command word, one module, loaded when asked for.
-import { codeOf, isExpected, reason, UserError } from "../core/errors.ts";
+import { codeOf, isExpected, reason } from "../core/errors.ts";
 import { UsageError } from "./img/getopt.ts";
 import { IMG_HELP } from "./img/help.ts";
 
@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   amend: async () => (await import("./img/amend.ts")).amend,
   bench: async () => (await import("./img/bench.ts")).bench,
   cat: async () => (await import("./img/cat.ts")).cat,
+  bitmap: async () => (await import("./img/bitmap.ts")).bitmap,
   check: async () => (await import("./img/check.ts")).check,
   commit: async () => (await import("./img/commit.ts")).commit,
   compare: async () => (await import("./img/compare.ts")).compare,
@@ -26,21 +27,20 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   snapshot: async () => (await import("./img/snapshot.ts")).snapshot,
 };
 
-/** qemu-img's commands that are refused for now. */
-const LATER: readonly string[] = ["bitmap"];
-
 /** Exit codes other than 1 for "could not be done at all". */
 const FAILED: Readonly<Record<string, number>> = { compare: 2 };
 
 /** The exit code of a program that a broken pipe has ended: 128 and SIGPIPE. */
 const PIPE_CLOSED = 141;
 
+/** Whoever reads our output has seen enough (`| head`): nothing is left to do. */
+function onOutputError(error: Error): void {
+  if (codeOf(error) !== "EPIPE") throw error;
+  process.exit(PIPE_CLOSED);
+}
+
 export async function img(argv: string[]): Promise<number> {
-  // Whoever reads our output has seen enough (`| head`): nothing is left to do.
-  process.stdout.on("error", (error) => {
-    if (codeOf(error) !== "EPIPE") throw error;
-    process.exit(PIPE_CLOSED);
-  });
+  process.stdout.off("error", onOutputError).on("error", onOutputError);
   const [word, ...rest] = argv;
   if (word === "-h" || word === "--help" || rest.includes("--help") || rest.includes("-h")) {
     process.stdout.write(IMG_HELP);
@@ -49,7 +49,6 @@ export async function img(argv: string[]): Promise<number> {
   try {
     if (word === undefined) throw new UsageError("Not enough arguments");
     const load = COMMANDS[word];
-    if (LATER.includes(word)) throw new UserError(`'${word}' is not supported yet`);
     if (!load) throw new UsageError(`Command not found: ${word}`);
     return await (
       await load()

@@ -42,6 +42,11 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTEMPTY: "Directory not empty",
 };
 
+/** What strerror says of a code; the code itself where it is not known. */
+export function wordsOf(code: string): string {
+  return WORDS[code] ?? code;
+}
+
 /** The reason in an error, as strerror would say it. */
 export function reason(error: unknown): string {
   if (error instanceof UserError) return error.message;

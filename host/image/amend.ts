@@ -1,7 +1,7 @@
 // Changing what an existing qcow2 image is: its version, lazy refcounts, its size.
 import { UserError } from "../core/errors.ts";
 import type { Qcow2Image } from "./qcow2.ts";
-import { completeSnapshots } from "./qcow2-snapshots.ts";
+import { rewriteSnapshots } from "./qcow2-snapshots.ts";
 
 export interface AmendOptions {
   version?: 2 | 3 | undefined;
@@ -27,7 +27,7 @@ export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Prom
   if (after < before) requireVersion2(image);
 
   if (after > before) {
-    await completeSnapshots(image);
+    await image.alone(() => rewriteSnapshots(image));
     await image.setVersion(3);
   }
   if (options.lazyRefcounts !== undefined && core.version() === 3)

@@ -4,12 +4,15 @@ import { FINDINGS } from "./check-findings.ts";
 import { type BlockExports, reasonOf, Step } from "./engine.ts";
 import type { CheckResult, Repair } from "./image.ts";
 import type { Qcow2Image } from "./qcow2.ts";
-import { readSnapshots } from "./qcow2-snapshots.ts";
+import { readSnapshots, rewriteSnapshots } from "./qcow2-snapshots.ts";
 
 const LEVEL: Readonly<Record<Repair, number>> = { none: 0, leaks: 1, all: 2 };
 
 const DIRTY = 1;
 const CORRUPT = 2;
+/** Limits of the snapshot table, in entries and in where it may lie. */
+const SNAPSHOTS_MAX = 65536;
+const OFFSET_MAX = 2 ** 62;
 /** Tables of bitmaps: directory entries, whose own tables name their data. */
 const BITMAP_ENTRY = 24;
 
@@ -23,6 +26,7 @@ export async function checkImage(
     const result = await checkOnce(image, repair, onFinding);
     if (repair === "none") return result;
     await image.engine.flush();
+    if (repair === "all") await rewriteSnapshots(image);
     const { core } = image.engine;
     const flags = core.incompatible() & (DIRTY | CORRUPT);
     if (flags && result.corruptions === 0) {
@@ -68,15 +72,18 @@ async function checkOnce(
     }
   };
 
-  const snapshots = await readSnapshots(image);
+  const snapshots = await snapshotsToCheck(image, repair === "all", (sentence) => {
+    onFinding(sentence);
+    found.corruptionsFixed++;
+  });
   await walk((exports) => exports.startCheck(image.file.size));
-  await walk((exports) => exports.countTables());
   if (core.l1Size()) await walkRange(walk, core.l1Offset(), core.l1Size() * 8);
   await walk((exports) => exports.countTree(true, 0, exports.l1Size()));
   for (const [index, { l1Offset, l1Size, id, name, complete }] of snapshots.list.entries()) {
     if (!complete && core.version() >= 3) {
-      onFinding(`ERROR snapshot table entry ${index} is incomplete`);
-      found.corruptions++;
+      const say = repair === "all" ? "Repairing" : "ERROR";
+      onFinding(`${say} snapshot table entry ${index} is incomplete`);
+      found[repair === "all" ? "corruptionsFixed" : "corruptions"]++;
     }
     if (l1Offset % image.clusterSize || l1Size > 2 ** 22) {
       onFinding(
@@ -94,6 +101,7 @@ async function checkOnce(
   const { encryption } = image.extensions;
   if (encryption) await walkRange(walk, encryption.offset, encryption.length);
   await countBitmaps(image, walk);
+  await walk((exports) => exports.countTables());
 
   if (repair === "all") core.dropBadBlocks();
   // As qemu-img does: everything that is wrong first, then what is set right.
@@ -108,6 +116,31 @@ async function checkOnce(
     compressedClusters: core.packedClusters(),
     imageEndOffset: core.endOffset(),
   };
+}
+
+/** The snapshot table, or with `repair` as much of it as can be had: `onRepair` gets what was given up. */
+async function snapshotsToCheck(
+  image: Qcow2Image,
+  repair: boolean,
+  onRepair: (sentence: string) => void,
+): ReturnType<typeof readSnapshots> {
+  const { core } = image.engine;
+  const surplus = core.snapshotCount() - SNAPSHOTS_MAX;
+  if (core.snapshotsOffset() % image.clusterSize || core.snapshotsOffset() > OFFSET_MAX)
+    throw new UserError("ERROR snapshot table offset invalid", "EINVAL");
+  if (surplus > 0 && !repair)
+    throw new UserError(
+      "ERROR snapshot table too large\n" +
+        `You can force-remove all ${surplus} overhanging snapshots with wasmqemu img check -r all`,
+      "EFBIG",
+    );
+  if (surplus > 0) onRepair(`Discarding ${surplus} overhanging snapshots`);
+  try {
+    return await readSnapshots(image, repair ? onRepair : undefined);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`ERROR failed to read the snapshot table: ${error.message}`, error.code);
+  }
 }
 
 type Walk = (verb: (core: BlockExports) => number) => Promise<void>;

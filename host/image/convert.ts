@@ -30,6 +30,8 @@ export interface CopyOptions {
   unordered?: boolean;
   /** Bytes per second that may be read and written; 0: any. */
   rate?: number;
+  /** Sectors that cannot be read become zeros, and are named here; absent: the copy fails. */
+  onUnreadable?: (offset: number, why: string) => void;
   /** Where in the target the source's first byte goes. */
   targetOffset?: number;
   signal?: AbortSignal;
@@ -119,7 +121,9 @@ export async function copyImage(
     try {
       await source.read(buffer, offset);
     } catch (error) {
-      throw new UserError(`error while reading at byte ${offset}: ${reason(error)}`, codeOf(error));
+      if (!options.onUnreadable)
+        throw new UserError(`error while reading at byte ${offset}: ${reason(error)}`, codeOf(error));
+      await salvage(source, buffer, offset, options.onUnreadable);
     }
     await before;
     if (pack) return [writing(offset, pack(at, length, offset + shift))];
@@ -186,6 +190,37 @@ async function writing(offset: number, write: Promise<void>): Promise<void> {
   }
 }
 
+async function statusAt(source: DiskImage, offset: number, length: number): Promise<ChainExtent> {
+  try {
+    return await chainExtent(source, offset, length);
+  } catch (error) {
+    throw new UserError(
+      `error while reading block status at offset ${offset}: ${reason(error)}`,
+      codeOf(error),
+    );
+  }
+}
+
+const SECTOR = 512;
+
+/** Reads what can be read, sector by sector; the rest becomes zeros, and `onUnreadable` hears of each sector. */
+async function salvage(
+  source: DiskImage,
+  into: Uint8Array,
+  offset: number,
+  onUnreadable: (offset: number, why: string) => void,
+): Promise<void> {
+  for (let at = 0; at < into.length; at += SECTOR) {
+    const sector = into.subarray(at, at + SECTOR);
+    try {
+      await source.read(sector, offset + at);
+    } catch (error) {
+      sector.fill(0);
+      onUnreadable(offset + at, reason(error));
+    }
+  }
+}
+
 /**
  * The source in pieces: wholly known to be zero, or with `backed` not the source's own, or at most a chunk of what must
  * be read. Pieces begin at multiples of `align`, which divides a chunk.
@@ -194,7 +229,7 @@ async function* walk(source: DiskImage, align: number, backed: boolean): AsyncGe
   const kindOf = ({ depth, present, zero }: ChainExtent): Piece["kind"] =>
     backed && (depth > 0 || !present) ? "below" : zero ? "zero" : "data";
   for (let offset = 0; offset < source.size;) {
-    const extent = await chainExtent(source, offset, source.size - offset);
+    const extent = await statusAt(source, offset, source.size - offset);
     const kind = kindOf(extent);
     const last = offset + extent.length === source.size;
     // Compression works on whole clusters of the target, so what is known counts from one border to the next.
@@ -206,7 +241,7 @@ async function* walk(source: DiskImage, align: number, backed: boolean): AsyncGe
       // Small extents together: a read may span many of them.
       let end = offset + Math.min(extent.length, CHUNK);
       while (end < source.size && end - offset < CHUNK) {
-        const next = await chainExtent(source, end, offset + CHUNK - end);
+        const next = await statusAt(source, end, offset + CHUNK - end);
         if (kindOf(next) !== "data" && end % align === 0) break;
         end = Math.min(end + next.length, offset + CHUNK, source.size);
       }

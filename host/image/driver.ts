@@ -28,6 +28,8 @@ export interface OpenContext {
   /** False, for info: no key is asked for, and no guest byte read. */
   unlock: boolean;
   secrets: Secrets;
+  /** Tells the user what is odd about an image that opens all the same. */
+  warn(sentence: string): void;
   /** Opens another file that the image names, relative to the image's folder. */
   openNamed(name: string, mode?: OpenMode): Promise<ImageFile>;
   /** Opens the child of that name if the options describe one: `data-file` of qcow2. */

@@ -27,6 +27,8 @@ export interface OpenOptions {
   secrets?: Secrets;
   /** False: an encrypted image is opened without its key, to be looked at from outside. */
   unlock?: boolean;
+  /** What a user should know, though the image opens. */
+  onWarning?: (sentence: string) => void;
   /** Called when a file opened for writing was guessed to be raw. */
   onGuessedRaw?: (name: string) => void;
 }
@@ -114,6 +116,7 @@ async function openNode(opening: Opening, node: BlockOptions, name: string): Pro
       tolerant: options.tolerant ?? false,
       chain: options.chain ?? true,
       unlock: options.unlock ?? true,
+      warn: options.onWarning ?? ((): void => {}),
       secrets: options.secrets ?? new Map(),
       openNamed: (named, mode = readOnly ? "read" : "write") =>
         openFile(opening, parseFileName(resolveBacking(file.fileName ?? "", named)), mode),
@@ -225,27 +228,11 @@ async function openBacking(
     if (!node.toTree().file && stored)
       for (const [key, value] of Object.entries(parseImageName(name).toFlat())) node.setDefault(key, value);
     if (image.backingFormat) node.setDefault("driver", image.backingFormat);
-    return given
-      ? await openNode({ ...opening, options }, node, name)
-      : await openQuietly({ ...opening, options }, node, name);
+    return await openNode({ ...opening, options }, node, name);
   } catch (error) {
     if (error instanceof UserError && error.code !== "LOOP")
       throw new UserError(`Could not open backing file: ${error.message}`, error.code);
     throw error;
-  }
-}
-
-/** A missing backing file is named once, not twice as the image itself is. */
-async function openQuietly(opening: Opening, node: BlockOptions, name: string): Promise<DiskImage> {
-  try {
-    return await openNode(opening, node, name);
-  } catch (error) {
-    if (!(error instanceof UserError) || error.code === "LOOP") throw error;
-    const prefix = `Could not open '${name}': `;
-    throw new UserError(
-      error.message.startsWith(prefix) ? error.message : prefix + error.message,
-      error.code,
-    );
   }
 }
 

@@ -46,7 +46,7 @@ function takeTuning(options: BlockOptions): void {
 async function openQcow2(context: OpenContext): Promise<Qcow2Image> {
   const { runtime, name, file, readOnly, tolerant, chain } = context;
   takeTuning(context.options);
-  const image = await Qcow2Image.open(runtime, name, file, { readOnly, tolerant });
+  const image = await Qcow2Image.open(runtime, name, file, { readOnly, tolerant, warn: context.warn });
   await openEncryption(context, image);
   if (!chain) return image;
   const { dataFile } = image.extensions;

@@ -1,6 +1,8 @@
 // The engine's reasons as sentences, in qemu-img's words where it has them. Codes: assembly/block/failures.ts.
 
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
+/** As printf's %#x: no 0x before a zero. */
+const hex = (value: bigint): string => (value === 0n ? "0" : `0x${value.toString(16)}`);
+const entry = (table: bigint, index: bigint): string => `(L2 offset: ${hex(table)}, L2 index: ${hex(index)})`;
 
 /** What the overlap guard protects, by its number in assembly/qcow2/overlap.ts. */
 const METADATA = [
@@ -16,7 +18,7 @@ function corrupt(what: string): string {
   return `qcow2: Image is corrupt: ${what}`;
 }
 
-const SENTENCES: Readonly<Record<number, (first: bigint, second: bigint) => string>> = {
+const SENTENCES: Readonly<Record<number, (first: bigint, second: bigint, third: bigint) => string>> = {
   1: () => "Image is not in qcow2 format",
   2: (version) => `Unsupported qcow2 version ${version}`,
   3: () => "qcow2 header too short",
@@ -42,17 +44,21 @@ const SENTENCES: Readonly<Record<number, (first: bigint, second: bigint) => stri
   23: () => "qcow2: Compression type incompatible feature bit must not be set",
   24: (size) => `Unsupported subcluster size: ${size}`,
   25: (offset, index) => corrupt(`L2 table offset ${hex(offset)} unaligned (L1 index: ${hex(index)})`),
-  26: (offset, guest) =>
-    corrupt(`Cluster allocation offset ${hex(offset)} unaligned (guest offset: ${hex(guest)})`),
-  27: (_, guest) => corrupt(`Zero cluster entry found in pre-v3 image (guest offset: ${hex(guest)})`),
-  28: (offset, guest) =>
-    `External data file host cluster offset ${hex(offset)} does not match guest cluster offset: ${hex(guest)}`,
-  29: (offset) => corrupt(`Invalid cluster entry found (cluster offset: ${hex(offset)})`),
+  26: (offset, table, index) =>
+    corrupt(`Cluster allocation offset ${hex(offset)} unaligned ${entry(table, index)}`),
+  27: (_, table, index) => corrupt(`Zero cluster entry found in pre-v3 image ${entry(table, index)}`),
+  28: (offset, guest, index) =>
+    corrupt(
+      `External data file host cluster offset ${hex(offset)} does not match guest cluster offset: ` +
+        `${hex(guest)}, L2 index: ${hex(index)})`,
+    ),
+  29: (_, table, index) => corrupt(`Invalid cluster entry found  ${entry(table, index)}`),
   30: (offset, index) => corrupt(`Refblock offset ${hex(offset)} unaligned (reftable index: ${hex(index)})`),
   31: (offset) => `The reference count of the cluster at ${hex(offset)} is at its maximum`,
   32: (offset) => corrupt(`the cluster at ${hex(offset)} is in use but its reference count is 0`),
   33: () => "File too large",
-  34: (what) => corrupt(`Preventing invalid write on metadata (overlaps with ${METADATA[Number(what)]})`),
+  34: (what) =>
+    `qcow2: Marking image as corrupt: Preventing invalid write on metadata (overlaps with ${METADATA[Number(what)]})`,
   35: (offset) => `Compressed data at ${hex(offset)} is damaged`,
   36: (offset) => `Compressed data at ${hex(offset)} is damaged`,
   37: () => "Not enough memory",
@@ -60,6 +66,6 @@ const SENTENCES: Readonly<Record<number, (first: bigint, second: bigint) => stri
   38: () => "No space left in the file header",
 };
 
-export function sentence(reason: number, first: bigint, second: bigint, _third: bigint): string {
-  return SENTENCES[reason]!(first, second);
+export function sentence(reason: number, first: bigint, second: bigint, third: bigint): string {
+  return SENTENCES[reason]!(first, second, third);
 }

@@ -12,8 +12,16 @@ import { qcow2Details } from "./qcow2-info.ts";
 import type { LuksVolume } from "./luks-keys.ts";
 import { type Extensions, layExtensions, parseExtensions } from "./qcow2-header.ts";
 import { readSnapshots } from "./qcow2-snapshots.ts";
-import { type Bitmap, readBitmaps } from "./qcow2-bitmaps.ts";
 import type { Unlocked } from "./qcow2-encryption.ts";
+import {
+  type Bitmap,
+  CONSISTENT,
+  readAllBits,
+  readBitmaps,
+  recordWrite,
+  resizeBitmaps,
+  storeBitmaps,
+} from "./qcow2-bitmaps.ts";
 import { RangeLock } from "./ranges.ts";
 
 /** Kinds of extent (assembly/qcow2/plan.ts, write.ts). */
@@ -39,6 +47,7 @@ export interface Qcow2Options {
   readOnly: boolean;
   /** For check: opens what is too damaged to be used. */
   tolerant?: boolean;
+  warn?: (sentence: string) => void;
 }
 
 interface Planned {
@@ -121,7 +130,7 @@ export class Qcow2Image implements DiskImage {
     if (!options.readOnly && !core.tablesAreInside())
       throw new UserError("qcow2: Image is corrupt: its tables lie past the end of the file", "EIO");
     const image = new Qcow2Image(name, file, engine, extensions, backingName, options.readOnly);
-    image.bitmaps = await readBitmaps(image);
+    image.bitmaps = await readBitmaps(image, options.warn);
     if (!options.tolerant) {
       await readSnapshots(image);
       if (!options.readOnly) await image.prepareWriting();
@@ -217,6 +226,7 @@ export class Qcow2Image implements DiskImage {
 
   async close(): Promise<void> {
     try {
+      if (!this.readOnly && !this.corrupt) await storeBitmaps(this);
       if (!this.readOnly && this.engine.core.needsFlush()) await this.engine.flush();
     } finally {
       await this.file.close();
@@ -228,12 +238,14 @@ export class Qcow2Image implements DiskImage {
   /** What the first writer owes: autoclear bits vouch for what it does not maintain, a dirty image's counts are stale. */
   private async prepareWriting(): Promise<void> {
     const { core } = this.engine;
-    const keep = this.hasExternalData ? RAW_EXTERNAL : 0;
+    const keep = (this.hasExternalData ? RAW_EXTERNAL : 0) | (this.extensions.bitmaps ? CONSISTENT : 0);
     if (core.autoclear() & ~keep) {
       core.setFeatures(core.incompatible(), core.compatible(), core.autoclear() & keep);
       await this.storeFields(AUTOCLEAR_FIELD, 8);
       await this.file.flush!();
     }
+    // Bitmaps that nobody vouches for are of no use to anyone: their clusters are leaks from now on.
+    if (this.extensions.bitmaps && !(core.autoclear() & CONSISTENT)) await this.setBitmapDirectory(undefined);
     if (this.dirty) await checkImage(this, "all");
   }
 
@@ -341,6 +353,7 @@ export class Qcow2Image implements DiskImage {
   private async writeGuest(from: Uint8Array, offset: number): Promise<void> {
     const end = offset + from.length;
     if (end > this.size) throw new UserError(`A write at ${offset} goes past the end of the disk`, "EIO");
+    if (this.bitmaps.length) await recordWrite(this, offset, from.length);
     const release = await this.ranges.acquire(this.clusterStart(offset), this.clusterEnd(end), true);
     try {
       const jobs: Promise<void>[] = [];
@@ -442,6 +455,7 @@ export class Qcow2Image implements DiskImage {
   /** Makes a range read as zeros, or with `unmap` as the backing file does: whole clusters by their table entry. */
   async zeroGuest(offset: number, length: number, unmap: boolean): Promise<void> {
     const end = Math.min(offset + length, this.size);
+    if (this.bitmaps.length && !unmap) await recordWrite(this, offset, end - offset);
     // The disk's last cluster is whole even where the disk ends within it.
     const tableEnd = end === this.size ? this.clusterEnd(end) : end;
     const canZero = unmap || !this.backing || this.engine.core.version() >= 3;
@@ -483,9 +497,12 @@ export class Qcow2Image implements DiskImage {
     if (size < this.size)
       await this.zeroGuest(this.clusterEnd(size), this.size - this.clusterEnd(size), true);
     await this.alone(async () => {
+      await readAllBits(this);
       await this.engine.run((core) => core.resize(size), nothing);
+      resizeBitmaps(this);
       await this.flushAll();
     });
+    await storeBitmaps(this);
   }
 
   /** Keeps every request out while `action` changes the image as a whole. */
@@ -521,6 +538,17 @@ export class Qcow2Image implements DiskImage {
       await writeHeader(this.engine, this.file, this.extensions, this.backingName);
       await this.file.flush!();
     });
+  }
+
+  /** Names the directory of bitmaps, or none; for those `alone`. */
+  async setBitmapDirectory(directory: Extensions["bitmaps"]): Promise<void> {
+    const { core } = this.engine;
+    if (directory) this.extensions.bitmaps = directory;
+    else delete this.extensions.bitmaps;
+    const others = core.autoclear() & ~CONSISTENT;
+    core.setFeatures(core.incompatible(), core.compatible(), directory ? others | CONSISTENT : others);
+    await writeHeader(this.engine, this.file, this.extensions, this.backingName);
+    await this.file.flush!();
   }
 
   async setLazyRefcounts(lazy: boolean): Promise<void> {

@@ -1,5 +1,5 @@
 // img check: findings on stderr as they come, the sum on stdout, the verdict as exit code.
-import { UserError } from "../../core/errors.ts";
+import { UserError, wordsOf } from "../../core/errors.ts";
 import type { CheckResult, DiskImage, Repair } from "../../image/image.ts";
 import { getopt, has, last, oneName, UsageError, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
@@ -60,8 +60,10 @@ async function checkAndTell(
       process.stderr.write(`wasmqemu img: ${error.message}\n`);
       return Exit.unsupported;
     }
-    if (error instanceof UserError) throw new UserError(`Check failed: ${error.message}`, error.code);
-    throw error;
+    if (!(error instanceof UserError)) throw error;
+    if (!error.message.startsWith("ERROR")) throw new UserError(`Check failed: ${error.message}`, error.code);
+    process.stderr.write(`wasmqemu img: ${error.message}\n`);
+    throw new UserError(`Check failed: ${wordsOf(error.code ?? "EIO")}`, error.code);
   }
   say(json ? `${toJson(asJson(image, result))}\n` : summary(result));
   if (result.corruptions) return Exit.corrupt;

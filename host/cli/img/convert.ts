@@ -3,6 +3,8 @@ import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
 import { copyImage, type CopyOptions } from "../../image/convert.ts";
 import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
+import { copyBitmaps, requireSoundBitmaps } from "../../image/qcow2-bitmap-edit.ts";
+import { Qcow2Image } from "../../image/qcow2.ts";
 import { localPath } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
 import { useBackingOptions } from "./create.ts";
@@ -16,23 +18,15 @@ import { chooseSnapshot } from "./snapshot-choice.ts";
 const DEFAULT_SPARSE = 4096;
 const SPARSE_MAX = 16 * 2 ** 20;
 
-/** Flags of qemu-img convert that are refused for now, with the words for it. */
-const LATER: Readonly<Record<string, string>> = {
-  bitmaps: "--bitmaps",
-  salvage: "--salvage",
-  "target-image-opts": "--target-image-opts",
-};
-
 export async function convert(argv: string[]): Promise<number> {
   const parsed = getopt(argv, "hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", {
     "target-is-zero": "target-is-zero",
     bitmaps: "bitmaps",
+    "skip-broken-bitmaps": "skip-broken-bitmaps",
     salvage: "salvage",
     "target-image-opts": "target-image-opts",
     "force-share": "U",
   });
-  for (const [flag, words] of Object.entries(LATER))
-    if (has(parsed, flag)) throw new UserError(`${words} of convert is not supported yet`);
   if (wantsHelp(parsed.options.get("o") ?? [])) {
     process.stdout.write(await optionHelp(last(parsed, "O") ?? "raw", parsed.names.length > 0));
     return 0;
@@ -58,7 +52,8 @@ export async function convert(argv: string[]): Promise<number> {
     for (const name of names) sources.push(await openNamed(parsed, name));
     const snapshot = last(parsed, "l");
     if (snapshot !== undefined) await chooseSnapshot(sources[0]!, snapshot);
-    await refuseSameFile(names, targetName);
+    if (!has(parsed, "image-opts")) await refuseSameFile(names, targetName);
+    if (has(parsed, "bitmaps")) requireBitmaps(parsed, sources);
     const target = await openTarget(parsed, targetName, sources, backing);
     const interrupt = new AbortController();
     const onInterrupt = (): void => interrupt.abort(new UserError("interrupted"));
@@ -70,6 +65,10 @@ export async function convert(argv: string[]): Promise<number> {
         backed: backing.file !== undefined,
         signal: interrupt.signal,
       });
+      if (has(parsed, "bitmaps"))
+        await copyBitmaps(sources[0] as Qcow2Image, target as Qcow2Image, (name) =>
+          warn(`Skipping inconsistent bitmap '${name}'`),
+        );
       await target.close();
     } catch (error) {
       await target.close().catch(() => {});
@@ -109,6 +108,30 @@ function checkFlags(parsed: Parsed): void {
     throw new UserError("-o has no effect when skipping image creation");
   if (has(parsed, "target-is-zero") && !has(parsed, "n"))
     throw new UserError("--target-is-zero requires use of -n flag");
+  if (has(parsed, "target-image-opts") && !has(parsed, "n"))
+    throw new UserError("--target-image-opts requires use of -n flag");
+  if (has(parsed, "target-image-opts") && has(parsed, "O"))
+    throw new UserError("--target-image-opts and -O are mutually exclusive");
+  if (has(parsed, "skip-broken-bitmaps") && !has(parsed, "bitmaps"))
+    throw new UserError("Use of --skip-broken-bitmaps requires --bitmaps");
+  if (has(parsed, "C") && has(parsed, "c"))
+    throw new UserError("Cannot enable copy offloading when -c is used");
+  if (has(parsed, "C") && has(parsed, "S"))
+    throw new UserError("Cannot enable copy offloading when -S is used");
+  if (has(parsed, "C") && has(parsed, "salvage"))
+    throw new UserError("Cannot use copy offloading in salvaging mode");
+}
+
+const warn = (sentence: string): void => void process.stderr.write(`wasmqemu img: warning: ${sentence}\n`);
+
+/** --bitmaps wants formats that have some, and bitmaps that can be trusted. */
+function requireBitmaps(parsed: Parsed, sources: readonly DiskImage[]): void {
+  const [source, ...others] = sources;
+  if (others.length) throw new UserError("Copying bitmaps only possible with single source");
+  if (!(source instanceof Qcow2Image)) throw new UserError("Source lacks bitmap support");
+  const format = last(parsed, "O") ?? "raw";
+  if (format !== "qcow2") throw new UserError(`Format driver '${format}' does not support bitmaps`);
+  if (!has(parsed, "skip-broken-bitmaps")) requireSoundBitmaps(source);
 }
 
 interface Backing {
@@ -174,7 +197,7 @@ async function openTarget(
     return await openNamed(parsed, name, {
       format: undefined,
       blockdev: withKey(name, format, optionList(parsed.options.get("o") ?? [])),
-      imageOpts: false,
+      imageOpts: has(parsed, "target-image-opts"),
       readOnly: false,
       unsafe: last(parsed, "t") === undefined,
     });
@@ -183,6 +206,12 @@ async function openTarget(
     if (!has(parsed, "n")) await node.removeFile(localPath(name));
     throw error;
   }
+}
+
+function tellUnreadable(parsed: Parsed): (offset: number, why: string) => void {
+  return (offset, why) => {
+    if (!has(parsed, "q")) warn(`error while reading offset ${offset}: ${why}`);
+  };
 }
 
 async function copyAll(
@@ -203,6 +232,7 @@ async function copyAll(
       unordered: has(parsed, "W"),
       ...(has(parsed, "m") ? { parallel: Number(last(parsed, "m")) } : {}),
       targetOffset: before,
+      ...(has(parsed, "salvage") ? { onUnreadable: tellUnreadable(parsed) } : {}),
       onProgress: (done) => progress.report(before + done, total),
     });
     before += source.size;

@@ -11,6 +11,8 @@ export interface Parsed {
   /** Option letters, or long names of those without a letter, with their values in order of appearance. */
   options: Map<string, string[]>;
   names: string[];
+  /** Every option with its value, in order of appearance. */
+  order: [key: string, value: string][];
 }
 
 /** `--name`: its letter, or itself where it has none; a trailing ":" takes a value. */
@@ -22,9 +24,10 @@ const COMMON: LongOptions = { help: "h", object: "object:", "image-opts": "image
 /** `letters` as in getopt: each letter an option, a colon behind it if it takes a value. */
 export function getopt(argv: readonly string[], letters: string, long: LongOptions = {}): Parsed {
   const table: LongOptions = { ...COMMON, ...long };
-  const parsed: Parsed = { options: new Map(), names: [] };
+  const parsed: Parsed = { options: new Map(), names: [], order: [] };
   const add = (key: string, value: string): void => {
     parsed.options.set(key, [...(parsed.options.get(key) ?? []), value]);
+    parsed.order.push([key, value]);
   };
   const takesValue = (letter: string): boolean => letters[letters.indexOf(letter) + 1] === ":";
 

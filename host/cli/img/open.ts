@@ -16,7 +16,12 @@ export interface NameOptions extends OpenOptions {
 /** Opens an image of the command line; `format` is -f unless given here. */
 export async function openNamed(parsed: Parsed, name: string, options: NameOptions = {}): Promise<DiskImage> {
   const { imageOpts = has(parsed, "image-opts"), ...rest } = options;
-  const open: OpenOptions = { format: last(parsed, "f"), ...rest, secrets: await secretsOf(parsed) };
+  const open: OpenOptions = {
+    format: last(parsed, "f"),
+    ...rest,
+    secrets: await secretsOf(parsed),
+    onWarning: (sentence) => void process.stderr.write(`wasmqemu img: warning: ${sentence}\n`),
+  };
   if (has(parsed, "U")) {
     open.shared = true;
     if (open.readOnly === false)
