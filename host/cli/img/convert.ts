@@ -196,7 +196,9 @@ async function openTarget(
   try {
     return await openNamed(parsed, name, {
       format: undefined,
-      blockdev: withKey(name, format, optionList(parsed.options.get("o") ?? [])),
+      blockdev: has(parsed, "target-image-opts")
+        ? undefined
+        : withKey(name, format, optionList(parsed.options.get("o") ?? [])),
       imageOpts: has(parsed, "target-image-opts"),
       readOnly: false,
       unsafe: last(parsed, "t") === undefined,
