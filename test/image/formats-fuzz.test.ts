@@ -39,6 +39,7 @@ async function open(driver: Driver, file: ImageFile, readOnly: boolean): Promise
     readOnly,
     tolerant: false,
     chain: false,
+    warn: () => {},
     secrets: new Map(),
     openNamed: async () => {
       throw new UserError("no other file is opened here", "EPERM");
