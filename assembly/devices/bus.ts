@@ -30,7 +30,7 @@ import {
   vgaFunction,
 } from "../machine/board";
 import { now } from "../machine/clock";
-import { VRAM_AT, VRAM_SIZE } from "../machine/layout";
+import { VIDEO_ROM_AT, VIDEO_ROM_SIZE, VRAM_AT, VRAM_SIZE } from "../machine/layout";
 import { EXIT_DEBUG, EXIT_POWER_OFF, EXIT_RESET, leave } from "../machine/exit";
 import {
   APIC_WINDOW,
@@ -454,12 +454,14 @@ export function mmioRead(address: u32, size: u32): u64 {
   return value;
 }
 
-/** One byte of the display adapter: its window, its frame buffer, its registers; ones elsewhere. */
+/** One byte of the display adapter: its window, its frame buffer, its ROM, its registers; ones elsewhere. */
 function readDisplay(address: u32): u32 {
   if (address - VGA_WINDOW < VGA_WINDOW_SIZE) return vga.readMemory(address - VGA_WINDOW, vbe);
   const frameBuffer = vgaFunction.memoryBar(0);
   if (frameBuffer != 0 && address - frameBuffer < VRAM_SIZE)
     return load<u8>(VRAM_AT + <usize>(address - frameBuffer));
+  const rom = vgaFunction.romBar;
+  if (rom != 0 && address - rom < VIDEO_ROM_SIZE) return load<u8>(VIDEO_ROM_AT + <usize>(address - rom));
   const registers = vgaFunction.memoryBar(2);
   const offset = address - registers;
   if (registers == 0 || offset >= VGA_REGISTERS_SIZE) return 0xff;

@@ -28,6 +28,8 @@ const STATUS_CLEARABLE: u32 = 0xf900;
 /** Red Hat's subsystem, as on every device of this machine. */
 const SUBSYSTEM: u32 = 0x1100_1af4;
 
+const ROM_ON: u32 = 1 << 0;
+
 const SPACE: usize = 256;
 
 @final
@@ -78,6 +80,18 @@ export class PciFunction {
     const offset = PCI_BAR0 + (index << 2);
     this.set<u32>(offset, flags);
     this.allow<u32>(offset, ~(size - 1));
+  }
+
+  /** The expansion ROM base address register (PCI 2.1 §6.2.5.2): bit 0 switches the ROM on. */
+  addRom(size: u32): void {
+    this.allow<u32>(PCI_ROM, ~(size - 1) | ROM_ON);
+  }
+
+  /** Where the expansion ROM decodes now, 0 for nowhere. */
+  get romBar(): u32 {
+    const rom = this.get<u32>(PCI_ROM);
+    if ((this.get<u32>(PCI_COMMAND) & COMMAND_MEMORY) == 0 || (rom & ROM_ON) == 0) return 0;
+    return rom & ~0x7ff;
   }
 
   /** Where I/O BAR `index` decodes now, 0 for nowhere. */

@@ -5,6 +5,7 @@
 //   B2h   APM command, B3h APM status: what would raise an SMI
 //   CF9h  reset control: hard reset 1 | reset now 2
 import { physicalMap } from "../memory/physical";
+import { flushEveryTlb } from "../memory/tlb";
 import { I8254 } from "./i8254";
 
 const SPEAKER_GATE: u32 = 1 << 0;
@@ -77,7 +78,10 @@ export class SystemPorts {
 }
 
 export function setA20(passes: bool): void {
-  physicalMap.a20Mask = passes ? 0xffff_ffff : ~A20;
+  const mask = passes ? 0xffff_ffff : ~A20;
+  if (mask == physicalMap.a20Mask) return;
+  physicalMap.a20Mask = mask;
+  flushEveryTlb();
 }
 
 export function a20(): bool {

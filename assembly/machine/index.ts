@@ -10,7 +10,20 @@ import { physicalMap } from "../memory/physical";
 import { debugConsole, debugExit, resetChips } from "./board";
 import { clock } from "./clock";
 import { switchTo } from "./vcpus";
-export { BOARD_AT, CPU_AT, RAM_AT, TLB_AT, VECTORS_AT, VRAM_AT, VRAM_SIZE, X87_AT } from "./layout";
+export {
+  BOARD_AT,
+  CPU_AT,
+  RAM_AT,
+  ROM_AT,
+  ROM_SIZE,
+  TLB_AT,
+  VECTORS_AT,
+  VIDEO_ROM_AT,
+  VIDEO_ROM_SIZE,
+  VRAM_AT,
+  VRAM_SIZE,
+  X87_AT,
+} from "./layout";
 export { CLOCK_DEADLINE, CLOCK_EPOCH, CLOCK_PACE, CLOCK_SLICE_START, executed } from "./clock";
 export { EXIT_DEBUG, EXIT_DOORBELL, EXIT_HALTED, EXIT_POWER_OFF, EXIT_RESET, EXIT_SLICE } from "./exit";
 export {
@@ -126,6 +139,11 @@ export function setTranslator(warm: u32): void {
 /** The reset line: processors and chips as after power on, RAM as it is. */
 export function resetMachine(): void {
   powerOn(physicalMap.ramSize, clock.vcpus);
+}
+
+/** The firmware is the last `size` bytes of the ROM at ROM_AT. */
+export function attachFirmware(size: u32): void {
+  physicalMap.romSize = size;
 }
 
 /** Plugs in isa-debug-exit, before power on. */

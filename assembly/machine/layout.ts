@@ -7,6 +7,7 @@
 //   RINGS_AT   what crosses to the host: serial bytes, disk requests
 //   CODE_AT    decoded instructions, keyed by physical page
 //   JIT_AT     the translator's workshop
+//   ROM_AT     firmware, and the display adapter's expansion ROM
 //   VRAM_AT    video memory
 //   RAM_AT     guest physical memory, address 0 first
 //
@@ -72,8 +73,14 @@ export const CONFIGURATION_ITEMS_AT: usize = (JIT_STATS_AT + 8 * <usize>JIT_STAT
 export const CONFIGURATION_AT: usize = CONFIGURATION_ITEMS_AT + 0x480;
 export const CONFIGURATION_SIZE: usize = 0x25000;
 
+/** The firmware's ROM ends where this does, as it ends at 4 GiB: its size is the image's, up to this. */
+export const ROM_AT: usize = (CONFIGURATION_AT + CONFIGURATION_SIZE + 0xffff) & ~0xffff;
+export const ROM_SIZE: u32 = 0x40_0000;
+export const VIDEO_ROM_AT: usize = ROM_AT + <usize>ROM_SIZE;
+export const VIDEO_ROM_SIZE: u32 = 0x1_0000;
+
 /** Video memory: the frame buffer of the display adapter. */
-export const VRAM_AT: usize = (CONFIGURATION_AT + CONFIGURATION_SIZE + 0xffff) & ~0xffff;
+export const VRAM_AT: usize = VIDEO_ROM_AT + <usize>VIDEO_ROM_SIZE;
 export const VRAM_SIZE: u32 = 0x100_0000;
 
 /** Guest physical address 0. */

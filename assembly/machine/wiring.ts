@@ -1,13 +1,14 @@
 // Which ports and which memory each socket decodes. What the guest can move (PCI base addresses, PM base, the IDE
 // channels' enable, PAM) is wired anew when it writes the configuration space.
 import { PM_PORTS, pmBase, resetPmFunction } from "../devices/piix4-pm";
-import { protectedSegments, resetHostBridge } from "../devices/i440fx";
+import { resetHostBridge, shadowReads, shadowWrites } from "../devices/i440fx";
 import { drivePciLines } from "../devices/irq-lines";
 import { ideDecodes, resetIdeFunction, resetIsaBridge, routeOf } from "../devices/piix3";
 import { PciFunction } from "../devices/pci";
 import { resetVgaFunction } from "../devices/vga-pci";
-import { physicalMap } from "../memory/physical";
-import { flushTlb } from "../memory/tlb";
+import { invalidateCode } from "../cpu/decode/block";
+import { SHADOW, SHADOW_SEGMENT, physicalMap } from "../memory/physical";
+import { flushEveryTlb } from "../memory/tlb";
 import {
   PCI_FUNCTIONS,
   PORT_MAP_AT,
@@ -157,11 +158,19 @@ export function rewire(target: PciFunction): void {
   }
 }
 
+/** PAM: which of the segments below 1 MiB are RAM. What was decoded from the others goes. */
 function shadow(): void {
-  const segments = protectedSegments(hostBridge);
-  if (segments == physicalMap.romSegments) return;
-  physicalMap.romSegments = segments;
-  flushTlb();
+  const reads = shadowReads(hostBridge);
+  const writes = shadowWrites(hostBridge);
+  const changed = reads ^ physicalMap.shadowReads;
+  if (changed == 0 && writes == physicalMap.shadowWrites) return;
+  physicalMap.shadowReads = reads;
+  physicalMap.shadowWrites = writes;
+  flushEveryTlb();
+  for (let segment: u32 = 0; segment < 16; segment++)
+    if (changed & (1 << segment))
+      for (let page: u32 = 0; page < SHADOW_SEGMENT; page += 0x1000)
+        invalidateCode(SHADOW + segment * SHADOW_SEGMENT + page, 0x1000);
 }
 
 /** INTx of every function, by slot and pin to a PIRQ, by PIRQ to an IRQ. */

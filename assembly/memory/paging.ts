@@ -16,7 +16,7 @@ import {
 } from "../cpu/state";
 import { Insn } from "../cpu/decode/insn";
 import { RAM_AT, TLB_AT, TLB_SET_SIZE } from "../machine/layout";
-import { NOWHERE, holdsCode, isMemory, isWritable, physicalMap } from "./physical";
+import { NOWHERE, holdsCode, isWritable, memoryPlace, physicalMap } from "./physical";
 import { fillTlb } from "./tlb";
 
 /** Kinds of access; the values are the bits of a page fault's error code (SDM 3A §4.7). */
@@ -47,7 +47,7 @@ const RESERVED: u64 = 0x000f_ff00_0000_0000;
 export function translate(linear: u64, access: u32, user: bool): u32 {
   if ((cpu.cr0 & CR0_PG) == 0) {
     const address = (<u32>linear) & physicalMap.a20Mask;
-    if (isMemory(address)) fill(linear, address & 0xffff_f000, user, false, true, true, access);
+    fill(linear, address & 0xffff_f000, user, false, true, true);
     return address;
   }
   if (cpu.efer & EFER_LMA) {
@@ -68,10 +68,14 @@ function fault(linear: u64, access: u32, user: bool, present: u32): void {
   raisePageFault(linear, error);
 }
 
-function fill(linear: u64, page: u32, user: bool, global: bool, write: bool, exec: bool, access: u32): void {
+/** Fills the TLB, should `page` be memory. */
+function fill(linear: u64, page: u32, user: bool, global: bool, write: bool, exec: bool): void {
   if (watchesPage(linear)) return;
-  const writable = write && isWritable(page) && !holdsCode(page);
-  fillTlb(user ? TLB_AT + TLB_SET_SIZE : TLB_AT, linear, page, global, writable, exec);
+  const place = memoryPlace(page);
+  if (place == 0) return;
+  // Writes go where reads come from, or take the slow path.
+  const writable = write && isWritable(page) && place == RAM_AT + <usize>page && !holdsCode(page);
+  fillTlb(user ? TLB_AT + TLB_SET_SIZE : TLB_AT, linear, page, place, global, writable, exec);
 }
 
 function entryAt(address: u64): u64 {
@@ -164,7 +168,6 @@ function finish(
   const global = (entry & G) != 0 && (cpu.cr4 & CR4_PGE) != 0;
   return arrive(
     linear,
-    access,
     user,
     address,
     global,
@@ -192,7 +195,6 @@ function canFetch(user: bool, rights: u64, xd: u64): bool {
 
 function arrive(
   linear: u64,
-  access: u32,
   user: bool,
   address: u64,
   global: bool,
@@ -201,7 +203,7 @@ function arrive(
 ): u32 {
   if (address > 0xffff_ffff) return NOWHERE | ((<u32>linear) & 0xfff);
   const physical = (<u32>address) & physicalMap.a20Mask;
-  if (isMemory(physical)) fill(linear, physical & 0xffff_f000, user, global, writable, executable, access);
+  fill(linear, physical & 0xffff_f000, user, global, writable, executable);
   return physical;
 }
 
@@ -229,7 +231,6 @@ function finish32(linear: u64, access: u32, user: bool, at: u64, entry: u64, add
   const global = (entry & G) != 0 && (cpu.cr4 & CR4_PGE) != 0;
   return arrive(
     linear,
-    access,
     user,
     address,
     global,

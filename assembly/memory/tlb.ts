@@ -6,9 +6,9 @@
 // A tag is the linear page address, or NO_PAGE where the access must take the slow path: not allowed, not yet
 // dirty, device memory, or (writeTag) a page that holds decoded code. `delta` added to the low half of a linear
 // address gives its place in linear memory. `physical` is the page's guest address, with bit 0 = global.
-import { cpu } from "../cpu/state";
+import { CpuState, cpu } from "../cpu/state";
 import { clock } from "../machine/clock";
-import { CPU_AT, CPU_END, PARKED_AT, RAM_AT, TLB_AT, TLB_SET_SIZE, TLB_SIZE } from "../machine/layout";
+import { CPU_AT, CPU_END, PARKED_AT, TLB_AT, TLB_SET_SIZE, TLB_SIZE } from "../machine/layout";
 
 export const TLB_ENTRIES: u32 = 512;
 export const TLB_ENTRY_SIZE: usize = 32;
@@ -43,6 +43,16 @@ export function flushTlb(): void {
   memory.fill(TLB_AT, 0xff, TLB_SIZE);
 }
 
+/** Drops every translation of every vCPU: physical addresses lead elsewhere now. */
+export function flushEveryTlb(): void {
+  flushTlb();
+  for (let vcpu: u32 = 0; vcpu < clock.vcpus; vcpu++) {
+    const parked = PARKED_AT + <usize>vcpu * (CPU_END - CPU_AT);
+    changetype<CpuState>(parked).codePage = NO_PAGE;
+    memory.fill(parked + (TLB_AT - CPU_AT), 0xff, TLB_SIZE);
+  }
+}
+
 /** Drops what a MOV to CR3 drops: all but global pages (SDM 3A §4.10.4.1). */
 export function flushTlbNonGlobal(): void {
   cpu.codePage = NO_PAGE;
@@ -73,13 +83,21 @@ function protectSets(sets: usize, page: u32): void {
   }
 }
 
-/** Fills the entry of `linear` for a page of RAM. */
-export function fillTlb(set: usize, linear: u64, page: u32, global: bool, write: bool, exec: bool): void {
+/** Fills the entry of `linear` for a page of memory that lies at `place`. */
+export function fillTlb(
+  set: usize,
+  linear: u64,
+  page: u32,
+  place: usize,
+  global: bool,
+  write: bool,
+  exec: bool,
+): void {
   const entry = tlbEntry(set, linear);
   const tag = linear & ~0xfff;
   entry.readTag = tag;
   entry.writeTag = write ? tag : NO_PAGE;
   entry.execTag = exec ? tag : NO_PAGE;
-  entry.delta = <u32>RAM_AT + page - <u32>tag;
+  entry.delta = <u32>place - <u32>tag;
   entry.physical = page | (global ? GLOBAL_PAGE : 0);
 }

@@ -110,10 +110,10 @@ export class Core {
 
   /** C0000h-FFFFFh becomes plain RAM, as by the chipset's PAM registers. */
   makeShadowWritable(): void {
-    const { offset } = layoutOf(packageFile("assembly/memory/physical.ts"), "PhysicalMap").get(
-      "romSegments",
-    )!;
-    new DataView(this.exports.memory.buffer).setUint32(this.exports.BOARD_AT.value + offset, 0, true);
+    const fields = layoutOf(packageFile("assembly/memory/physical.ts"), "PhysicalMap");
+    const board = new DataView(this.exports.memory.buffer, this.exports.BOARD_AT.value);
+    for (const name of ["shadowReads", "shadowWrites"])
+      board.setUint32(fields.get(name)!.offset, 0xffff, true);
   }
 
   /** The registers as they are now, to be put back with `restore`. */

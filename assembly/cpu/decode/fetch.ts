@@ -1,7 +1,6 @@
-// The instruction bytes: read straight from guest RAM, across a page border only where that is allowed.
-import { RAM_AT } from "../../machine/layout";
+// The instruction bytes: read straight from memory, across a page border only where that is allowed.
 import { translateFetch, wrap } from "../../memory/access";
-import { isMemory } from "../../memory/physical";
+import { memoryPlace } from "../../memory/physical";
 import { GP, UD, raise, raiseWithError } from "../exceptions";
 
 /** Longest instruction (SDM 2A §2.3.11). */
@@ -18,10 +17,10 @@ let crossed: bool = false;
 
 /** Places the cursor on the instruction at `physical`, which `linear` maps to. */
 export function beginFetch(linear: u64, physical: u32, crossing: bool): void {
-  if (!isMemory(physical)) raise(UD);
-  at = RAM_AT + <usize>physical;
+  at = memoryPlace(physical);
+  if (at == 0) raise(UD);
   start = at;
-  pageEnd = RAM_AT + (((<usize>physical) | 0xfff) + 1);
+  pageEnd = at + <usize>(0x1000 - (physical & 0xfff));
   nextPage = wrap((linear | 0xfff) + 1);
   before = 0;
   mayCross = crossing;
@@ -42,9 +41,8 @@ function cross(): void {
   crossed = true;
   if (!mayCross) return;
   before += <u32>(at - start);
-  const physical = translateFetch(nextPage);
-  if (!isMemory(physical)) raise(UD);
-  at = RAM_AT + <usize>physical;
+  at = memoryPlace(translateFetch(nextPage));
+  if (at == 0) raise(UD);
   start = at;
   pageEnd = at + 0x1000;
 }
