@@ -5,6 +5,7 @@ import { useRuntime } from "./runtimes/this.ts";
 export type { BlockSource } from "./block/source.ts";
 export type { DriveBus, DriveOptions } from "./core/drives.ts";
 export type { LinuxImage } from "./core/linux.ts";
+export type { BootSettings, FirmwareImage } from "./core/firmware.ts";
 export { UserError } from "./core/errors.ts";
 export type { CompareOptions, Difference } from "./image/compare.ts";
 export type { ChainExtent, CheckResult, DiskImage, Extent, Repair } from "./image/image.ts";

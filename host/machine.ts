@@ -13,6 +13,7 @@ import {
   sectorsOf,
 } from "./core/drives.ts";
 import type { JitStats } from "./core/jit-stats.ts";
+import { type BootSettings, type FirmwareImage, loadFirmware, tellBoot } from "./core/firmware.ts";
 import { startLinux, type LinuxImage } from "./core/linux.ts";
 import { Inspector } from "./core/inspector.ts";
 import { MachineEngine } from "./core/machine-engine.ts";
@@ -30,8 +31,11 @@ export interface MachineOptions {
   memory: number;
   /** Processors, 1 to 8, taking turns on one thread; default 1. */
   cpus?: number;
-  /** The Linux kernel to start. */
-  linux: LinuxImage;
+  /** The Linux kernel to start; without one the firmware boots from the disks. */
+  linux?: LinuxImage | undefined;
+  /** Firmware to use in place of the package's own. */
+  firmware?: FirmwareImage | undefined;
+  boot?: BootSettings | undefined;
   /** IDE disks by place: primary master, primary slave, secondary master, secondary slave. */
   disks?: readonly (BlockSource | undefined)[];
   /** Drives of any kind, besides `disks`. */
@@ -133,8 +137,10 @@ export class Machine {
     const media = attachDrives(engine, [...ideDisks(options.disks ?? []), ...(options.drives ?? [])]);
     if (options.debugExit) engine.exports.attachDebugExit(options.debugExit.port, options.debugExit.ports);
     if (options.debugConsolePort !== undefined) engine.exports.attachDebugConsole(options.debugConsolePort);
+    await loadFirmware(runtime, engine, options.firmware);
+    tellBoot(engine, options.boot ?? {}, true);
     engine.powerOn();
-    startLinux(engine, options.linux);
+    if (options.linux) startLinux(engine, options.linux);
     return new Machine(engine, options, media, runtime.now);
   }
 
@@ -235,8 +241,9 @@ export class Machine {
     this.resetWanted = false;
     if (this.held === "shutdown") this.held = "paused";
     await this.disks.settle();
+    tellBoot(this.engine, this.options.boot ?? {}, false);
     this.engine.reset();
-    startLinux(this.engine, this.options.linux);
+    if (this.options.linux) startLinux(this.engine, this.options.linux);
     // A guest that resets over and over must not keep signals and input waiting.
     await breathe();
   }

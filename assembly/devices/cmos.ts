@@ -1,4 +1,5 @@
 // CMOS RAM as the board's maker stores it: what firmware reads to learn of memory, drives and boot order.
+import { BOOT_ORDER_DEFAULT, bootOptions } from "../machine/boot-options";
 import { clock } from "../machine/clock";
 import { physicalMap } from "../memory/physical";
 import { DEFAULT_HEADS, DEFAULT_SECTORS, defaultCylinders } from "./ata-identify";
@@ -26,8 +27,7 @@ export function storeConfiguration(rtc: Mc146818): void {
   storeWord(rtc, 0x17, extended);
   storeWord(rtc, 0x30, extended);
   storeWord(rtc, 0x34, ram > 16 << MIB ? (ram - (16 << MIB)) >> 16 : 0);
-  rtc.store(0x38, 0x30); // boot order: third CD, second floppy, first hard disk
-  rtc.store(0x3d, 0x12);
+  storeBootOrder(rtc);
   rtc.store(0x5f, clock.vcpus - 1);
   let types: u32 = 0;
   for (let index: u32 = 0; index < 2; index++) {
@@ -45,6 +45,13 @@ export function storeConfiguration(rtc: Mc146818): void {
 function floppyType(connector: u32): u32 {
   if (drive(connector).kind != DRIVE_FLOPPY) return 0;
   return floppyFormat(drive(connector).sectors).drive;
+}
+
+/** First device in the low nibble of 3Dh, second in its high nibble, third in the high nibble of 38h. */
+export function storeBootOrder(rtc: Mc146818): void {
+  const order = bootOptions.order ? bootOptions.order : BOOT_ORDER_DEFAULT;
+  rtc.store(0x3d, order & 0xff);
+  rtc.store(0x38, (order >> 4) & 0xf0);
 }
 
 /** Cylinders, heads, write precompensation (none), control, landing zone, sectors. */

@@ -8,7 +8,7 @@ import {
   driveKeyboardLines,
   driveSerialLines,
 } from "../devices/bus";
-import { storeConfiguration } from "../devices/cmos";
+import { storeBootOrder, storeConfiguration } from "../devices/cmos";
 import {
   DRIVES,
   DRIVE_CD,
@@ -151,8 +151,10 @@ export function resetChips(): void {
   picSecondary.reset(0, SECONDARY_LEVEL_SELECTABLE);
   resetIrqLines();
   pit.reset();
-  if (rtc.powered) rtc.reset();
-  else {
+  if (rtc.powered) {
+    rtc.reset();
+    storeBootOrder(rtc); // it may differ the second time
+  } else {
     rtc.powerOn(clock.epoch, now);
     storeConfiguration(rtc);
   }

@@ -41,6 +41,7 @@ export {
   planLinux,
   startLinux,
 } from "../firmware/linux-boot";
+export { setBootOptions } from "./boot-options";
 export { runMachine } from "./run";
 export { serveRegion } from "../jit/core";
 export {

@@ -193,14 +193,7 @@ function canFetch(user: bool, rights: u64, xd: u64): bool {
   return user || (rights & US) == 0 || (cpu.cr4 & CR4_SMEP) == 0;
 }
 
-function arrive(
-  linear: u64,
-  user: bool,
-  address: u64,
-  global: bool,
-  writable: bool,
-  executable: bool,
-): u32 {
+function arrive(linear: u64, user: bool, address: u64, global: bool, writable: bool, executable: bool): u32 {
   if (address > 0xffff_ffff) return NOWHERE | ((<u32>linear) & 0xfff);
   const physical = (<u32>address) & physicalMap.a20Mask;
   fill(linear, physical & 0xffff_f000, user, global, writable, executable);

@@ -117,6 +117,24 @@ export const FLAGS: readonly Flag[] = [
   },
 
   {
+    name: "boot",
+    argument: "[order=]cad[,once=d][,menu=on]",
+    help: "devices to boot from: a floppy, c disk, d CD",
+    apply: setBoot,
+  },
+  {
+    name: "bios",
+    argument: "FILE",
+    help: "firmware in place of our own, such as SeaBIOS",
+    apply: (options, file) => void (options.bios = file),
+  },
+  {
+    name: "L",
+    argument: "DIR",
+    help: "where to look for firmware files",
+    apply: (options, folder) => void options.firmwareFolders.push(folder),
+  },
+  {
     name: "kernel",
     argument: "FILE",
     help: "Linux kernel (bzImage) to start",
@@ -209,8 +227,8 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev bios blockdev boot chroot compat D d daemonize debugcon
-  dfilter fsdev full-screen fw_cfg gdb global hvf incoming k L loadvm mem-path mem-prealloc mon
+  `acpitable action add-fd append-fw audio audiodev blockdev chroot compat D d daemonize debugcon
+  dfilter fsdev full-screen fw_cfg gdb global hvf incoming k loadvm mem-path mem-prealloc mon
   msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig
   prom-env qmp qmp-pretty readconfig run-with runas S s sandbox sd seed set singlestep smbios spice trace usb usbdevice
   uuid virtfs vnc watchdog-action win2k-hack`.split(/\s+/),
@@ -310,6 +328,31 @@ function setInstructionClock(options: PcOptions, text: string): void {
     } else if (!((key === "align" || key === "sleep") && !parseSwitch(key, value))) {
       throw new UserError(`-icount ${key}=${value} is not supported yet`);
     }
+  }
+}
+
+/** The letters of QEMU's `-boot`; what is no PC's boot device is refused. */
+function bootDevices(text: string): string {
+  const letters = [...text];
+  for (const letter of letters) {
+    if (!/[a-p]/.test(letter)) throw new UserError(`Invalid boot device '${letter}'`);
+    if (letters.filter((other) => other === letter).length > 1)
+      throw new UserError(`Boot device '${letter}' was given twice`);
+    if (!/[abcdn]/.test(letter)) throw new UserError(`Invalid boot device for PC: '${letter}'`);
+  }
+  if (letters.length > 3) throw new UserError("Too many boot devices for PC");
+  return text;
+}
+
+function setBoot(options: PcOptions, text: string): void {
+  for (const { key, value } of parseList(text, "order")) {
+    if (key === "order") options.boot.order = bootDevices(value ?? "");
+    else if (key === "once") options.boot.once = bootDevices(value ?? "");
+    else if (key === "menu") options.boot.menu = parseSwitch(key, value);
+    else if (key === "splash-time") options.boot.menuWait = parseInteger(key, value ?? "");
+    else if (!["strict", "splash", "reboot-timeout"].includes(key))
+      throw new UserError(`Invalid parameter '${key}'`);
+    else throw new UserError(`-boot ${key} is not supported yet: order=, once=, menu= and splash-time= are`);
   }
 }
 

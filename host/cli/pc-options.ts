@@ -1,4 +1,5 @@
 // What a command line asks for: the record that host/cli/flags.ts fills and host/cli/run.ts carries out.
+import type { BootSettings } from "../core/firmware.ts";
 import type { ChardevSpec } from "./chardev/spec.ts";
 import type { Drive } from "./drives.ts";
 
@@ -9,6 +10,11 @@ export interface PcOptions {
   kernel?: string;
   initrd?: string;
   append?: string;
+  /** A firmware file in place of our own. */
+  bios?: string;
+  /** Folders in which firmware files are sought first. */
+  firmwareFolders: string[];
+  boot: BootSettings;
   drives: Drive[];
   /** Every writable drive keeps its changes apart and forgets them at the end. */
   snapshot: boolean;
@@ -50,6 +56,8 @@ export function defaultOptions(): PcOptions {
   return {
     memory: DEFAULT_MEMORY,
     cpus: 1,
+    firmwareFolders: [],
+    boot: {},
     drives: [],
     chardevs: new Map(),
     snapshot: false,

@@ -6,6 +6,7 @@ import type { LinuxImage } from "../core/linux.ts";
 import { Machine } from "../machine.ts";
 import { connect, type Connections } from "./connections.ts";
 import { closeDrives, type OpenDrive, openDrives } from "./disks.ts";
+import { readFirmware } from "./firmware.ts";
 import { firstSteps } from "./help.ts";
 import { parseArguments } from "./parse.ts";
 import { monitorHost } from "./monitor.ts";
@@ -38,14 +39,17 @@ export function say(sentence: string): void {
 }
 
 /** Opens the drives, runs the machine to its end, closes the drives; returns the exit code. */
-export async function runMachine(options: PcOptions, linux: LinuxImage): Promise<number> {
+export async function runMachine(options: PcOptions, linux?: LinuxImage): Promise<number> {
   options.warnings.forEach(say);
+  const firmware = await readFirmware(options, say);
   const drives = await openDrives(options, say);
   try {
     const machine = await Machine.create({
       memory: options.memory,
       cpus: options.cpus,
       linux,
+      firmware,
+      boot: { serialConsole: options.nographic, ...options.boot },
       drives,
       endOnReset: options.noReboot,
       epoch: options.rtcBase,
@@ -107,11 +111,8 @@ function onSignals(act: (number: number) => void): () => void {
   };
 }
 
-async function readLinux({ kernel, initrd, append }: PcOptions): Promise<LinuxImage> {
-  if (!kernel)
-    throw new UserError(
-      "nothing to start: give -kernel FILE (booting from a disk needs firmware, which is not built yet)",
-    );
+async function readLinux({ kernel, initrd, append }: PcOptions): Promise<LinuxImage | undefined> {
+  if (!kernel) return undefined;
   return {
     kernel: await readWhole(kernel, "open kernel file"),
     initrd: initrd === undefined ? undefined : await readWhole(initrd, "load initrd"),

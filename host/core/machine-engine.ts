@@ -32,6 +32,10 @@ export interface MachineExports extends EngineExports {
   changeMedium(connector: number, sectorsLow: number, sectorsHigh: number, readOnly: number): void;
   /** Plugs in isa-debugcon. */
   attachDebugConsole(port: number): void;
+  /** The firmware is the last `size` bytes of the ROM. */
+  attachFirmware(size: number): void;
+  /** Boot devices, four bits each from the lowest on; the menu and its wait in ms; the serial port as console. */
+  setBootOptions(order: number, menu: boolean, menuWait: number, serialConsole: boolean): void;
   attachDebugExit(base: number, ports: number): void;
   /** The exit code that goes with EXIT_DEBUG. */
   debugExitCode(): number;
@@ -54,6 +58,10 @@ export interface MachineExports extends EngineExports {
 /** Constants that the engine exports by name: addresses, capacities, codes. */
 const CONSTANTS = [
   "RAM_AT",
+  "ROM_AT",
+  "ROM_SIZE",
+  "VIDEO_ROM_AT",
+  "VIDEO_ROM_SIZE",
   "CLOCK_SLICE_START",
   "CLOCK_EPOCH",
   "CLOCK_PACE",
@@ -239,6 +247,17 @@ export class MachineEngine {
   /** The reset line: RAM stays as it is. */
   reset(): void {
     this.exports.resetMachine();
+  }
+
+  /** Firmware, and the video BIOS that the display adapter brings. False: one of them is too large. */
+  attachFirmware(bios: Uint8Array, videoRom?: Uint8Array): boolean {
+    const { ROM_AT, ROM_SIZE, VIDEO_ROM_AT, VIDEO_ROM_SIZE } = this.constants;
+    if (bios.length > ROM_SIZE || (videoRom && videoRom.length > VIDEO_ROM_SIZE)) return false;
+    const memory = new Uint8Array(this.exports.memory.buffer);
+    memory.set(bios, ROM_AT + ROM_SIZE - bios.length);
+    if (videoRom) memory.set(videoRom, VIDEO_ROM_AT);
+    this.exports.attachFirmware(bios.length);
+    return true;
   }
 
   /** Puts a drive on `connector`, before power on; `kind` is DRIVE_*, `sectors` 0 = nothing inserted. */
