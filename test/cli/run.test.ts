@@ -97,7 +97,7 @@ describe("what cannot be run", () => {
     ],
     [["-kernel", DEMO, "-hda", "disk.qcow2", "-m", "1"], /^kernel and initrd do not fit into guest memory/],
     [["-kernel", DEMO, "-serial", "file:nodir/x"], /Could not open 'nodir\/x': No such file or directory$/],
-    [["disk.qcow2"], /^nothing to start: give -kernel FILE/],
+    [["-bios", "nosuch"], "could not load PC BIOS 'nosuch': No such file or directory"],
   ])("%j: one sentence, exit code 1, nothing written", (args, sentence) => {
     const before = sha256(at("disk.qcow2"));
     const { status, stdout, stderr } = wasmqemu(...args, "-display", "none");
