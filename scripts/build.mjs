@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { buildBios } from "./bios.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const args = process.argv.slice(2);
@@ -61,8 +62,8 @@ function removeStale({ metafile }) {
     if (file.endsWith(".js") && !made.has(file)) rmSync(join("dist", file));
 }
 
-/** The demo guest, from its source, by our own assembler. */
-async function demoGuest() {
+/** The demo guest and the BIOS, from their sources, by our own assembler. */
+async function assembled() {
   const { outputFiles } = await build({
     entryPoints: ["guests/asm/assemble.ts"],
     bundle: true,
@@ -73,6 +74,7 @@ async function demoGuest() {
   const code = Buffer.from(outputFiles[0].contents).toString("base64");
   const { assemble } = await import(`data:text/javascript;base64,${code}`);
   writeFileSync("dist/demo.bin", assemble(readFileSync("guests/demo/demo.asm", "utf8")).bytes);
+  buildBios(assemble);
 }
 
 const jobs = [];
@@ -104,7 +106,7 @@ if (wants("host") && existsSync("host/cli/main.ts")) {
     }).then(removeStale),
   );
 }
-if (wants("guests")) jobs.push(demoGuest());
+if (wants("guests")) jobs.push(assembled());
 await Promise.all(jobs);
 if (args.includes("--types") || !only) {
   if (existsSync("host/index.ts") && readdirSync("host").length > 0)

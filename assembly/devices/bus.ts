@@ -49,6 +49,7 @@ import {
   SOCKET_DMA_PRIMARY,
   SOCKET_DMA_SECONDARY,
   SOCKET_ELCR,
+  SOCKET_FIRMWARE,
   SOCKET_FLOPPY,
   SOCKET_FW_CFG,
   SOCKET_IDE_CONTROL_PRIMARY,
@@ -81,6 +82,7 @@ import { IdeChannel } from "./ide-channel";
 import { driveLine, sendCommand, settleInterrupts } from "./irq-lines";
 import { NO_SLEEP, SLEEP_HIBERNATE, SLEEP_SOFT_OFF } from "./piix4-pm";
 import { Uart16550 } from "./uart16550";
+import { serveFirmware } from "../firmware/bios/services";
 import { VBE_REGISTERS, VGA_PORTS, VGA_REGISTERS_SIZE } from "./vga-pci";
 
 export const IRQ_KEYBOARD: u32 = 1;
@@ -328,6 +330,9 @@ function writeWide(socket: u32, port: u32, size: u32, value: u32): void {
       break;
     case SOCKET_IDE_SECONDARY:
       writeIde(ideSecondary, port & 7, size, value);
+      break;
+    case SOCKET_FIRMWARE:
+      serveFirmware();
       break;
     case SOCKET_DEBUG_EXIT:
       debugExit.write(value);

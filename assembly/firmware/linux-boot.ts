@@ -10,7 +10,7 @@ import { enterFlatProtectedMode } from "../cpu/modes";
 import { cpu } from "../cpu/state";
 import { BOARD_AT, RAM_AT } from "../machine/layout";
 import { usableTop, writeMemoryMap } from "./memory-map";
-import { powerOnSelfTest } from "./post";
+import { startBios } from "./bios/post";
 
 /** How a plan came out. */
 export const LINUX_OK: u32 = 0;
@@ -149,7 +149,7 @@ function writeBootParameters(initrdSize: u32): void {
 
 /** Plays firmware, then enters the kernel: flat protected mode, paging and interrupts off, RSI at the boot parameters. */
 export function startLinux(): void {
-  powerOnSelfTest();
+  startBios();
   // __BOOT_CS (10h) and __BOOT_DS (18h): flat, 4 GiB, accessed.
   const gdt: usize = RAM_AT + <usize>BOOT_GDT;
   memory.fill(gdt, 0, 16);

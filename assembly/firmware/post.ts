@@ -6,11 +6,9 @@ import { PCI_BAR0, PCI_COMMAND, COMMAND_IO, COMMAND_MEMORY } from "../devices/pc
 import { enableIdeAsFirmware, routeAsFirmware } from "../devices/piix3";
 import { placeAsFirmware } from "../devices/piix4-pm";
 import { hostBridge, ideFunction, isaBridge, lapic, pmFunction, vgaFunction } from "../machine/board";
-import { RAM_AT } from "../machine/layout";
 import { rewire } from "../machine/wiring";
 import { writeAcpiTables } from "./acpi/tables";
-import { EBDA } from "./memory-map";
-import { setTextMode } from "./text-mode";
+import { writeRoutingTable } from "./pci-routing";
 
 /** Where the PM registers and the IDE bus master are placed; the FADT tells the former. */
 export const PM_BASE: u32 = 0x600;
@@ -18,8 +16,6 @@ const BUS_MASTER_BASE: u32 = 0xc000;
 const FRAME_BUFFER: u32 = 0xfd00_0000;
 const VGA_REGISTERS: u32 = 0xfebf_0000;
 const COMMAND_SERR: u32 = 1 << 8;
-
-const BDA: usize = RAM_AT + 0x400;
 
 export function powerOnSelfTest(): void {
   initialisePic(0x20, 0x08, 1 << 2, 0xb8);
@@ -31,9 +27,8 @@ export function powerOnSelfTest(): void {
   portWrite(0x4d1, 1, 0x0c); // PCI's IRQs 10 and 11 are levels
   lapic(0).wireAsFirmware();
   placePci();
-  setTextMode();
-  fillBiosData();
   writeAcpiTables();
+  writeRoutingTable();
 }
 
 /** ICW1 … ICW4 and the mask. */
@@ -62,17 +57,4 @@ function placePci(): void {
   rewire(isaBridge);
   rewire(ideFunction);
   rewire(pmFunction);
-}
-
-/** The BIOS data area, as far as operating systems look into it. */
-function fillBiosData(): void {
-  store<u16>(BDA, 0x3f8); // COM1
-  store<u16>(BDA, EBDA >> 4, 0x0e);
-  store<u16>(BDA, 639, 0x13); // KiB of conventional memory
-  store<u8>(BDA, 3, 0x49); // video mode, columns, CRTC port, rows less one, scan lines
-  store<u16>(BDA, 80, 0x4a);
-  store<u16>(BDA, 0x3d4, 0x63);
-  store<u8>(BDA, 24, 0x84);
-  store<u16>(BDA, 16, 0x85);
-  store<u8>(RAM_AT + <usize>EBDA, 1); // size of the EBDA in KiB
 }

@@ -49,6 +49,7 @@ import { SystemPorts } from "../devices/system-ports";
 import { Uart16550 } from "../devices/uart16550";
 import { VBE_SIZE, VbeRegisters } from "../devices/vbe";
 import { VGA_SIZE, Vga } from "../devices/vga";
+import { FIRMWARE_TAG, transferCompleted } from "../firmware/bios/transfer";
 import { blockRequest, orphanBlockRequests } from "../rings/block";
 import { SERIAL_PORTS } from "../rings/bytes";
 import { INPUT_KEY, INPUT_MOUSE, nextInput } from "../rings/input";
@@ -242,6 +243,10 @@ function ideDrive(index: u32): AtaDrive {
 export function completeBlock(slot: u32, status: u32): void {
   const request = blockRequest(slot);
   if (!request.release()) return;
+  if (request.tag == FIRMWARE_TAG) {
+    transferCompleted(status);
+    return;
+  }
   if (request.drive < IDE_DRIVES) {
     (request.drive < 2 ? idePrimary : ideSecondary).requestCompleted(request, status);
     driveIdeLines();

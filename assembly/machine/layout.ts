@@ -5,6 +5,7 @@
 //   CPU_AT     the running vCPU: registers, x87, vectors, then its TLB: one block, copied whole on a vCPU switch
 //   CHIPS_AT   the chips, each an unmanaged struct in its socket
 //   RINGS_AT   what crosses to the host: serial bytes, disk requests
+//   FIRMWARE_AT  our firmware's own state
 //   CODE_AT    decoded instructions, keyed by physical page
 //   JIT_AT     the translator's workshop
 //   ROM_AT     firmware, and the display adapter's expansion ROM
@@ -45,7 +46,11 @@ export const CHIPS_SIZE: usize = 0x40000; // the sockets inside: machine/board.t
 export const RINGS_AT: usize = CHIPS_AT + CHIPS_SIZE;
 export const RINGS_SIZE: usize = 0x80000; // the rings inside: rings/
 
-export const CODE_AT: usize = RINGS_AT + RINGS_SIZE;
+/** What our firmware remembers between two of its services (firmware/bios/layout.ts). */
+export const FIRMWARE_AT: usize = RINGS_AT + RINGS_SIZE;
+export const FIRMWARE_SIZE: usize = 0x20000;
+
+export const CODE_AT: usize = FIRMWARE_AT + FIRMWARE_SIZE;
 export const CODE_HASH_AT: usize = CODE_AT; // u32 block address by hash of (physical address, mode)
 export const CODE_HASH_ENTRIES: u32 = 0x10000;
 export const CODE_PAGES_AT: usize = CODE_HASH_AT + <usize>CODE_HASH_ENTRIES * 4; // u32 by physical page: its first block

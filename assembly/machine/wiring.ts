@@ -58,6 +58,8 @@ export const SOCKET_DEBUG_EXIT: u32 = 37;
 export const SOCKET_VBE: u32 = 38;
 export const SOCKET_FW_CFG: u32 = 39;
 export const SOCKET_DEBUG_CONSOLE: u32 = 40;
+/** Far from the others' numbers: no chip. */
+export const SOCKET_FIRMWARE: u32 = 255;
 
 /** The VGA's window in the address space of the PC. */
 export const VGA_WINDOW: u32 = 0xa_0000;
@@ -66,6 +68,8 @@ export const VGA_WINDOW_SIZE: u32 = 0x2_0000;
 /** Chips in memory space, each at its address of the PC. */
 export const IOAPIC_BASE: u32 = 0xfec0_0000;
 export const LAPIC_BASE: u32 = 0xfee0_0000;
+/** Where the stubs of our own BIOS write to be served (firmware/bios.asm). No PC has a chip there. */
+export const FIRMWARE_PORT: u32 = 0xe8;
 /** Both decode a page. */
 export const APIC_WINDOW: u32 = 0x1000;
 
@@ -107,6 +111,7 @@ export function resetWiring(): void {
   plug(SOCKET_PIC_SECONDARY, 0xa0, 2);
   plug(SOCKET_APM, 0xb2, 2);
   plug(SOCKET_DMA_SECONDARY, 0xc0, 32);
+  plug(SOCKET_FIRMWARE, FIRMWARE_PORT, 1);
   plug(SOCKET_VBE, 0x1ce, 3);
   plug(SOCKET_COM4, 0x2e8, 8);
   plug(SOCKET_COM2, 0x2f8, 8);

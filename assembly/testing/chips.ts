@@ -4,7 +4,7 @@ export { attachDrive } from "../devices/drives";
 export { acknowledgeInterrupt, driveLine, interruptPending, setTaskPriority } from "../devices/irq-lines";
 export { advanceChips, changeMedium, completeBlock, nextDeadline, resetChips } from "../machine/board";
 export { fillConfiguration } from "../firmware/configuration";
-export { powerOnSelfTest } from "../firmware/post";
+export { startBios as powerOnSelfTest } from "../firmware/bios/post";
 export { RAM_AT, VRAM_AT } from "../machine/layout";
 export { BLOCK_RING_AT, BLOCK_SLOTS, BLOCK_SLOTS_AT, BLOCK_SLOT_SIZE } from "../rings/block";
 export { INPUT_AT, INPUT_CAPACITY } from "../rings/input";
