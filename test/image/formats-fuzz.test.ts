@@ -2,18 +2,16 @@
 import { deflateSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { MemorySource } from "../../host/block/memory.ts";
-import { BlockOptions } from "../../host/block/options.ts";
 import { UserError } from "../../host/core/errors.ts";
-import type { Driver, ImageFile, NewFile, Settings } from "../../host/image/driver.ts";
+import type { Settings } from "../../host/image/driver.ts";
 import { loadDriver } from "../../host/image/format.ts";
 import { chainExtent, type DiskImage } from "../../host/image/image.ts";
-import { node } from "../../host/runtimes/node.ts";
+import { DISK, openIn, sample } from "../support/formats.ts";
 import { pattern, random } from "../support/qcow2.ts";
 
 /** More by hand: FUZZ_ROUNDS=1000. */
 const ROUNDS = Number(process.env["FUZZ_ROUNDS"] ?? 40);
 const MIB = 2 ** 20;
-const DISK = 3 * MIB;
 
 /** What images of these formats grow to when they are written; a damaged one must not be led further. */
 const FILE_MAX = 64 * MIB;
@@ -28,45 +26,6 @@ class Bounded extends MemorySource {
     expect(size).toBeLessThan(FILE_MAX);
     return super.resize(size);
   }
-}
-
-async function open(driver: Driver, file: ImageFile, readOnly: boolean): Promise<DiskImage> {
-  return driver.open({
-    runtime: node,
-    name: "fuzz",
-    file,
-    options: new BlockOptions([]),
-    readOnly,
-    tolerant: false,
-    chain: false,
-    warn: () => {},
-    secrets: new Map(),
-    openNamed: async () => {
-      throw new UserError("no other file is opened here", "EPERM");
-    },
-    openChild: async () => undefined,
-    unlock: true,
-  });
-}
-
-async function sample(driver: Driver, settings: Settings): Promise<Uint8Array> {
-  const file = new MemorySource();
-  await driver.create!({
-    runtime: node,
-    name: "fuzz",
-    file: file as NewFile,
-    size: DISK,
-    settings: { size: DISK, ...settings },
-    secrets: new Map(),
-    openBacking: () => Promise.reject(new Error("none")),
-    createNamed: () => Promise.reject(new Error("none")),
-  });
-  const image = await open(driver, file, false);
-  await image.write!(pattern(131_072, 1), 0);
-  await image.write!(pattern(65_536, 2), 2 * MIB);
-  await image.flush!();
-  await image.close();
-  return file.content.slice();
 }
 
 /** A trailer, a property list and two chunks, one of them packed. */
@@ -185,7 +144,7 @@ it.each([...MADE, ...GIVEN])("answers on damaged %s images (%j)", async (format,
     }
     for (const readOnly of driver.create ? [true, false] : [true])
       await attempt(async () => {
-        const image = await open(driver, new Bounded(bytes.slice()), readOnly);
+        const image = await openIn(driver, new Bounded(bytes.slice()), readOnly);
         opened++;
         await everything(image);
       });
