@@ -24,15 +24,16 @@ export interface OpenImageOptions {
 export async function openImage(name: string, options: OpenImageOptions = {}): Promise<DiskImage> {
   const { followNames = false, ...rest } = options;
   const image = await open(thisRuntime(), name, { ...rest, chain: followNames });
-  if (followNames || !(image instanceof Qcow2Image)) return image;
-  const named = image.hasExternalData ? image.extensions.dataFile : image.backingName;
+  if (followNames) return image;
+  const external = image instanceof Qcow2Image && image.hasExternalData;
+  const named = external ? image.extensions.dataFile : image.backingName;
   try {
     if (named !== undefined)
       throw new UserError(
         `'${name}' names '${named}': pass { followNames: true } to let it be opened`,
         "EPERM",
       );
-    image.requireReadable();
+    if (image instanceof Qcow2Image) image.requireReadable();
     return image;
   } catch (error) {
     await image.close();

@@ -290,8 +290,18 @@ async function openPart(context: OpenContext, line: ExtentLine, start: number): 
   // A raw device is none of a disk file's business.
   if (/^\/dev\/|^[^/]*:/.test(line.file))
     throw new UserError(`The VMDK descriptor names '${line.file}', which is no file beside it`, "EACCES");
+  // Info reads what an image is, and no guest byte; for anything else its names must be allowed.
+  if (!context.chain && context.unlock)
+    throw new UserError(`'${context.name}' names '${line.file}', which may not be opened`, "EPERM");
   const file = await context.openNamed(line.file);
-  const part = { start, size: sectors * SECTOR, name: line.file, type, offset: offset * SECTOR, file };
+  const part = {
+    start,
+    size: sectors * SECTOR,
+    name: file.fileName ?? line.file,
+    type,
+    offset: offset * SECTOR,
+    file,
+  };
   if (type === "FLAT" || type === "VMFS") return { ...part, sparse: undefined };
   try {
     const header = await readSparseHeader(file);
@@ -300,7 +310,7 @@ async function openPart(context: OpenContext, line: ExtentLine, start: number): 
     const bounded = { ...header, capacity: sectors };
     return {
       ...part,
-      sparse: new SparseExtent(line.file, file, context.readOnly, bounded, context.runtime),
+      sparse: new SparseExtent(part.name, file, context.readOnly, bounded, context.runtime),
     };
   } catch (error) {
     await file.close();

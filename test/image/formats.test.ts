@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { openImage } from "../../host/index.ts";
 import { native, ours, qemuIo, scratchFolder, withoutNative } from "../support/qemu-img.ts";
 
 const folder = scratchFolder();
@@ -99,6 +100,20 @@ describe.skipIf(withoutNative("other image formats beside qemu-img"))("other for
       expect(native(folder, "check", "over").code).toBe(0);
     }
     expect(native(folder, "info", "over").out).not.toContain("backing");
+  });
+
+  it("files that a vmdk names are opened by programs only where they allow it", async () => {
+    native(folder, "convert", "-O", "vmdk", "-o", "subformat=monolithicFlat", "in.raw", "flat.vmdk");
+    native(folder, "create", "-f", "vmdk", "-b", "flat.vmdk", "-F", "vmdk", "over.vmdk");
+    for (const [name, named] of [
+      ["flat.vmdk", "flat-flat.vmdk"],
+      ["over.vmdk", "flat.vmdk"],
+    ] as const) {
+      await expect(openImage(join(folder, name))).rejects.toThrow(`names '${named}'`);
+      const image = await openImage(join(folder, name), { followNames: true });
+      expect(image.size).toBe(5 * MIB + 512);
+      await image.close();
+    }
   });
 
   it("lists, says and refuses options in the same words", () => {
