@@ -458,7 +458,9 @@ export class Qcow2Image implements DiskImage {
     if (this.bitmaps.length && !unmap) await recordWrite(this, offset, end - offset);
     // The disk's last cluster is whole even where the disk ends within it.
     const tableEnd = end === this.size ? this.clusterEnd(end) : end;
-    const canZero = unmap || !this.backing || this.engine.core.version() >= 3;
+    // A raw data file has no table that says "zero".
+    const isRaw = this.hasExternalData && (this.engine.core.autoclear() & RAW_EXTERNAL) !== 0;
+    const canZero = isRaw ? false : unmap || !this.backing || this.engine.core.version() >= 3;
     const first = canZero ? this.clusterEnd(offset) : tableEnd;
     const last = this.clusterStart(tableEnd);
     if (first >= last) return unmap ? undefined : this.writeZeros(offset, end);
@@ -494,6 +496,7 @@ export class Qcow2Image implements DiskImage {
   }
 
   private async setSize(size: number): Promise<void> {
+    const before = this.size;
     if (size < this.size)
       await this.zeroGuest(this.clusterEnd(size), this.size - this.clusterEnd(size), true);
     await this.alone(async () => {
@@ -502,6 +505,10 @@ export class Qcow2Image implements DiskImage {
       resizeBitmaps(this);
       await this.flushAll();
     });
+    if (this.dataFile) await this.dataFile.resize!(size);
+    // A longer backing file must not show through where the disk used to end.
+    const below = Math.min(size, this.backing?.size ?? 0);
+    if (below > before) await this.zeroGuest(before, below - before, false);
     await storeBitmaps(this);
   }
 

@@ -1,5 +1,8 @@
 // img resize: a new virtual size, absolute or by a difference.
+import { fillWithZeros } from "../../block/source.ts";
 import { UserError } from "../../core/errors.ts";
+import type { DiskImage } from "../../image/image.ts";
+import { preallocate } from "../../image/qcow2-preallocate.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
 import { getopt, has, last, UsageError } from "./getopt.ts";
 import { requireSize } from "../../image/size.ts";
@@ -19,7 +22,6 @@ export async function resize(argv: string[]): Promise<number> {
   const mode = last(parsed, "preallocation") ?? "off";
   if (!["off", "metadata", "falloc", "full"].includes(mode))
     throw new UserError(`Invalid preallocation mode '${mode}'`);
-  if (mode !== "off") throw new UserError(`--preallocation=${mode} is not supported yet`);
   const sign = /^[+-]/.exec(sizeText)?.[0];
   const amount = requireSize(sign ? sizeText.slice(1) : sizeText, "image size");
 
@@ -37,10 +39,30 @@ export async function resize(argv: string[]): Promise<number> {
     if (image instanceof Qcow2Image && image.engine.core.version() < 3 && image.engine.core.snapshotCount())
       throw new UserError("Can't resize a v2 image which has snapshots");
     if (!image.resize) throw new UserError("Image format driver does not support resize");
+    const before = image.size;
+    if (mode !== "off") requirePreallocation(image, mode, size < before);
     await image.resize(size);
+    if (mode !== "off") await fill(image, before, mode as Preallocated);
     if (!has(parsed, "q")) process.stdout.write("Image resized.\n");
     return 0;
   } finally {
     await image.close();
   }
+}
+
+type Preallocated = "metadata" | "falloc" | "full";
+
+function requirePreallocation(image: DiskImage, mode: string, shrinks: boolean): void {
+  if (shrinks) throw new UserError("Preallocation can only be used for growing images");
+  const can = image instanceof Qcow2Image || (image.format === "raw" && mode !== "metadata");
+  if (!can) throw new UserError(`Unsupported preallocation mode: ${mode}`);
+}
+
+/** Gives what was added its space. A runtime cannot reserve any without writing to it. */
+async function fill(image: DiskImage, before: number, mode: Preallocated): Promise<void> {
+  if (!(image instanceof Qcow2Image))
+    return fillWithZeros({ write: image.write! }, before, image.size - before);
+  const start = Math.ceil(before / image.clusterSize) * image.clusterSize;
+  await preallocate(image, start, mode);
+  await image.flush!();
 }
