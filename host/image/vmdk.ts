@@ -84,6 +84,10 @@ class VmdkImage implements DiskImage {
         await this.renew();
         await first!.sparse!.writeGrain(offset, plain.subarray(0, this.size - offset), packed);
       };
+    // -c is taken for every sparse disk, as qemu-img takes it; only stream-optimized ones have a place for it.
+    else if (first!.sparse)
+      this.writePacked = (_packed, offset, plain) =>
+        this.writeGuest(plain.subarray(0, this.size - offset), offset);
   }
 
   get dataName(): string {

@@ -27,6 +27,7 @@ const SHAPES: readonly [format: string, options: string[], sameMap: boolean][] =
   ["vmdk", ["-o", "subformat=twoGbMaxExtentSparse"], true],
   ["vmdk", ["-o", "subformat=monolithicFlat"], false],
   ["vmdk", ["-o", "subformat=streamOptimized"], true],
+  ["vmdk", ["-c"], true],
   ["vpc", [], true],
   ["vpc", ["-o", "subformat=fixed"], false],
   ["vpc", ["-o", "force_size=on"], true],
