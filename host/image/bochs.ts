@@ -68,7 +68,7 @@ class BochsImage extends ClusterImage {
 }
 
 async function open(context: OpenContext): Promise<BochsImage> {
-  if (!context.readOnly) throw new UserError("Block node is read-only", "EACCES");
+  if (!context.readOnly) throw new UserError("Image is read-only", "EACCES");
   const bytes = new Uint8Array(HEADER_SIZE);
   await context.file.read(bytes, 0);
   const view = new DataView(bytes.buffer);

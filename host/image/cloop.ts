@@ -75,7 +75,7 @@ class CloopImage extends ClusterImage {
 }
 
 async function open(context: OpenContext): Promise<CloopImage> {
-  if (!context.readOnly) throw new UserError("Block node is read-only", "EACCES");
+  if (!context.readOnly) throw new UserError("Image is read-only", "EACCES");
   const { file } = context;
   const bytes = new Uint8Array(OFFSETS_AT);
   await file.read(bytes, 0);

@@ -200,7 +200,7 @@ function requireSound(chunks: readonly Chunk[], file: ImageFile): void {
 }
 
 async function open(context: OpenContext): Promise<DmgImage> {
-  if (!context.readOnly) throw new UserError("Block node is read-only", "EACCES");
+  if (!context.readOnly) throw new UserError("Image is read-only", "EACCES");
   const { file } = context;
   const bytes = new Uint8Array(TRAILER_SIZE);
   await file.read(bytes, Math.max(0, file.size - TRAILER_SIZE));
