@@ -44,6 +44,8 @@ export interface MachineOptions {
   debugExit?: { port: number; ports: number } | undefined;
   /** Plugs in isa-debugcon at this port: what is written there goes to `debugConsole`. */
   debugConsolePort?: number | undefined;
+  /** Plugs in virtio-rng: randomness of the host for the guest. */
+  entropy?: boolean | undefined;
   /** A reset by the guest ends `run` instead of starting over. */
   endOnReset?: boolean;
   /** Time at power on in ms since 1970; default: now. */
@@ -139,6 +141,7 @@ export class Machine {
     if (options.debugConsolePort !== undefined) engine.exports.attachDebugConsole(options.debugConsolePort);
     await loadFirmware(runtime, engine, options.firmware);
     tellBoot(engine, options.boot ?? {}, true);
+    if (options.entropy) engine.exports.attachRng();
     engine.powerOn();
     if (options.linux) startLinux(engine, options.linux);
     return new Machine(engine, options, media, runtime.now);

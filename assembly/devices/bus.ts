@@ -1,6 +1,7 @@
 // Hands ports and device memory to the chips, and carries the chips' pins to the interrupt lines.
 import { EVENT_RESCHEDULE, cpu, signal } from "../cpu/state";
 import {
+  VIRTIO_DEVICES,
   com1,
   com2,
   com3,
@@ -28,6 +29,8 @@ import {
   vbe,
   vga,
   vgaFunction,
+  virtioDevice,
+  virtioFunction,
 } from "../machine/board";
 import { now } from "../machine/clock";
 import { VIDEO_ROM_AT, VIDEO_ROM_SIZE, VRAM_AT, VRAM_SIZE } from "../machine/layout";
@@ -71,16 +74,19 @@ import {
   SOCKET_SPEAKER,
   SOCKET_VBE,
   SOCKET_VGA,
+  SOCKET_VIRTIO,
   VGA_WINDOW,
   VGA_WINDOW_SIZE,
   functionAt,
   rewire,
+  routePciInterrupts,
   socketAt,
 } from "../machine/wiring";
 import { I8237, pageChannel } from "./i8237";
 import { IdeChannel } from "./ide-channel";
 import { driveLine, sendCommand, settleInterrupts } from "./irq-lines";
 import { NO_SLEEP, SLEEP_HIBERNATE, SLEEP_SOFT_OFF } from "./piix4-pm";
+import { MODERN_BAR_SIZE, MSIX_BAR_SIZE, VIRTIO_NONE, VirtioDevice } from "./virtio/transport";
 import { Uart16550 } from "./uart16550";
 import { serveFirmware } from "../firmware/bios/services";
 import { VBE_REGISTERS, VGA_PORTS, VGA_REGISTERS_SIZE } from "./vga-pci";
@@ -298,7 +304,9 @@ function readWide(socket: u32, port: u32, size: u32): u32 {
     case SOCKET_IDE_SECONDARY:
       return readIde(ideSecondary, port & 7, size);
     default:
-      return OPEN_BUS;
+      return socket - SOCKET_VIRTIO < VIRTIO_DEVICES
+        ? readVirtio(socket - SOCKET_VIRTIO, port, size)
+        : OPEN_BUS;
   }
 }
 
@@ -338,6 +346,8 @@ function writeWide(socket: u32, port: u32, size: u32, value: u32): void {
       debugExit.write(value);
       leave(EXIT_DEBUG);
       break;
+    default:
+      if (socket - SOCKET_VIRTIO < VIRTIO_DEVICES) writeVirtio(socket - SOCKET_VIRTIO, port, value);
   }
 }
 
@@ -397,6 +407,58 @@ export function driveIdeLines(): void {
   driveLine(IRQ_IDE_SECONDARY, ideSecondary.intrq);
 }
 
+/** Legacy registers of virtio device `index`. */
+function readVirtio(index: u32, port: u32, size: u32): u32 {
+  const device = virtioDevice(index);
+  const fn = virtioFunction(device);
+  const value = device.readLegacy(fn, port - fn.ioBar(0), size);
+  routePciInterrupts();
+  return value;
+}
+
+function writeVirtio(index: u32, port: u32, value: u32): void {
+  const device = virtioDevice(index);
+  const fn = virtioFunction(device);
+  device.writeLegacy(fn, port - fn.ioBar(0), value);
+  routePciInterrupts();
+}
+
+/** The virtio device one of whose memory BARs holds `address`, or a zero pointer. */
+function virtioAt(address: u32): VirtioDevice {
+  for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
+    const device = virtioDevice(index);
+    if (device.kind == VIRTIO_NONE) continue;
+    const fn = virtioFunction(device);
+    const modern = fn.memoryBar(4);
+    const table = fn.memoryBar(1);
+    if (modern != 0 && address - modern < MODERN_BAR_SIZE) return device;
+    if (table != 0 && address - table < MSIX_BAR_SIZE) return device;
+  }
+  return changetype<VirtioDevice>(0);
+}
+
+function readVirtioMemory(device: VirtioDevice, address: u32, size: u32): u64 {
+  const fn = virtioFunction(device);
+  const table = address - fn.memoryBar(1);
+  if (fn.memoryBar(1) != 0 && table < MSIX_BAR_SIZE) return device.readTable(table);
+  const offset = address - fn.memoryBar(4);
+  const low = device.readModern(fn, offset, min<u32>(size, 4));
+  routePciInterrupts();
+  return size == 8 ? (<u64>low) | ((<u64>device.readModern(fn, offset + 4, 4)) << 32) : low;
+}
+
+function writeVirtioMemory(device: VirtioDevice, address: u32, size: u32, value: u64): void {
+  const fn = virtioFunction(device);
+  const table = address - fn.memoryBar(1);
+  if (fn.memoryBar(1) != 0 && table < MSIX_BAR_SIZE) device.writeTable(fn, table, <u32>value);
+  else {
+    const offset = address - fn.memoryBar(4);
+    device.writeModern(offset, <u32>value);
+    if (size == 8) device.writeModern(offset + 4, <u32>(value >> 32));
+  }
+  routePciInterrupts();
+}
+
 /** The selector takes words, the data register gives bytes, the DMA address is two dwords. */
 function readFwCfg(port: u32, size: u32): u32 {
   if (port == 0x511) return fwCfg.readData();
@@ -454,6 +516,8 @@ export function mmioRead(address: u32, size: u32): u64 {
     return (<u64>value) >> ((address & 3) << 3);
   }
   if (address - IOAPIC_BASE < APIC_WINDOW) return ioapic.read(address & 0xff);
+  const device = virtioAt(address);
+  if (changetype<usize>(device) != 0) return readVirtioMemory(device, address, size);
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++) value |= (<u64>readDisplay(address + i)) << (i << 3);
   return value;
@@ -508,7 +572,11 @@ export function mmioWrite(address: u32, size: u32, value: u64): void {
   else if (address - IOAPIC_BASE < APIC_WINDOW) {
     ioapic.write(address & 0xff, <u32>value);
     settleInterrupts();
-  } else writeDisplay(address, size, value);
+  } else {
+    const device = virtioAt(address);
+    if (changetype<usize>(device) != 0) writeVirtioMemory(device, address, size, value);
+    else writeDisplay(address, size, value);
+  }
 }
 
 function writeLapic(register: u32, value: u32): void {

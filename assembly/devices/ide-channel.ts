@@ -172,6 +172,7 @@ export class IdeChannel {
     // Whole sectors only: what is left of a table behind the last whole one moves nothing.
     const fits = this.master.gather(request, drive.remaining * SECTOR);
     if (!fits || request.length % SECTOR != 0 || request.length == 0) {
+      request.cancel();
       this.master.failed();
       drive.fail(ERROR_ABORTED);
       return;

@@ -34,6 +34,10 @@ const COMMAND_LOGICAL: u32 = 1 << 11;
 const COMMAND_ASSERT: u32 = 1 << 14;
 const COMMAND_LEVEL: u32 = 1 << 15;
 
+/** Messages are writes to FEExxxxxh; bit 2 of the address: the destination is logical. */
+const MESSAGE_WINDOW: u32 = 0xfee;
+const MESSAGE_LOGICAL: u32 = 1 << 2;
+
 /** Level of the 16 ISA lines by source, so that sources can share a line. */
 @final
 @unmanaged
@@ -144,6 +148,13 @@ export function sendMessage(destination: u32, logical: bool, mode: u32, vector: 
   }
   for (let index: u32 = 0; index < clock.vcpus; index++)
     if (apicEnabled(index) && lapic(index).matches(destination, logical)) deliver(index, mode, vector, level);
+}
+
+/** A PCI function's message (SDM 3A §11.11): destination in the address, vector in the data. */
+export function deliverMessage(address: u32, data: u32): void {
+  if (address >> 20 != MESSAGE_WINDOW) return;
+  const logical = (address & MESSAGE_LOGICAL) != 0;
+  sendMessage((address >> 12) & 0xff, logical, (data >> 8) & 7, data & 0xff, false);
 }
 
 /** The least busy of the vCPUs that a message is meant for, or -1. */

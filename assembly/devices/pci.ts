@@ -100,17 +100,27 @@ export class PciFunction {
     return this.get<u32>(PCI_BAR0 + (index << 2)) & 0xfffc;
   }
 
+  /** Bytes that BAR `index` decodes; 0: there is none. */
+  barSize(index: u32): u32 {
+    return ~load<u32>(this.at(PCI_BAR0 + (index << 2)), SPACE) + 1;
+  }
+
   /** Where memory BAR `index` decodes now, 0 for nowhere. */
   memoryBar(index: u32): u32 {
     if ((this.get<u32>(PCI_COMMAND) & COMMAND_MEMORY) == 0) return 0;
     return this.get<u32>(PCI_BAR0 + (index << 2)) & ~15;
   }
 
-  /** The PIRQ (0 = A) that the function pulls, or -1: slot S pin P leads to (S + P - 1) mod 4, pin A = 0. */
-  assertedPirq(): i32 {
-    if (!this.present || !this.intx || (this.get<u16>(PCI_COMMAND) & COMMAND_INTX_OFF) != 0) return -1;
+  /** The PIRQ (0 = A) that its pin leads to: slot S pin P to (S + P - 1) mod 4, pin A = 0. */
+  get pirq(): i32 {
     const pin: u32 = this.get<u8>(PCI_PIN) - 1;
     return <i32>(((this.address >> 3) + pin + 3) & 3);
+  }
+
+  /** The PIRQ that the function pulls, or -1. */
+  assertedPirq(): i32 {
+    if (!this.present || !this.intx || (this.get<u16>(PCI_COMMAND) & COMMAND_INTX_OFF) != 0) return -1;
+    return this.pirq;
   }
 
   read(offset: u32, size: u32): u32 {

@@ -2,7 +2,7 @@
 // memory and how many processors there are, and files by name, ACPI and SMBIOS tables among them.
 import { clearItems, setItem } from "../devices/fw-cfg";
 import { clock } from "../machine/clock";
-import { CONFIGURATION_AT, CONFIGURATION_ITEMS_AT } from "../machine/layout";
+import { CONFIGURATION_AT } from "../machine/layout";
 import { physicalMap } from "../memory/physical";
 import { writeRsdp } from "./acpi/rsdp";
 import {
@@ -13,7 +13,7 @@ import {
   endScript,
   putName,
 } from "./acpi/loader-script";
-import { endWriting, seek, writeInto } from "./acpi/table";
+import { endWriting, writeInto } from "./acpi/table";
 import { writeTables } from "./acpi/tables";
 import { MEMORY_RESERVED, MEMORY_USABLE } from "./memory-map";
 import { SMBIOS_ENTRY_SIZE, writeSmbiosEntry, writeSmbiosStructures } from "./smbios";

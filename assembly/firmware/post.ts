@@ -2,10 +2,27 @@
 // It speaks to the chips through their ports, as firmware in a ROM would, wherever that is no longer.
 import { portWrite } from "../devices/bus";
 import { shadowAsFirmware } from "../devices/i440fx";
-import { PCI_BAR0, PCI_COMMAND, COMMAND_IO, COMMAND_MEMORY } from "../devices/pci";
-import { enableIdeAsFirmware, routeAsFirmware } from "../devices/piix3";
+import {
+  PCI_BAR0,
+  PCI_COMMAND,
+  PCI_LINE,
+  COMMAND_IO,
+  COMMAND_MASTER,
+  COMMAND_MEMORY,
+  PciFunction,
+} from "../devices/pci";
+import { enableIdeAsFirmware, routeAsFirmware, routeOf } from "../devices/piix3";
 import { placeAsFirmware } from "../devices/piix4-pm";
-import { hostBridge, ideFunction, isaBridge, lapic, pmFunction, vgaFunction } from "../machine/board";
+import {
+  PCI_FUNCTIONS,
+  hostBridge,
+  ideFunction,
+  isaBridge,
+  lapic,
+  pciFunction,
+  pmFunction,
+  vgaFunction,
+} from "../machine/board";
 import { rewire } from "../machine/wiring";
 import { writeAcpiTables } from "./acpi/tables";
 import { writeRoutingTable } from "./pci-routing";
@@ -13,6 +30,9 @@ import { writeRoutingTable } from "./pci-routing";
 /** Where the PM registers and the IDE bus master are placed; the FADT tells the former. */
 export const PM_BASE: u32 = 0x600;
 const BUS_MASTER_BASE: u32 = 0xc000;
+const BUS_MASTER_PORTS: u32 = 16;
+/** The functions behind those of chipset and display. */
+const PLUGGED_FUNCTIONS: u32 = 5;
 const FRAME_BUFFER: u32 = 0xfd00_0000;
 const VGA_REGISTERS: u32 = 0xfebf_0000;
 const COMMAND_SERR: u32 = 1 << 8;
@@ -57,4 +77,33 @@ function placePci(): void {
   rewire(isaBridge);
   rewire(ideFunction);
   rewire(pmFunction);
+  placePlugged(command | COMMAND_MASTER);
+}
+
+/** Devices behind the chipset: I/O upward from the bus master's ports, memory downward from the display's registers. */
+function placePlugged(command: u32): void {
+  let io: u32 = BUS_MASTER_BASE + BUS_MASTER_PORTS;
+  let top: u32 = VGA_REGISTERS;
+  for (let slot: u32 = PLUGGED_FUNCTIONS; slot < PCI_FUNCTIONS; slot++) {
+    const fn = pciFunction(slot);
+    if (!fn.present) continue;
+    for (let index: u32 = 0; index < 6; index++) {
+      const bar = fn.get<u32>(PCI_BAR0 + (index << 2));
+      const size = fn.barSize(index);
+      if (size == 0) continue;
+      if (bar & 1) io = place(fn, index, (io + size - 1) & ~(size - 1)) + size;
+      else top = place(fn, index, (top - size) & ~(size - 1));
+      // The upper half of a 64-bit address stays 0.
+      if ((bar & 7) == 4) index++;
+    }
+    fn.set<u16>(PCI_COMMAND, command);
+    fn.set<u8>(PCI_LINE, <u32>routeOf(isaBridge, <u32>fn.pirq));
+    rewire(fn);
+  }
+}
+
+function place(fn: PciFunction, index: u32, address: u32): u32 {
+  const offset = PCI_BAR0 + (index << 2);
+  fn.set<u32>(offset, (fn.get<u32>(offset) & 15) | address);
+  return address;
 }

@@ -13,6 +13,7 @@ import {
   DRIVES,
   DRIVE_CD,
   DRIVE_FLOPPY,
+  DRIVE_NONE,
   Drive,
   FLOPPY_DRIVE,
   IDE_DRIVES,
@@ -46,6 +47,14 @@ import { Piix4Pm } from "../devices/piix4-pm";
 import { PS2_KEYBOARD_SIZE, Ps2Keyboard } from "../devices/ps2-keyboard";
 import { PS2_MOUSE_SIZE, Ps2Mouse } from "../devices/ps2-mouse";
 import { SystemPorts } from "../devices/system-ports";
+import { blkCompleted } from "../devices/virtio/blk";
+import {
+  VIRTIO_BLK,
+  VIRTIO_DEVICE_SIZE,
+  VIRTIO_NONE,
+  VIRTIO_RNG,
+  VirtioDevice,
+} from "../devices/virtio/transport";
 import { Uart16550 } from "../devices/uart16550";
 import { VBE_SIZE, VbeRegisters } from "../devices/vbe";
 import { VGA_SIZE, Vga } from "../devices/vga";
@@ -55,7 +64,7 @@ import { SERIAL_PORTS } from "../rings/bytes";
 import { INPUT_KEY, INPUT_MOUSE, nextInput } from "../rings/input";
 import { clock } from "./clock";
 import { CHIPS_AT, VCPUS_MAX } from "./layout";
-import { resetWiring } from "./wiring";
+import { resetWiring, routePciInterrupts } from "./wiring";
 
 /** PCI functions that can be plugged in; the first four are the chipset's. */
 export const PCI_FUNCTIONS: u32 = 16;
@@ -89,8 +98,10 @@ const IRQ_LINES_AT: usize = DMA_SECONDARY_AT + I8237_SIZE;
 const DEBUG_EXIT_AT: usize = (IRQ_LINES_AT + offsetof<IrqLines>() + 7) & ~7;
 const DEBUG_CONSOLE_AT: usize = (DEBUG_EXIT_AT + offsetof<IsaDebugExit>() + 7) & ~7;
 const FW_CFG_AT: usize = (DEBUG_CONSOLE_AT + offsetof<IsaDebugConsole>() + 7) & ~7;
+export const VIRTIO_DEVICES: u32 = 9; // eight disks and a source of entropy
+const VIRTIO_AT: usize = (FW_CFG_AT + offsetof<FwCfg>() + 7) & ~7;
 /** The port map: for each of 65536 ports the socket that decodes it (machine/wiring.ts). */
-export const PORT_MAP_AT: usize = (FW_CFG_AT + offsetof<FwCfg>() + 63) & ~63;
+export const PORT_MAP_AT: usize = (VIRTIO_AT + VIRTIO_DEVICE_SIZE * <usize>VIRTIO_DEVICES + 63) & ~63;
 export const PORT_MAP_SIZE: usize = 0x1_0000;
 export const CHIPS_END: usize = PORT_MAP_AT + PORT_MAP_SIZE;
 
@@ -132,6 +143,19 @@ export const isaBridge = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION
 export const ideFunction = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * 2);
 export const pmFunction = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * 3);
 export const vgaFunction = changetype<PciFunction>(PCI_FUNCTIONS_AT + PCI_FUNCTION_SIZE * 4);
+
+/** PCI functions of the virtio devices, behind the chipset's and the display's. */
+const VIRTIO_FUNCTIONS: u32 = 5;
+
+export function virtioDevice(index: u32): VirtioDevice {
+  return changetype<VirtioDevice>(VIRTIO_AT + <usize>index * VIRTIO_DEVICE_SIZE);
+}
+
+/** The PCI function that `device` is. */
+export function virtioFunction(device: VirtioDevice): PciFunction {
+  const index = <u32>((changetype<usize>(device) - VIRTIO_AT) / VIRTIO_DEVICE_SIZE);
+  return pciFunction(VIRTIO_FUNCTIONS + index);
+}
 
 /** The local APIC of vCPU `index`. */
 export function lapic(index: u32): Lapic {
@@ -177,7 +201,26 @@ export function resetChips(): void {
   dmaSecondary.reset();
   floppy.powerOn();
   fwCfg.reset();
+  resetVirtio();
   resetWiring();
+}
+
+/** A disk for each virtio connector that has one; the last device is the source of entropy, where there is one. */
+function resetVirtio(): void {
+  for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
+    const device = virtioDevice(index);
+    const isDisk = index < VIRTIO_DEVICES - 1;
+    if (isDisk) {
+      device.connector = VIRTIO_DRIVE + index;
+      device.kind = drive(device.connector).kind == DRIVE_NONE ? VIRTIO_NONE : VIRTIO_BLK;
+    }
+    device.powerOn();
+  }
+}
+
+/** Plugs in the source of entropy, before power on. */
+export function attachRng(): void {
+  virtioDevice(VIRTIO_DEVICES - 1).kind = VIRTIO_RNG;
 }
 
 /** Brings the chips' timers up to `now` and carries their pins. */
@@ -253,5 +296,11 @@ export function completeBlock(slot: u32, status: u32): void {
   } else if (request.drive < VIRTIO_DRIVE) {
     floppy.requestCompleted(status, dmaPrimary);
     driveLine(IRQ_FLOPPY, floppy.irq);
+  } else {
+    blkCompleted(virtioDevice(request.drive - VIRTIO_DRIVE), request, status);
+    // A slot is free: disks whose requests had none go on.
+    for (let index: u32 = 0; index < VIRTIO_DEVICES; index++)
+      if (virtioDevice(index).kind == VIRTIO_BLK) virtioDevice(index).goOn();
+    routePciInterrupts();
   }
 }

@@ -9,10 +9,12 @@ import { resetVgaFunction } from "../devices/vga-pci";
 import { invalidateCode } from "../cpu/decode/block";
 import { SHADOW, SHADOW_SEGMENT, physicalMap } from "../memory/physical";
 import { flushEveryTlb } from "../memory/tlb";
+import { VIRTIO_NONE, resetVirtioFunction } from "../devices/virtio/transport";
 import {
   PCI_FUNCTIONS,
   PORT_MAP_AT,
   PORT_MAP_SIZE,
+  VIRTIO_DEVICES,
   debugConsole,
   debugExit,
   hostBridge,
@@ -21,7 +23,11 @@ import {
   pciFunction,
   pmFunction,
   vgaFunction,
+  virtioDevice,
+  virtioFunction,
 } from "./board";
+
+const FIRST_VIRTIO_SLOT: u32 = 3;
 
 /** What the port map holds. Sockets below FIRST_WIDE are 8 bits wide: the bus cuts wider accesses in bytes. */
 export const SOCKET_NONE: u32 = 0;
@@ -60,6 +66,8 @@ export const SOCKET_FW_CFG: u32 = 39;
 export const SOCKET_DEBUG_CONSOLE: u32 = 40;
 /** Far from the others' numbers: no chip. */
 export const SOCKET_FIRMWARE: u32 = 255;
+/** The legacy registers of virtio device n: this and n. */
+export const SOCKET_VIRTIO: u32 = 48;
 
 /** The VGA's window in the address space of the PC. */
 export const VGA_WINDOW: u32 = 0xa_0000;
@@ -137,7 +145,18 @@ export function resetWiring(): void {
   resetIdeFunction(ideFunction);
   resetPmFunction(pmFunction);
   resetVgaFunction(vgaFunction);
+  resetVirtioFunctions();
   for (let slot: u32 = 0; slot < PCI_FUNCTIONS; slot++) rewire(pciFunction(slot));
+}
+
+/** Virtio devices take the slots behind the display's in their order. */
+function resetVirtioFunctions(): void {
+  let slot = FIRST_VIRTIO_SLOT;
+  for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
+    const device = virtioDevice(index);
+    if (device.kind == VIRTIO_NONE) virtioFunction(device).present = false;
+    else resetVirtioFunction(virtioFunction(device), slot++ << 3, device.kind);
+  }
 }
 
 /** The function of bus 0 at `address` (device << 3 | function), or a zero pointer. */
@@ -160,6 +179,15 @@ export function rewire(target: PciFunction): void {
     const secondary = ideDecodes(ideFunction, 1);
     move(SOCKET_IDE_SECONDARY, secondary ? 0x170 : 0, 8);
     move(SOCKET_IDE_CONTROL_SECONDARY, secondary ? 0x376 : 0, 1);
+  } else rewireVirtio(target);
+}
+
+function rewireVirtio(target: PciFunction): void {
+  for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
+    const device = virtioDevice(index);
+    if (virtioFunction(device) != target || !target.present) continue;
+    move(SOCKET_VIRTIO + index, target.ioBar(0), target.barSize(0));
+    device.releasePending(target);
   }
 }
 

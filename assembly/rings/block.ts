@@ -12,6 +12,8 @@ export const BLOCK_WRITE: u32 = 1;
 export const BLOCK_FLUSH: u32 = 2;
 /** Forget `length` bytes from `sector` on: they may read as anything old or as zeros. */
 export const BLOCK_DISCARD: u32 = 3;
+/** Make `length` bytes from `sector` on read as zeros. */
+export const BLOCK_ZERO: u32 = 4;
 
 /** How a request ended. */
 export const BLOCK_OK: u32 = 0;
@@ -21,6 +23,7 @@ const FREE: u32 = 0;
 const SUBMITTED: u32 = 1;
 /** The chip that asked was reset: the completion concerns no one. */
 const ORPHANED: u32 = 2;
+const CLAIMED: u32 = 3;
 
 @final
 @unmanaged
@@ -76,6 +79,11 @@ export class BlockRequest {
     leave(EXIT_DOORBELL);
   }
 
+  /** Gives the slot back unused. */
+  cancel(): void {
+    this.state = FREE;
+  }
+
   /** Takes the slot back. False when the request's chip was reset meanwhile. */
   release(): bool {
     const wanted = this.state == SUBMITTED;
@@ -83,8 +91,13 @@ export class BlockRequest {
     return wanted;
   }
 
+  get isFree(): bool {
+    return this.state == FREE;
+  }
+
   claim(operation: u32, drive: u32, sector: u64, tag: u32): bool {
     if (this.state != FREE) return false;
+    this.state = CLAIMED;
     this.operation = operation;
     this.drive = drive;
     this.sector = sector;
@@ -112,7 +125,9 @@ class SlotRing {
 }
 
 /** More than a drive keeps in flight; a power of two. */
-export const BLOCK_SLOTS: u32 = 16;
+export const BLOCK_SLOTS: u32 = 32;
+/** What IDE and floppy drives may have under way together: one request a drive. */
+const RESERVED_SLOTS: u32 = 8;
 export const BLOCK_SEGMENTS_MAX: u32 = 512;
 export const BLOCK_SLOT_SIZE: usize = offsetof<BlockRequest>() + ((<usize>BLOCK_SEGMENTS_MAX) << 3);
 /** A slot number waits in the ring at most once, so the ring never overflows. */
@@ -140,6 +155,13 @@ export function newBlockRequest(operation: u32, drive: u32, sector: u64, tag: u3
     if (blockRequest(slot).claim(operation, drive, sector, tag)) return blockRequest(slot);
   assert(false, "block ring: no free slot");
   return blockRequest(0);
+}
+
+/** Whether a chip that queues many requests may take a slot: the others keep theirs. */
+export function hasSpareSlot(): bool {
+  let free: u32 = 0;
+  for (let slot: u32 = 0; slot < BLOCK_SLOTS; slot++) if (blockRequest(slot).isFree) free++;
+  return free > RESERVED_SLOTS;
 }
 
 /** A drive is reset: what it has under way concerns no one any more. */

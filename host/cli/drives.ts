@@ -142,7 +142,6 @@ function requireMedium({ bus, media, file, readOnly }: Drive): void {
 }
 
 function driveBus(name: string): DriveBus | "none" {
-  if (name === "virtio") throw new UserError("if=virtio is not supported yet: use if=ide");
   if (name === "none" || Object.hasOwn(BUSES, name)) return name as DriveBus | "none";
   const known = ["scsi", "pflash", "mtd", "sd", "xen"].includes(name);
   throw new UserError(

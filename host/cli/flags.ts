@@ -156,7 +156,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "device",
     argument: "DRIVER[,PROPERTY=VALUE,…]",
-    help: "isa-debug-exit (iobase=, iosize=): ends the machine with a code; isa-debugcon (iobase=, chardev=)",
+    help: "isa-debug-exit (iobase=, iosize=): ends the machine with a code; isa-debugcon (iobase=, chardev=), virtio-rng-pci",
     apply: setDevice,
   },
   {
@@ -355,6 +355,7 @@ function setBoot(options: PcOptions, text: string): void {
     else throw new UserError(`-boot ${key} is not supported yet: order=, once=, menu= and splash-time= are`);
   }
 }
+const DEVICES: readonly string[] = ["isa-debug-exit", "isa-debugcon", "virtio-rng-pci"];
 
 function setDevice(options: PcOptions, text: string): void {
   const [driver, ...settings] = parseList(text, "driver");
@@ -367,8 +368,13 @@ function setDevice(options: PcOptions, text: string): void {
     case "isa-debugcon":
       setDebugConsole(options, settings);
       break;
+    case "virtio-rng-pci":
+      if (settings.some(({ key }) => key !== "id"))
+        throw new UserError("virtio-rng-pci takes no property but id= yet");
+      options.entropy = true;
+      break;
     default:
-      throw new UserError("not supported yet: the devices are isa-debug-exit and isa-debugcon");
+      throw new UserError(`not supported yet: the devices are ${DEVICES.join(", ")}`);
   }
 }
 

@@ -41,6 +41,8 @@ export interface PcOptions {
   rtcBase?: number;
   /** Ports of isa-debug-exit, when it is plugged in. */
   debugExit?: { port: number; ports: number };
+  /** virtio-rng is plugged in. */
+  entropy?: boolean;
   /** isa-debugcon: its port, and where it leads. */
   debugConsole?: { port: number; target: ChardevSpec };
   /** What the translator did is told at the end. */

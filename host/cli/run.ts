@@ -56,6 +56,7 @@ export async function runMachine(options: PcOptions, linux?: LinuxImage): Promis
       instructionShift: options.icountShift,
       debugExit: options.debugExit,
       debugConsolePort: options.debugConsole?.port,
+      entropy: options.entropy,
       countsJit: options.jitStats,
       onTrouble: say,
     });

@@ -1,5 +1,6 @@
 // Carries the machine's disk requests out: each goes to its drive's source as soon as it is seen, several are under
 // way at once, and a finished one wakes the machine.
+import type { BlockSource } from "../block/source.ts";
 import type { Media } from "./drives.ts";
 import { reason } from "./errors.ts";
 import type { BlockRequest } from "./rings.ts";
@@ -59,8 +60,22 @@ export class DiskService {
         break;
       case "discard":
         await disk.discard?.(offset, length);
+        break;
+      case "zero":
+        await zero(disk, offset, length);
     }
   }
+}
+
+/** Most zeros written at a time. */
+const ZEROS = 2 ** 20;
+
+async function zero(disk: BlockSource, offset: number, length: number): Promise<void> {
+  if (disk.discard) return disk.discard(offset, length);
+  if (!disk.write) throw new Error("the drive is read-only");
+  const zeros = new Uint8Array(Math.min(length, ZEROS));
+  for (let at = 0; at < length; at += ZEROS)
+    await disk.write(zeros.subarray(0, Math.min(ZEROS, length - at)), offset + at);
 }
 
 // A guest spreads one run of the disk over many pages: one request and a copy are cheaper than a request a page.

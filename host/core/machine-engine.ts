@@ -30,6 +30,8 @@ export interface MachineExports extends EngineExports {
   ): void;
   /** Another medium on a connector whose drive has a slot. */
   changeMedium(connector: number, sectorsLow: number, sectorsHigh: number, readOnly: number): void;
+  /** Plugs in a virtio source of entropy. */
+  attachRng(): void;
   /** Plugs in isa-debugcon. */
   attachDebugConsole(port: number): void;
   /** The firmware is the last `size` bytes of the ROM. */

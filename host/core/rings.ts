@@ -47,7 +47,7 @@ export class ByteRing {
 }
 
 /** What the machine asks of a drive (assembly/rings/block.ts: BLOCK_READ and so on, in their order). */
-const OPERATIONS = ["read", "write", "flush", "discard"] as const;
+const OPERATIONS = ["read", "write", "flush", "discard", "zero"] as const;
 
 export interface BlockRequest {
   slot: number;

@@ -148,7 +148,7 @@ export class Board {
     const requests = [];
     let taken = view.getUint32(ring, true);
     for (; taken !== view.getUint32(ring + 4, true); taken++) {
-      const slot = view.getUint32(ring + 8 + (taken & 15) * 4, true);
+      const slot = view.getUint32(ring + 8 + (taken & 31) * 4, true);
       const at = this.address("BLOCK_SLOTS_AT") + slot * this.address("BLOCK_SLOT_SIZE");
       const count = view.getUint32(at + 20, true);
       const segments = Array.from({ length: count }, (_, i) => ({

@@ -7,31 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GuestConsole } from "../support/console.ts";
-import { missingTools, skipped } from "../support/needs.ts";
+import { skipped } from "../support/needs.ts";
+import { bootArguments, obstacle } from "./debian-guest.ts";
 
 const SECONDS = 1000;
-const CACHE = process.env["WASMQEMU_CACHE"] ?? join(tmpdir(), "wasmqemu-cache");
-const GUEST = join(CACHE, "guest");
-
-/** Why this test cannot run here; undefined when it can. */
-function obstacle(): string | undefined {
-  const missing = missingTools("apt-get", "dpkg-deb", "cpio", "mke2fs", "qemu-img", "qemu-system-x86_64");
-  if (missing.length > 0) return `${missing.join(", ")} is not installed`;
-  const build = spawnSync("bash", ["test/machine/guest.sh", CACHE], { encoding: "utf8" });
-  return build.status === 0
-    ? undefined
-    : `Debian's packages cannot be had: ${build.stderr.trim().split("\n").at(-1)}`;
-}
-
-const why = obstacle();
+const why = obstacle("mke2fs", "qemu-img", "qemu-system-x86_64");
 if (why) skipped("Debian's kernel on a qcow2 disk", why);
 
 const sha256 = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
-
-function bootArguments(disk: string): string[] {
-  const kernel = ["-kernel", join(GUEST, "vmlinuz"), "-initrd", join(GUEST, "initrd.gz")];
-  return [...kernel, "-append", "console=ttyS0 quiet", "-m", "512", "-hda", disk, "-nographic", "-no-reboot"];
-}
 
 describe.skipIf(why)("Debian's kernel on a qcow2 overlay", () => {
   const folder = mkdtempSync(join(tmpdir(), "wasmqemu-debian-"));
@@ -52,7 +35,7 @@ describe.skipIf(why)("Debian's kernel on a qcow2 overlay", () => {
   it(
     "boots to a shell, writes files to ext4 and powers off",
     async () => {
-      const guest = new GuestConsole(process.execPath, ["dist/cli.js", ...bootArguments(overlay)]);
+      const guest = new GuestConsole(process.execPath, ["dist/cli.js", ...bootArguments("-hda", overlay)]);
       try {
         await guest.find(/guest# $/m, 900);
         expect(await guest.run("uname -m; grep -c ^processor /proc/cpuinfo")).toBe("x86_64\n1\n");
@@ -82,7 +65,11 @@ describe.skipIf(why)("Debian's kernel on a qcow2 overlay", () => {
   it(
     "QEMU mounts the overlay and finds the files",
     async () => {
-      const guest = new GuestConsole("qemu-system-x86_64", ["-accel", "tcg", ...bootArguments(overlay)]);
+      const guest = new GuestConsole("qemu-system-x86_64", [
+        "-accel",
+        "tcg",
+        ...bootArguments("-hda", overlay),
+      ]);
       try {
         await guest.find(/guest# $/m);
         await guest.run("mount -t ext4 -o ro /dev/sda /mnt");

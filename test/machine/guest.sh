@@ -25,7 +25,7 @@ cp "$here/guest-init.sh" "$tree/init"; chmod +x "$tree/init"
 with_dependencies() {
   sed -n "s#^\(\(.*/\)\?$1\.ko\): \?\(.*\)#\1 \3#p" "$kernel/lib/modules/$version/modules.dep"
 }
-for module in ata_piix sd_mod sr_mod isofs floppy virtio_pci virtio_blk virtio-rng qemu_fw_cfg lp parport_pc ext4 crc32c_generic; do
+for module in ata_piix sd_mod sr_mod isofs floppy virtio_pci virtio_blk virtio-rng qemu_fw_cfg ext4 crc32c_generic; do
   for file in $(with_dependencies "$module"); do
     install -D -m 644 "$kernel/lib/modules/$version/$file" "$tree/lib/modules/$version/$file"
   done
