@@ -199,6 +199,10 @@ export function packCluster(from: usize, length: u32, to: usize, capacity: u32):
 export function unpack(from: usize, length: u32, to: usize, capacity: u32): i32 {
   return inflate(from, length, to, capacity);
 }
+export function trimEnd(): u32 {
+  return refcount.trimEnd();
+}
+
 export function resize(size: f64): u32 {
   return sizing.resize(<u64>size);
 }

@@ -46,6 +46,8 @@ export class Image {
   freeFrom: u64;
   /** First cluster after everything in use: where the file grows. */
   endCluster: u64;
+  /** Where the next compressed cluster's bytes go, within a host cluster of such; 0: a new one must be found. */
+  packedNext: u64;
   /** Entries of the refcount table in memory that are in use; more than the file's table holds: it must move. */
   refcountEntries: u32;
   /** Entries changed since the last flush: [from, to). */

@@ -3,7 +3,7 @@
 // The refcount table lives in memory whole and may already describe more blocks than the table in the file has room
 // for: then flush moves it (flush.ts). So allocation never has to allocate for its own bookkeeping in the middle of
 // an allocation, but for refcount blocks: a new one takes the first cluster of the run being looked for.
-import { ask, fail, FLUSH } from "../block/exchange";
+import { ask, DONE, exchange, fail, FLUSH } from "../block/exchange";
 import * as Failure from "../block/failures";
 import { REFCOUNT_TABLE_AT, REFCOUNT_TABLE_MAX, RELEASES_AT, RELEASES_CAPACITY } from "../block/layout";
 import { read16, read32, read64, write16, write32, write64 } from "./bytes";
@@ -123,6 +123,8 @@ export function dropReference(cluster: u64): bool {
   if (old == 1) {
     forgetTable(cluster << image.clusterBits);
     if (cluster < image.freeFrom) image.freeFrom = cluster;
+    // Whoever gets the cluster next must not find compressed data behind his own.
+    if (cluster == image.packedNext >> image.clusterBits) image.packedNext = 0;
   }
   return true;
 }
@@ -202,6 +204,41 @@ export function adoptBlock(at: u64, end: u32): void {
   for (let i: u32 = 0; i < end; i++) setCountIn(block, i, 1);
   setTableEntry(0, at << image.clusterBits);
   image.freeFrom = image.endCluster = end;
+}
+
+/**
+ * Drops the blocks at the end that count nothing but themselves. The extent's offset is where the last cluster in use
+ * ends, once that is flushed: what the file has behind it is of no use.
+ */
+export function trimEnd(): u32 {
+  exchange.step = DONE;
+  for (let range = <u64>image.refcountEntries; range > 0; range--) {
+    const offset = tableEntry(range - 1) & OFFSET_BITS;
+    if (offset == 0) continue;
+    if (!roomForReleases(1)) return exchange.step;
+    const first = (range - 1) << image.blockBits;
+    const block = blockToChange(first);
+    if (block == 0) return exchange.step;
+    const own = offset >> image.clusterBits;
+    let last: u64 = 0;
+    let others = false;
+    for (let n = (<u64>1) << image.blockBits; n > 0 && !others; n--) {
+      if (countIn(block, <u32>(n - 1)) == 0) continue;
+      last = max(last, first + n);
+      others = first + n - 1 != own;
+    }
+    if (others) {
+      image.endCluster = last;
+      exchange.extentOffset = last << image.clusterBits;
+      break;
+    }
+    setTableEntry(<u32>(range - 1), 0);
+    if (last == 0) releaseLater(own);
+    else forgetTable(offset);
+    image.freeFrom = min(image.freeFrom, first);
+  }
+  exchange.step = DONE;
+  return DONE;
 }
 
 /** A run found but not yet wholly counted: marking may have to wait for blocks. */

@@ -222,7 +222,7 @@ export function zeroClusters(guest: u64, length: u64, unmap: bool, hasBacking: b
   const current = tableFor(guest);
   if (current == 0) return exchange.step;
   if (current == NO_TABLE && (unmap || !hasBacking)) return DONE;
-  if (!roomToRelease((end - guest) >> image.clusterBits)) return exchange.step;
+  if (!roomToRelease(((end - guest) >> image.clusterBits) + 1)) return exchange.step;
   const table = writableTable(guest);
   if (table == 0) return exchange.step;
   exchange.step = DONE;
@@ -235,34 +235,45 @@ export function zeroClusters(guest: u64, length: u64, unmap: bool, hasBacking: b
     write64(at, plain || image.hasSubclusters ? 0 : ZERO);
     if (image.hasSubclusters) write64(at + 8, plain ? 0 : ALL_ZERO);
   }
+  if (unmap && ((end & (perTable - 1)) == 0 || end >= image.size) && isBlank(table)) dropTable(guest);
   exchange.extentLength = end - guest;
   return DONE;
 }
 
-/** Where the next compressed cluster's bytes go; 0: a new host cluster must be found. */
-let packedNext: u64 = 0;
+function isBlank(table: usize): bool {
+  for (let at = table; at < table + <usize>image.clusterSize; at += 8) if (load<u64>(at) != 0) return false;
+  return true;
+}
+
+/** A table that names nothing any more goes; `zeroClusters` has made room for its release. */
+function dropTable(guest: u64): void {
+  const index = <u32>(guest >> (image.clusterBits + image.l2Bits));
+  releaseLater((read64(L1_AT + ((<usize>index) << 3)) & OFFSET) >> image.clusterBits);
+  setL1(index, 0);
+}
+
 /** Room made for the call in progress. */
 let packedRoom: u64 = 0;
 
 /** Room for `length` bytes of one compressed cluster, packed behind the one before: extent offset. */
 export function planPacked(length: u32): u32 {
   exchange.step = DONE;
-  if (packedNext != 0 && !canShare(packedNext >> image.clusterBits)) {
+  if (image.packedNext != 0 && !canShare(image.packedNext >> image.clusterBits)) {
     if (exchange.step != DONE) return exchange.step;
-    packedNext = 0;
+    image.packedNext = 0;
   }
-  const left = packedNext == 0 ? 0 : image.clusterSize - (packedNext & image.offsetInCluster);
+  const left = image.packedNext == 0 ? 0 : image.clusterSize - (image.packedNext & image.offsetInCluster);
   if (<u64>length <= left) {
-    if (!addReference(packedNext >> image.clusterBits)) return exchange.step;
-    return packedAt(packedNext, length);
+    if (!addReference(image.packedNext >> image.clusterBits)) return exchange.step;
+    return packedAt(image.packedNext, length);
   }
   if (packedRoom == 0) {
     packedRoom = allocate(1, true);
     if (packedRoom == 0) return exchange.step;
   }
-  const adjacent = left != 0 && packedRoom == packedNext + left;
-  if (adjacent && !addReference(packedNext >> image.clusterBits)) return exchange.step;
-  const start = adjacent ? packedNext : packedRoom;
+  const adjacent = left != 0 && packedRoom == image.packedNext + left;
+  if (adjacent && !addReference(image.packedNext >> image.clusterBits)) return exchange.step;
+  const start = adjacent ? image.packedNext : packedRoom;
   packedRoom = 0;
   return packedAt(start, length);
 }
@@ -270,7 +281,7 @@ export function planPacked(length: u32): u32 {
 function packedAt(start: u64, length: u32): u32 {
   exchange.extentOffset = start;
   const next = start + length;
-  packedNext = (next & image.offsetInCluster) == 0 ? 0 : next;
+  image.packedNext = (next & image.offsetInCluster) == 0 ? 0 : next;
   exchange.step = DONE;
   return DONE;
 }

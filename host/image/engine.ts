@@ -65,6 +65,7 @@ export interface BlockExports extends EngineExports {
   packCluster(from: number, length: number, to: number, capacity: number): number;
   unpack(from: number, length: number, to: number, capacity: number): number;
   resize(size: number): number;
+  trimEnd(): number;
   flushTables(): number;
   tablesAreInside(): number;
   needsFlush(): number;

@@ -499,11 +499,13 @@ export class Qcow2Image implements DiskImage {
     const before = this.size;
     if (size < this.size)
       await this.zeroGuest(this.clusterEnd(size), this.size - this.clusterEnd(size), true);
+    const shrinks = size < this.size;
     await this.alone(async () => {
       await readAllBits(this);
       await this.engine.run((core) => core.resize(size), nothing);
       resizeBitmaps(this);
       await this.flushAll();
+      if (shrinks) await this.cutEnd();
     });
     if (this.dataFile) await this.dataFile.resize!(size);
     // A longer backing file must not show through where the disk used to end.
@@ -572,7 +574,26 @@ export class Qcow2Image implements DiskImage {
   /** Frees everything that lies in this image: the backing file shows through. */
   async empty(): Promise<void> {
     await this.zeroGuest(0, this.size, true);
+    await this.alone(async () => {
+      await this.flushAll();
+      await this.cutEnd();
+    });
+  }
+
+  /** Gives back what the file has behind the last cluster in use. Everything is flushed, and nobody allocates. */
+  private async cutEnd(): Promise<void> {
+    const trim = (): number | Promise<number> =>
+      this.engine.run(
+        (core) => core.trimEnd(),
+        (core) => core.extentOffset(),
+      );
+    await trim();
     await this.flushAll();
+    // Once more: what the first call let go is only now free.
+    const end = await trim();
+    if (!this.file.resize || end >= this.file.size) return;
+    await this.file.resize(end);
+    await this.file.flush!();
   }
 }
 
