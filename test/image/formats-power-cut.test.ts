@@ -7,7 +7,7 @@ import type { MemorySource } from "../../host/block/memory.ts";
 import type { Driver, Settings } from "../../host/image/driver.ts";
 import { loadDriver } from "../../host/image/format.ts";
 import { openIn, sample } from "../support/formats.ts";
-import { RecordingSource } from "../support/power-cut.ts";
+import { PowerSupply } from "../support/power-cut.ts";
 import { native, scratchFolder, withoutNative } from "../support/qemu-img.ts";
 import { pattern, random } from "../support/qcow2.ts";
 
@@ -45,20 +45,21 @@ async function reads(
 
 it.each(FORMATS)("%s keeps what was flushed", async (format, settings) => {
   const driver = (await loadDriver(format))!;
-  const file = new RecordingSource(await sample(driver, settings));
+  const power = new PowerSupply();
+  const file = power.file(await sample(driver, settings));
   const image = await openIn(driver, file, false);
   await image.write!(SECOND, SECOND_AT);
   await image.flush!();
-  const flushed = file.acts.length;
+  const flushed = power.acts.length;
   await image.write!(pattern(5000, 8), 400_000);
   await image.flush!();
   await image.close();
 
   const next = random(5);
   const ways = [(): boolean => true, (): boolean => false, (): boolean => next(2) === 0];
-  for (let count = 0; count <= file.acts.length; count++)
+  for (let count = 0; count <= power.acts.length; count++)
     for (const keep of ways) {
-      const disk = await file.cutAfter(count, keep);
+      const disk = (await power.cutAfter(count, keep))[0]!;
       // An image that was not closed may ask for a check before it is written again; to be read it asks for nothing.
       await reads(driver, disk, true, FIRST, 0);
       if (count >= flushed) await reads(driver, disk, true, SECOND, SECOND_AT);
@@ -72,20 +73,21 @@ it.skipIf(withoutNative("replay of our logs by qemu-img"))(
   "vhdx logs of ours are replayed by qemu-img",
   async () => {
     const driver = (await loadDriver("vhdx"))!;
-    const file = new RecordingSource(await sample(driver, { block_size: MIB }));
+    const power = new PowerSupply();
+    const file = power.file(await sample(driver, { block_size: MIB }));
     const image = await openIn(driver, file, false);
     await image.write!(SECOND, SECOND_AT);
     await image.flush!();
     const [whole, cut] = [join(folder, "whole.vhdx"), join(folder, "cut.vhdx")];
     // All that follows the log entry's flush is lost: the table itself has not been written.
-    const entry = file.acts.findIndex(
-      (act) => act !== "flush" && act.bytes[0] === 0x6c && act.bytes[3] === 0x65,
+    const entry = power.acts.findIndex(
+      (act) => act.kind === "write" && act.bytes[0] === 0x6c && act.bytes[3] === 0x65,
     );
     expect(entry).toBeGreaterThan(0);
-    const table = file.acts.findIndex(
-      (act, index) => index > entry && act !== "flush" && act.offset === 2 * MIB,
+    const table = power.acts.findIndex(
+      (act, index) => index > entry && act.kind === "write" && act.offset === 2 * MIB,
     );
-    writeFileSync(cut, (await file.cutAfter(table, () => false)).content);
+    writeFileSync(cut, (await power.cutAfter(table, () => false))[0]!.content);
     expect(native(folder, "info", "cut.vhdx").err).toContain("log");
     expect(native(folder, "check", "-r", "all", "cut.vhdx").code).toBe(0);
     await image.close();
