@@ -23,7 +23,9 @@ import {
   CMPXCHG,
   CWD,
   DEC,
+  DIV,
   FENCE,
+  IDIV,
   IMUL,
   IMUL_ONE,
   INC,
@@ -73,7 +75,21 @@ import { MODE_CODE64, cpu } from "../cpu/state";
 import { flagState, pushCondition, setFlagState } from "./flags";
 import { beginBlock, beginInsn, interpret, interpretLast, leaveTo, nextDelta, targetDelta } from "./leave";
 import { BUDGET } from "./locals";
-import { add, cbw, cmp, cmpxchg, cwd, imul, mulOne, neg, step, sub, withCarry, xadd } from "./lower/arith";
+import {
+  add,
+  cbw,
+  cmp,
+  cmpxchg,
+  cwd,
+  divide,
+  imul,
+  mulOne,
+  neg,
+  step,
+  sub,
+  withCarry,
+  xadd,
+} from "./lower/arith";
 import {
   bitTest,
   complementCarry,
@@ -259,6 +275,8 @@ function lowerSized(i: Insn, op: u32, width: u32): bool {
   switch (op) {
     case MUL: mulOne(i, width, false); return true;
     case IMUL_ONE: mulOne(i, width, true); return true;
+    case DIV: divide(i, width, false); return true;
+    case IDIV: divide(i, width, true); return true;
     case MOVSXD: movsxd(i, width); return true;
     case BSWAP: bswap(i, width); return true;
     case BSF: scan(i, width, wasm.CTZ); return true;

@@ -172,6 +172,13 @@ export class RandomProgram {
     if (immediate !== undefined) code.push(immediate & 0xff);
   }
 
+  /** DIV (6) or IDIV (7) by ECX or RCX, a number from 1 to 127, after `extend` of the dividend. */
+  private division(operation: number, extend: number[]): void {
+    const rex = this.long && this.pick(2) ? [0x48] : [];
+    this.code.push(0x83, 0xe1, 0x7f, 0x83, 0xc9, 1, ...rex, ...extend);
+    this.code.push(...rex, 0xf7, 0xc0 | (operation << 3) | 1);
+  }
+
   private compute(): void {
     const { pick } = this;
     const width = this.choose(this.long ? [0, 1, 2, 2, 3, 3] : [0, 1, 2, 2, 2]);
@@ -212,6 +219,10 @@ export class RandomProgram {
       () => this.encode({ width: full, opcode: [0x0f, 0xaf], reg, rm }), // IMUL
       () => this.encode({ width: full, opcode: [0x69], reg, rm, immediate: this.value() }),
       () => this.encode({ width, opcode: [0x0f, this.choose([0xb0, 0xc0]) | wide], reg, rm, bytes }),
+      // AND EDX, 15; OR ECX, 16; DIV ECX: a dividend past 32 bits.
+      () => void this.code.push(0x83, 0xe2, 15, 0x83, 0xc9, 16, 0xf7, 0xf1),
+      () => this.division(6, [0x31, 0xd2]), // XOR EDX, EDX
+      () => this.division(7, [0x99]), // CDQ
       () => this.vector(),
       () => this.vector(),
       () => this.vector(),

@@ -3,7 +3,17 @@ import { Insn } from "../../cpu/decode/insn";
 import { W32, W64 } from "../../cpu/decode/operations";
 import { FLAGS_ADD, FLAGS_DEC, FLAGS_INC, FLAGS_SBB, FLAGS_SUB } from "../../cpu/flags";
 import { CF, OF } from "../../cpu/state";
-import { ADD_CARRY, PRODUCT, overrideFlags, pushFlag, recordFlags, recordResult, recordStep } from "../flags";
+import {
+  ADD_CARRY,
+  PRODUCT,
+  overrideFlags,
+  pushFlag,
+  recordFlags,
+  recordResult,
+  recordStep,
+  settleFlags,
+} from "../flags";
+import { interpret } from "../leave";
 import { CONDITION, operandA, operandB, result } from "../locals";
 import { HIGH_SIGNED, HIGH_UNSIGNED, callCore } from "../module";
 import {
@@ -19,7 +29,20 @@ import {
 } from "../operand";
 import {
   ADD,
+  AND,
+  DIV_S,
+  DIV_U,
+  EQZ,
+  GT_U,
   I32_WRAP,
+  IF,
+  LT_U,
+  NO_RESULT,
+  OR,
+  SHL,
+  end,
+  enter,
+  otherwise,
   I64_EXTEND_S,
   I64_EXTEND_U,
   I64_NE,
@@ -269,6 +292,71 @@ function mulOne64(i: Insn, signed: bool): void {
   } else const64(0);
   op(NE, true);
   overrideBoth();
+}
+
+/** DIV and IDIV at 32 and 64 bits, of what compilers divide; other dividends and #DE are the interpreter's. */
+export function divide(i: Insn, width: u32, signed: bool): void {
+  // Both ways must know the same of the flags, which the instruction leaves alone.
+  settleFlags();
+  pushFirst(i, width);
+  set(operandB(isWide(width)));
+  if (width == W32 && !signed) pushDividend32();
+  else pushDividend(width, signed);
+  enter(IF, NO_RESULT);
+  if (width == W32 && !signed) finishDivision(true, W32, DIV_U);
+  else finishDivision(isWide(width), width, signed ? DIV_S : DIV_U);
+  otherwise();
+  interpret();
+  end();
+}
+
+/** A = the dividend, whose upper half is 0 or the sign; pushes whether it is, and the quotient exists for sure. */
+function pushDividend(width: u32, signed: bool): void {
+  const wide = isWide(width);
+  pushRegister(RAX, width);
+  set(operandA(wide));
+  pushRegister(RDX, width);
+  if (signed) {
+    get(operandA(wide));
+    opConstant(SHR_S, wide ? 63 : 31, wide);
+    op(EQ, wide);
+  } else op(EQZ, wide);
+  // Unsigned: not 0; signed: neither 0 nor -1.
+  get(operandB(wide));
+  if (signed) opConstant(ADD, 1, wide);
+  opConstant(GT_U, signed ? 1 : 0, wide);
+  op(AND, false);
+}
+
+/** A = EDX:EAX, B = the divisor, both in 64 bits; pushes whether the quotient fits, which it does if EDX is below B. */
+function pushDividend32(): void {
+  pushRegister(RDX, W32);
+  byte(I64_EXTEND_U);
+  opConstant(SHL, 32, true);
+  pushRegister(RAX, W32);
+  byte(I64_EXTEND_U);
+  op(OR, true);
+  set(operandA(true));
+  pushRegister(RDX, W32);
+  get(operandB(false));
+  op(LT_U, false);
+  get(operandB(false));
+  byte(I64_EXTEND_U);
+  set(operandB(true));
+}
+
+/** Quotient and remainder of A and B; `code` is DIV_S or DIV_U, and the remainder's stands two behind it. */
+function finishDivision(wide: bool, width: u32, code: u32): void {
+  get(operandA(wide));
+  get(operandB(wide));
+  op(code, wide);
+  get(operandA(wide));
+  get(operandB(wide));
+  op(code + 2, wide);
+  if (wide && width == W32) byte(I32_WRAP);
+  popRegister(RDX, width);
+  if (wide && width == W32) byte(I32_WRAP);
+  popRegister(RAX, width);
 }
 
 /** CBW, CWDE, CDQE. */
