@@ -1,6 +1,7 @@
 // What firmware that is not ours asks for through the firmware configuration device (devices/fw-cfg.ts): how much
 // memory and how many processors there are, and files by name, ACPI and SMBIOS tables among them.
 import { clearItems, setItem } from "../devices/fw-cfg";
+import { bootOptions } from "../machine/boot-options";
 import { clock } from "../machine/clock";
 import { CONFIGURATION_AT } from "../machine/layout";
 import { physicalMap } from "../memory/physical";
@@ -91,7 +92,7 @@ export function fillConfiguration(): void {
   number<u64>(RAM_SIZE, physicalMap.ramSize);
   number<u16>(NO_GRAPHICS, 0);
   number<u16>(CPUS, <u16>clock.vcpus);
-  number<u16>(BOOT_MENU, 0);
+  number<u16>(BOOT_MENU, bootOptions.menu ? 1 : 0);
   number<u16>(CPUS_MAX, <u16>clock.vcpus);
   number<u32>(IRQ0_OVERRIDE, 1);
   memory.fill(numbers, 0, 16);

@@ -26,6 +26,7 @@ import {
 import { rewire } from "../machine/wiring";
 import { writeAcpiTables } from "./acpi/tables";
 import { writeRoutingTable } from "./pci-routing";
+import { writeSmbios } from "./smbios";
 
 /** Where the PM registers and the IDE bus master are placed; the FADT tells the former. */
 export const PM_BASE: u32 = 0x600;
@@ -49,6 +50,7 @@ export function powerOnSelfTest(): void {
   placePci();
   writeAcpiTables();
   writeRoutingTable();
+  writeSmbios();
 }
 
 /** ICW1 … ICW4 and the mask. */

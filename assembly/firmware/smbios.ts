@@ -12,6 +12,7 @@ import {
   putWord,
   putZeros,
   writeChecksum,
+  seek,
 } from "./acpi/table";
 
 const MANUFACTURER = "QEMU";
@@ -19,6 +20,8 @@ const PRODUCT = "Standard PC (i440FX + PIIX, 1996)";
 const VERSION = "pc-i440fx-7.2";
 
 export const SMBIOS_ENTRY_SIZE: u32 = 31;
+const ENTRY: u32 = 0xf_59f0;
+const STRUCTURES: u32 = 0xf_5a10;
 /** Most bytes that one structure takes, which the entry point tells. */
 let largest: u32 = 0;
 let structures: u32 = 0;
@@ -183,4 +186,12 @@ function memoryDevices(): void {
   putByte(1);
   putZeros(16);
   close(false);
+}
+
+/** In the BIOS segment, where operating systems search for the entry point. */
+export function writeSmbios(): void {
+  seek(STRUCTURES);
+  const length = writeSmbiosStructures();
+  seek(ENTRY);
+  writeSmbiosEntry(STRUCTURES, length);
 }

@@ -1,6 +1,13 @@
 // INT 19h and 18h: tries the boot devices in their order and says which; a menu before, where the user asked for one.
 // Each call goes one step further; the caller is the stub in ROM, whose frame becomes the jump to the boot sector.
-import { DRIVES, DRIVE_CD, DRIVE_DISK, FLOPPY_DRIVE, drive as connector } from "../../devices/drives";
+import {
+  DRIVES,
+  DRIVE_CD,
+  DRIVE_DISK,
+  DRIVE_FLOPPY,
+  FLOPPY_DRIVE,
+  drive as connector,
+} from "../../devices/drives";
 import { BOOT_CD, BOOT_DISK, BOOT_FLOPPY, BOOT_ORDER_DEFAULT, bootOptions } from "../../machine/boot-options";
 import { now } from "../../machine/clock";
 import { setLow, caller, low } from "./caller";
@@ -121,7 +128,7 @@ function listDevices(): void {
 }
 
 function listKind(kind: u32): void {
-  if (kind == BOOT_FLOPPY) boot.add(kind, FLOPPY_DRIVE);
+  if (kind == BOOT_FLOPPY && connector(FLOPPY_DRIVE).kind == DRIVE_FLOPPY) boot.add(kind, FLOPPY_DRIVE);
   // Of hard disks only the first is booted, from all CDs the first that can be.
   const wanted = kind == BOOT_DISK ? DRIVE_DISK : DRIVE_CD;
   if (kind != BOOT_DISK && kind != BOOT_CD) return;

@@ -96,10 +96,9 @@ export function diskCount(): u32 {
   return count(DRIVE_DISK) + (emulation.active && emulation.drive == FIRST_DISK ? 1 : 0);
 }
 
-/** Floppy drives: the first is always there, a disk in it or not. */
+/** Floppy drives, an emulated one among them. */
 export function floppyCount(): u32 {
-  const real = connector(FLOPPY_DRIVE + 1).kind == DRIVE_FLOPPY ? 2 : 1;
-  return real + (emulation.active && emulation.drive == 0 ? 1 : 0);
+  return count(DRIVE_FLOPPY) + (emulation.active && emulation.drive == 0 ? 1 : 0);
 }
 
 /** Fills `target` for BIOS drive `number`; false: there is no such drive. */
@@ -166,7 +165,7 @@ function assistLba(): void {
 }
 
 function findFloppy(index: u32): bool {
-  if (index >= 2 || (index == 1 && connector(FLOPPY_DRIVE + 1).kind != DRIVE_FLOPPY)) return false;
+  if (index >= 2 || connector(FLOPPY_DRIVE + index).kind != DRIVE_FLOPPY) return false;
   begin(FLOPPY_DRIVE + index, DRIVE_FLOPPY, 512);
   shapeFloppy(<u32>target.sectors);
   return true;

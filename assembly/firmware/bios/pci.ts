@@ -37,7 +37,7 @@ export function servePci(): bool {
       caller.cl = 0; // the last bus
       return end(SUCCESSFUL);
     case 0x02:
-      return find(0x00, 0xffff_ffff, caller.cx | (caller.dx << 16));
+      return find(0x00, 0xffff_ffff, caller.dx | (caller.cx << 16));
     case 0x03:
       return find(0x08, 0xffff_ff00, caller.ecx << 8);
     case 0x08:

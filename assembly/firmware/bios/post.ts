@@ -25,7 +25,7 @@ import {
 } from "./bios-data";
 import { resetBoot } from "./boot";
 import { setLow } from "./caller";
-import { diskCount, resetEmulation } from "./drives";
+import { diskCount, floppyCount, resetEmulation } from "./drives";
 import {
   DUMMY_VECTOR,
   INT_02,
@@ -45,8 +45,8 @@ import { setMode } from "./video";
 const VECTOR_COUNT: u32 = 0x78;
 const EBDA_KIB: u32 = 1;
 const CONVENTIONAL_KIB: u32 = 639;
-/** A floppy drive, an FPU, a mouse, 80 × 25 in colour. */
-const EQUIPMENT: u32 = 0x0027;
+/** An FPU, a mouse, 80 × 25 in colour. */
+const EQUIPMENT: u32 = 0x0026;
 const ROM_IMAGE: u32 = 0x1_0000;
 const TEXT_80: u32 = 3;
 const COM1: u32 = 0x3f8;
@@ -103,7 +103,7 @@ function fillBiosData(): void {
   setLow<u16>(BDA_EBDA, EBDA >> 4);
   setLow<u16>(BDA_MEMORY, CONVENTIONAL_KIB);
   const ports = findSerialPorts();
-  setLow<u16>(BDA_EQUIPMENT, EQUIPMENT | (ports << 9));
+  setLow<u16>(BDA_EQUIPMENT, EQUIPMENT | floppyBits() | (ports << 9));
   setLow<u16>(BDA_KEYS_HEAD, 0x1e);
   setLow<u16>(BDA_KEYS_TAIL, 0x1e);
   setLow<u16>(BDA_KEYS_START, 0x1e);
@@ -115,6 +115,12 @@ function fillBiosData(): void {
   setLow<u32>(BDA_SERIAL_TIMEOUTS, 0x0a0a_0a0a);
   setLow<u32>(BDA_TICKS, ticksOfDay());
   setLow<u8>(BDA_DISKS, diskCount());
+}
+
+/** Of the equipment word: bit 0 says that there are floppy drives, bits 7-6 how many less one. */
+function floppyBits(): u32 {
+  const drives = floppyCount();
+  return drives ? 1 | ((drives - 1) << 6) : 0;
 }
 
 /** Ports whose scratch register holds what is written; returns how many. */
