@@ -1,4 +1,5 @@
 // Hands ports and device memory to the chips, and carries the chips' pins to the interrupt lines.
+import { keyWaits } from "../rings/input";
 import { EVENT_RESCHEDULE, cpu, signal } from "../cpu/state";
 import {
   VIRTIO_DEVICES,
@@ -174,6 +175,8 @@ function readByte(socket: u32, port: u32): u32 {
     case SOCKET_KEYBOARD_DATA: {
       const value = keyboardController.readData();
       driveKeyboardLines();
+      // A key that has waited for room finds it now.
+      if (keyWaits()) signal(EVENT_RESCHEDULE);
       return value;
     }
     case SOCKET_KEYBOARD_STATUS:

@@ -53,6 +53,11 @@ export class Ps2Keyboard {
     return this.lastSent;
   }
 
+  /** Whether any key's code fits, or is thrown away because the keyboard is off. */
+  get hasRoom(): bool {
+    return !this.enabled || queueRoom(this.queue) >= CODE_MAX;
+  }
+
   /** A key goes down or up: its set-1 code without bit 7, and how it is framed (KEY_*). */
   key(code: u32, framing: u32, down: bool): void {
     if (!this.enabled || queueRoom(this.queue) < CODE_MAX) return;

@@ -61,7 +61,7 @@ import { VGA_SIZE, Vga } from "../devices/vga";
 import { FIRMWARE_TAG, transferCompleted } from "../firmware/bios/transfer";
 import { blockRequest, orphanBlockRequests } from "../rings/block";
 import { SERIAL_PORTS } from "../rings/bytes";
-import { INPUT_KEY, INPUT_MOUSE, nextInput } from "../rings/input";
+import { INPUT_KEY, INPUT_MOUSE, keyWaits, nextInput } from "../rings/input";
 import { clock } from "./clock";
 import { CHIPS_AT, VCPUS_MAX } from "./layout";
 import { resetWiring, routePciInterrupts } from "./wiring";
@@ -244,7 +244,10 @@ export function advanceChips(now: u64): void {
 
 /** Hands the host's keys and mouse movements to their devices (rings/input.ts). */
 function takeInput(): void {
-  for (let event = nextInput(); event != 0; event = nextInput()) {
+  // Keys that come faster than the guest reads wait in the ring, as in a typist's fingers.
+  while (!keyWaits() || keyboard.hasRoom) {
+    const event = nextInput();
+    if (event == 0) return;
     const kind = (<u32>event) & 0xff;
     if (kind == INPUT_KEY)
       keyboard.key((<u32>(event >> 8)) & 0x7f, (<u32>(event >> 16)) & 0xff, ((event >> 24) & 1) != 0);

@@ -13,6 +13,12 @@ export const INPUT_CAPACITY: u32 = 0x800;
 export const INPUT_AT: usize = (BLOCK_END + 7) & ~7;
 export const INPUT_END: usize = INPUT_AT + RING_HEADER + <usize>INPUT_CAPACITY;
 
+/** Whether the next event is a key's. */
+export function keyWaits(): bool {
+  const ring = changetype<ByteRing>(INPUT_AT);
+  return ring.fill(INPUT_CAPACITY) >= EVENT_SIZE && ring.peek(INPUT_CAPACITY) == INPUT_KEY;
+}
+
 /** The next event's bytes, first in the low byte; 0 when none waits. */
 export function nextInput(): u64 {
   const ring = changetype<ByteRing>(INPUT_AT);

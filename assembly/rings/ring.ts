@@ -27,6 +27,11 @@ export class ByteRing {
     this.written++;
   }
 
+  /** The byte that `take` would take. */
+  peek(capacity: u32): u32 {
+    return load<u8>(this.at(this.taken, capacity));
+  }
+
   /** Takes one byte out; the caller has made sure that one is there. */
   take(capacity: u32): u32 {
     return load<u8>(this.at(this.taken++, capacity));

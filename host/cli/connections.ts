@@ -5,14 +5,15 @@ import type { Monitor } from "../monitor/monitor.ts";
 import type { MonitorHost } from "../monitor/host.ts";
 import type { Machine } from "../machine.ts";
 import type { SerialPort } from "../serial.ts";
+import { UserError } from "../core/errors.ts";
 import { type Chardev, fileDevice, nullDevice } from "./chardev/chardev.ts";
-import { type Command, keysHelp, Multiplexer, Timestamps } from "./chardev/mux.ts";
 import type { ChardevSpec } from "./chardev/spec.ts";
 import { stdioDevice } from "./chardev/stdio.ts";
 import type { PcOptions } from "./pc-options.ts";
+import { share, shareByConsole } from "./shared-terminal.ts";
 
 /** Who writes to a character device and reads from it. */
-interface FrontEnd {
+export interface FrontEnd {
   name: string;
   /** Bytes from outside; false asks for a pause. */
   input(bytes: Uint8Array): boolean;
@@ -22,6 +23,10 @@ interface FrontEnd {
   onRoom?(listener: () => void): void;
   /** Somebody is there now, or has come back to it. */
   focused?(): void;
+  /** It draws on the whole terminal while it has the focus, until this is called. */
+  leave?(): void;
+  /** The user wants another console, counted from 1. */
+  onConsole?(listener: (number: number) => void): void;
 }
 
 export interface Connections {
@@ -43,25 +48,36 @@ export interface ConnectionActions {
 const TYPE_AHEAD = 65536;
 
 const NOWHERE: ChardevSpec = { kind: "null" };
+const OWN_TERMINAL: ChardevSpec = { kind: "stdio", multiplexed: false };
 const SHARED_TERMINAL: ChardevSpec = { kind: "stdio", multiplexed: true };
 
-/** Where the serial port and the monitor lead: what was asked for, or QEMU's default. */
-export function targets(options: PcOptions): { serial: ChardevSpec; monitor: ChardevSpec } {
-  const { serial, monitor, nographic, quietConsole } = options;
+export interface Targets {
+  serial: ChardevSpec;
+  monitor: ChardevSpec;
+  /** The guest's screen is on this terminal, which the serial port and the monitor then share with it. */
+  screen: boolean;
+}
+
+/** Where things lead: what was asked for, or QEMU's default; `isTerminal`: standard input and output are one. */
+export function targets(options: PcOptions, isTerminal: boolean): Targets {
+  const { serial, monitor, nographic, quietConsole, display } = options;
   const onTerminal = (spec: ChardevSpec | undefined): boolean => spec?.kind === "stdio";
+  const taken = onTerminal(serial) || onTerminal(monitor) || onTerminal(options.debugConsole?.target);
+  if (display === "curses" && (taken || !isTerminal)) throw new UserError("We need a terminal output");
+  if (display === "curses" || (isTerminal && !taken && !nographic && !quietConsole))
+    return { serial: serial ?? SHARED_TERMINAL, monitor: monitor ?? SHARED_TERMINAL, screen: true };
+  return { ...withoutScreen(options), screen: false };
+}
+
+function withoutScreen({ serial, monitor, nographic, quietConsole }: PcOptions): Omit<Targets, "screen"> {
   if (serial && monitor) return { serial, monitor };
   if (serial)
-    return {
-      serial,
-      monitor: !nographic || onTerminal(serial) ? sharedWith(serial) : { kind: "stdio", multiplexed: false },
-    };
-  const free = !onTerminal(monitor) || (monitor?.kind === "stdio" && monitor.multiplexed);
-  // There is no window: a machine that would open one gets the terminal instead.
-  const wantsTerminal = free && (nographic || !quietConsole);
-  if (!wantsTerminal) return { serial: NOWHERE, monitor: monitor ?? NOWHERE };
-  if (monitor === undefined) return { serial: SHARED_TERMINAL, monitor: SHARED_TERMINAL };
-  // Without a monitor on it there is nothing to share the terminal with, but Ctrl-A x still has to end the machine.
-  return { serial: SHARED_TERMINAL, monitor };
+    return { serial, monitor: nographic && serial.kind !== "stdio" ? OWN_TERMINAL : sharedWith(serial) };
+  const free = monitor?.kind !== "stdio" || monitor.multiplexed;
+  // A machine that would open a window gets the terminal instead.
+  if (!free || (!nographic && quietConsole)) return { serial: NOWHERE, monitor: monitor ?? NOWHERE };
+  // Also without a monitor on it the terminal needs its keys: Ctrl-A x has to end the machine.
+  return { serial: SHARED_TERMINAL, monitor: monitor ?? SHARED_TERMINAL };
 }
 
 /** `mon:stdio` has the monitor on the same terminal. */
@@ -71,11 +87,11 @@ function sharedWith(serial: ChardevSpec): ChardevSpec {
 
 /** Opens the devices; those that wait for their client have it when this returns. */
 export async function connect(
-  machine: Pick<Machine, "serial" | "debugConsole">,
+  machine: Machine,
   options: PcOptions,
   actions: ConnectionActions,
 ): Promise<Connections> {
-  const wanted = targets(options);
+  const wanted = targets(options, process.stdin.isTTY === true && process.stdout.isTTY === true);
   const ends: [ChardevSpec, FrontEnd][] = [];
   if (wanted.serial.kind !== "none") ends.push([wanted.serial, serialEnd(machine.serial)]);
   if (wanted.monitor.kind !== "none" && wanted.monitor.kind !== "null")
@@ -83,13 +99,23 @@ export async function connect(
   if (options.debugConsole) ends.push([options.debugConsole.target, debugEnd(machine.debugConsole)]);
   const open: { names: string[]; device: Chardev }[] = [];
   const onTerminal = ends.filter(([spec]) => spec.kind === "stdio");
-  if (onTerminal.length > 0) {
-    const shared = onTerminal.some(([spec]) => spec.kind === "stdio" && spec.multiplexed);
+  if (wanted.screen || onTerminal.length > 0) {
+    const shared = wanted.screen || onTerminal.some(([spec]) => spec.kind === "stdio" && spec.multiplexed);
     const device = stdioDevice(!shared);
     const frontEnds = onTerminal.map(([, end]) => end);
-    if (shared) share(device, frontEnds, actions, options.escapeKey);
-    else join(device, frontEnds[0]!);
-    open.push({ names: frontEnds.map(({ name }) => name), device });
+    if (wanted.screen) {
+      // In the order of QEMU's consoles: the screen, the monitor, the serial port.
+      const { screenEnd } = await import("./screen.ts");
+      const consoles = [screenEnd(machine), ...frontEnds.toReversed()];
+      open.push({
+        names: frontEnds.map(({ name }) => name),
+        device: shareByConsole(device, consoles, actions, options),
+      });
+    } else {
+      if (shared) share(device, frontEnds, actions, options);
+      else join(device, frontEnds[0]!);
+      open.push({ names: frontEnds.map(({ name }) => name), device });
+    }
   }
   for (const [spec, end] of ends) {
     if (spec.kind === "stdio") continue;
@@ -153,59 +179,4 @@ function join(device: Chardev, end: FrontEnd): void {
   device.onData((bytes) => end.input(bytes));
   end.onRoom?.(() => device.resume());
   device.onOpen(() => end.focused?.());
-}
-
-/** Several front ends on the terminal: all may print, one gets the keys, Ctrl-A c goes round. */
-function share(
-  device: Chardev,
-  ends: readonly FrontEnd[],
-  { quit, say }: ConnectionActions,
-  escape: number | undefined,
-): void {
-  const keys = new Multiplexer(escape);
-  const stamps = new Timestamps();
-  const encoder = new TextEncoder();
-  let focus = 0;
-  let room = true;
-
-  function perform(command: Command): void {
-    switch (command) {
-      case "quit":
-        device.write(encoder.encode("\r\n"));
-        say("terminated");
-        quit();
-        break;
-      case "help":
-        device.write(
-          encoder.encode(
-            keysHelp(escape)
-              .map((line) => `\n\r${line}`)
-              .join("") + "\n\r",
-          ),
-        );
-        break;
-      case "timestamps":
-        stamps.toggle();
-        break;
-      case "monitor":
-        focus = (focus + 1) % ends.length;
-        if (ends[focus]!.focused) ends[focus]!.focused!();
-        else device.write(encoder.encode("\r\n"));
-        break;
-      case "commit":
-      case "break":
-        say(`no ${command} yet; Ctrl-A h lists the keys`);
-    }
-  }
-
-  for (const end of ends) {
-    end.attach((bytes) => device.write(stamps.stamp(bytes, performance.now())));
-    end.onRoom?.(() => device.resume());
-  }
-  device.onData((bytes) => {
-    room = true;
-    keys.type(bytes, (input) => (room = ends[focus]!.input(input)), perform);
-    return room;
-  });
-  if (process.stdin.isTTY && process.stderr.isTTY) say("Ctrl-A x quits, Ctrl-A h lists the keys");
 }

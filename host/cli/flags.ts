@@ -194,7 +194,12 @@ export const FLAGS: readonly Flag[] = [
     apply: (options, text) => void options.chardevs.set(...parseNamedChardev(text)),
   },
   { name: "echr", argument: "N", help: "another key than Ctrl-A, by its number", apply: setEscapeKey },
-  { name: "display", argument: "none", help: "no screen (the only display so far)", apply: setDisplay },
+  {
+    name: "display",
+    argument: "curses|none",
+    help: "the screen in this terminal (default where there is one), or none",
+    apply: setDisplay,
+  },
   {
     name: "no-reboot",
     help: "end when the guest resets",
@@ -418,8 +423,10 @@ function setEscapeKey(options: PcOptions, text: string): void {
 }
 
 function setDisplay(options: PcOptions, text: string): void {
-  if (text !== "none") throw new UserError("there is no such display yet: use -display none or -nographic");
-  options.quietConsole = true;
+  if (text !== "none" && text !== "curses")
+    throw new UserError("there is no such display yet: use -display curses, -display none or -nographic");
+  options.display = text;
+  options.quietConsole = text === "none";
 }
 
 function onlyNone(_: PcOptions, text: string): void {

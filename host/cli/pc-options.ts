@@ -29,6 +29,8 @@ export interface PcOptions {
   nographic: boolean;
   /** `-nodefaults`: only the drives that are asked for. */
   noDefaults: boolean;
+  /** What shows the screen; undefined: this terminal, where there is one. */
+  display?: "curses" | "none";
   /** `-display none`, `-nodefaults`: nothing is shown where nothing was asked for. */
   quietConsole: boolean;
   /** A guest's reset ends the machine. */

@@ -15,6 +15,12 @@ function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+function named(name: string): Key {
+  const key = keyNamed(name);
+  if (!key) throw new UserError(`invalid parameter: ${name}`);
+  return key;
+}
+
 /** Keys that go up and down. */
 export class Keyboard {
   /** @internal */
@@ -29,13 +35,16 @@ export class Keyboard {
     this.wake();
   }
 
+  /** Presses and releases keys at once, the first ones held for the last. */
+  press(names: readonly string[]): void {
+    const keys = names.map(named);
+    for (const key of keys) this.event(key, true);
+    for (const key of keys.toReversed()) this.event(key, false);
+  }
+
   /** Presses keys together, by QEMU's names joined with dashes ("ctrl-alt-delete"), and lets go after `holdMs`. */
   async sendKey(names: string, holdMs = HOLD_MS): Promise<void> {
-    const keys = names.split(/-(?!$)/).map((name) => {
-      const key = keyNamed(name);
-      if (!key) throw new UserError(`invalid parameter: ${name}`);
-      return key;
-    });
+    const keys = names.split(/-(?!$)/).map(named);
     for (const key of keys) this.event(key, true);
     await wait(holdMs);
     for (const key of keys.toReversed()) this.event(key, false);

@@ -68,7 +68,28 @@ describe("serial port and monitor", () => {
     ],
   ];
   it.each(cases)("%s", (_, options, serial, monitor) => {
-    expect(targets({ ...defaultOptions(), ...options })).toEqual({ serial, monitor });
+    expect(targets({ ...defaultOptions(), ...options }, false)).toEqual({ serial, monitor, screen: false });
+  });
+});
+
+describe("the screen", () => {
+  const wanted = (options: Partial<PcOptions>, isTerminal = true): boolean =>
+    targets({ ...defaultOptions(), ...options }, isTerminal).screen;
+
+  it("is on the terminal, unless something else is or was not wanted", () => {
+    const serial: ChardevSpec = { kind: "stdio", multiplexed: true };
+    expect(wanted({})).toBe(true);
+    expect([wanted({}, false), wanted({ nographic: true }), wanted({ quietConsole: true })]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect([wanted({ serial }), wanted({ monitor: serial })]).toEqual([false, false]);
+    expect(wanted({ serial: { kind: "null" } })).toBe(true);
+  });
+
+  it("needs one when asked for", () => {
+    expect(() => wanted({ display: "curses" }, false)).toThrow("We need a terminal output");
   });
 });
 
