@@ -3,6 +3,7 @@
 import { clearItems, setItem } from "../devices/fw-cfg";
 import { bootOptions } from "../machine/boot-options";
 import { clock } from "../machine/clock";
+import { bootOptions } from "../machine/boot-options";
 import { CONFIGURATION_AT } from "../machine/layout";
 import { physicalMap } from "../memory/physical";
 import { writeRsdp } from "./acpi/rsdp";
@@ -90,7 +91,7 @@ export function fillConfiguration(): void {
   number<u32>(SIGNATURE, 0x554d_4551); // "QEMU"
   number<u32>(INTERFACE, INTERFACE_BYTES | INTERFACE_DMA);
   number<u64>(RAM_SIZE, physicalMap.ramSize);
-  number<u16>(NO_GRAPHICS, 0);
+  number<u16>(NO_GRAPHICS, bootOptions.serialConsole ? 1 : 0);
   number<u16>(CPUS, <u16>clock.vcpus);
   number<u16>(BOOT_MENU, bootOptions.menu ? 1 : 0);
   number<u16>(CPUS_MAX, <u16>clock.vcpus);

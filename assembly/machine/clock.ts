@@ -46,6 +46,12 @@ export function executed(): u32 {
   return clock.granted - <u32>(cpu.budget + cpu.withheld);
 }
 
+/** The running vCPU wants no more of its turn: the run loop finds it used up. */
+export function endTurn(): void {
+  clock.granted -= <u32>max(cpu.budget, 0);
+  cpu.budget = 0;
+}
+
 /** Virtual time now, in ns. */
 export function now(): u64 {
   return clock.sliceStart + ((<u64>executed() * <u64>clock.pace) >> 10);

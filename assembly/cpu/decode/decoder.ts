@@ -115,6 +115,7 @@ import {
   MOV_FROM_CR,
   NOP,
   OUTS,
+  PAUSE,
   POPCNT,
   POPF,
   RDFSBASE,
@@ -262,8 +263,9 @@ function decodeOpcode(i: Insn, opcode: u32): bool {
   }
   // NOP is XCHG with itself, but leaves the upper half alone (SDM 2 "NOP"); with F3 it is PAUSE.
   if (opcode == 0x90 && (rex & 1) == 0) {
-    i.op = <u16>NOP;
-    return lock ? undefined(i) : false;
+    if (lock) return undefined(i);
+    i.op = <u16>(repeat == PREFIX_REP ? PAUSE : NOP);
+    return repeat == PREFIX_REP;
   }
   const row = load<u32>(ONE_BYTE + ((<usize>opcode) << 2));
   if (row == 0 && opcode != 0) return undefined(i);

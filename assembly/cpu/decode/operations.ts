@@ -191,6 +191,7 @@ export const BLOCK_LEAVE: u32 = 501;
 export const XSETBV: u32 = 502;
 export const XSAVE: u32 = 503;
 export const XRSTOR: u32 = 504;
+export const PAUSE: u32 = 505;
 
 /** The first vector operation (operations-sse.ts). */
 export const SSE_FIRST: u32 = 1024;

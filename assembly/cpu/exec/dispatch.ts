@@ -103,6 +103,7 @@ import {
   MUL,
   NEG,
   NOP,
+  PAUSE,
   NOT,
   OR,
   OUT,
@@ -299,6 +300,7 @@ import {
   cmpxchg16b,
   cmpxchg8b,
   hlt,
+  pause,
   input,
   invd,
   invlpg,
@@ -707,6 +709,7 @@ export function execute(i: Insn): void {
       case INT3: int3(i); return;
       case INTO: into(i); return;
       case HLT: hlt(i); break;
+      case PAUSE: pause(i); break;
       case CLC: setCarry(false); break;
       case STC: setCarry(true); break;
       case CMC: setCarry(!carryFlag()); break;

@@ -3,6 +3,7 @@ import { DST_MEMORY, Insn, PREFIX_REX_W, SRC_IMMEDIATE } from "../decode/insn";
 import { portRead, portWrite } from "../../devices/bus";
 import { setTaskPriority, taskPriority } from "../../devices/irq-lines";
 import { entropy } from "../../host";
+import { clock, endTurn } from "../../machine/clock";
 import { read, readForWrite, readSystem, wrap, write } from "../../memory/access";
 import { flushTlbPage } from "../../memory/tlb";
 import { breakpointsEnabled, notePort, readDebugRegister, writeDebugRegister } from "../debug";
@@ -358,6 +359,11 @@ export function hlt(i: Insn): void {
   // HLT is the instruction that the shadow of STI waited for: what is pending may wake it now.
   cpu.interruptShadow = 0;
   signal(EVENT_RESCHEDULE);
+}
+
+/** PAUSE: who waits for another vCPU gives the rest of its turn away, or the other would not come to let it go on. */
+export function pause(i: Insn): void {
+  if (clock.vcpus > 1) endTurn();
 }
 
 export function cli(i: Insn): void {
