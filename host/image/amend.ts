@@ -1,5 +1,6 @@
 // Changing what an existing qcow2 image is: its version, lazy refcounts, its size.
 import { UserError } from "../core/errors.ts";
+import { setDataFile, setLazyRefcounts, setVersion } from "./qcow2-header-edit.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 import { rewriteSnapshots } from "./qcow2-snapshots.ts";
 
@@ -8,6 +9,9 @@ export interface AmendOptions {
   lazyRefcounts?: boolean | undefined;
   refcountBits?: number | undefined;
   size?: number | undefined;
+  /** Another name for the data file; "" takes it out of the header, and who opens the image must say it. */
+  dataFile?: string | undefined;
+  dataFileRaw?: boolean | undefined;
 }
 
 /** What version 2 can do: a refcount width, and no feature that a reader must know. */
@@ -23,15 +27,18 @@ export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Prom
       "Lazy refcounts only supported with compatibility level 1.1 and above (use compat=1.1 or greater)",
       "EINVAL",
     );
+  requireDataFile(image, options);
   requireRefcountBits(image, options.refcountBits, after);
   if (after < before) requireVersion2(image);
 
   if (after > before) {
     await image.alone(() => rewriteSnapshots(image));
-    await image.setVersion(3);
+    await setVersion(image, 3);
   }
   if (options.lazyRefcounts !== undefined && core.version() === 3)
-    await image.setLazyRefcounts(options.lazyRefcounts);
+    await setLazyRefcounts(image, options.lazyRefcounts);
+  if (options.dataFile !== undefined || (options.dataFileRaw === false && image.hasRawData))
+    await setDataFile(image, options.dataFile, options.dataFileRaw);
   if (options.size !== undefined) {
     if (options.size % 512 !== 0) throw new UserError("The new size must be a multiple of 512", "EINVAL");
     if (core.version() < 3 && core.snapshotCount())
@@ -40,8 +47,16 @@ export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Prom
   }
   if (after < before) {
     await dropZeroClusters(image);
-    await image.setVersion(2);
+    await setVersion(image, 2);
   }
+}
+
+/** A data file can be renamed, and stop being raw; what it holds makes all else impossible. */
+function requireDataFile(image: Qcow2Image, { dataFile, dataFileRaw }: AmendOptions): void {
+  if (dataFile !== undefined && !image.hasExternalData)
+    throw new UserError("data-file can only be set for images that use an external data file", "EINVAL");
+  if (dataFileRaw && !image.hasRawData)
+    throw new UserError("data-file-raw cannot be set on existing images", "EINVAL");
 }
 
 function requireRefcountBits(image: Qcow2Image, bits: number | undefined, version: number): void {

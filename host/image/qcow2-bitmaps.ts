@@ -7,6 +7,7 @@
 //
 // A bitmap that records says so in the file ("in use") before the first write that it must not miss, and is stored when
 // the image is closed. So one whose writer died is known to be incomplete, and nobody trusts it.
+import { setBitmapDirectory } from "./qcow2-header-edit.ts";
 import { UserError } from "../core/errors.ts";
 import { nothing } from "./engine.ts";
 import { type Extensions } from "./qcow2-header.ts";
@@ -231,7 +232,7 @@ export async function storeBitmaps(image: Qcow2Image, removed: readonly Bitmap[]
     const directory = image.bitmaps.length ? await storeDirectory(image) : undefined;
     await image.engine.flush();
     await image.file.flush!();
-    await image.setBitmapDirectory(directory);
+    await setBitmapDirectory(image, directory);
     for (const [offset, clusters] of old)
       await image.engine.run((core) => core.dropRange(offset, clusters), nothing);
     await image.engine.flush();

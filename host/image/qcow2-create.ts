@@ -6,7 +6,8 @@ import type { NewFile } from "./driver.ts";
 import { createHeader, CRYPT_METHODS, type Qcow2Encryption } from "./qcow2-encryption.ts";
 import type { Extensions } from "./qcow2-header.ts";
 import { preallocate } from "./qcow2-preallocate.ts";
-import { Qcow2Image, writeHeader } from "./qcow2.ts";
+import { writeHeader } from "./qcow2-header-edit.ts";
+import { Qcow2Image, RAW_EXTERNAL } from "./qcow2.ts";
 
 export interface Qcow2CreateOptions {
   size: number;
@@ -39,11 +40,10 @@ export const QCOW2_DEFAULTS = {
   dataFileRaw: false,
 } as const;
 
-/** Incompatible and autoclear features. */
+/** Incompatible features. */
 const EXTERNAL_DATA = 4;
 const COMPRESSION_TYPE = 8;
 const EXTENDED_L2 = 16;
-const RAW_EXTERNAL = 2;
 /** L1 tables end at 32 MiB, 8 bytes an entry. */
 const L1_ENTRIES_MAX = 2 ** 22;
 

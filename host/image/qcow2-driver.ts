@@ -187,7 +187,16 @@ export const qcow2: Driver = {
     })),
   ],
   amend: async (image, settings, how) => {
-    const { size, compat, lazy_refcounts, refcount_bits, backing_file, backing_fmt } = settings;
+    const {
+      size,
+      compat,
+      lazy_refcounts,
+      refcount_bits,
+      backing_file,
+      backing_fmt,
+      data_file,
+      data_file_raw,
+    } = settings;
     if (backing_file !== undefined || backing_fmt !== undefined)
       throw new UserError(
         "Cannot amend the backing file\nYou can use 'wasmqemu img rebase' instead.",
@@ -199,6 +208,8 @@ export const qcow2: Driver = {
       lazyRefcounts: lazy_refcounts as boolean | undefined,
       refcountBits: refcount_bits as number | undefined,
       size: size as number | undefined,
+      dataFile: data_file as string | undefined,
+      dataFileRaw: data_file_raw as boolean | undefined,
     });
   },
 };

@@ -10,7 +10,8 @@ import { type BlockExports, Engine, nothing } from "./engine.ts";
 import type { CheckResult, DiskImage, Extent, Repair } from "./image.ts";
 import { qcow2Details } from "./qcow2-info.ts";
 import type { LuksVolume } from "./luks-keys.ts";
-import { type Extensions, layExtensions, parseExtensions } from "./qcow2-header.ts";
+import { type Extensions, parseExtensions } from "./qcow2-header.ts";
+import { setBitmapDirectory, writeHeader } from "./qcow2-header-edit.ts";
 import { readSnapshots } from "./qcow2-snapshots.ts";
 import type { Unlocked } from "./qcow2-encryption.ts";
 import {
@@ -28,15 +29,14 @@ import { RangeLock } from "./ranges.ts";
 const Kind = { unallocated: 0, zeros: 1, data: 2, packed: 3, zerosAllocated: 4, fresh: 5 } as const;
 
 const Feature = { dirty: 1, corrupt: 2, externalData: 4, compression: 8, extendedL2: 16 } as const;
-const LAZY_REFCOUNTS = 1;
+/** Compatible feature: counts may be stale while the image is dirty. */
+export const LAZY_REFCOUNTS = 1;
 const Encryption = { none: 0, aes: 1, luks: 2 } as const;
 const ZSTD = 1;
 
 /** Autoclear bit: the external data file is a valid raw image by itself. */
-const RAW_EXTERNAL = 2;
+export const RAW_EXTERNAL = 2;
 const AUTOCLEAR_FIELD = 88;
-/** Incompatible and compatible features. */
-const FEATURE_FIELDS = { at: 72, length: 16 } as const;
 
 const SECTOR = 512;
 
@@ -175,6 +175,11 @@ export class Qcow2Image implements DiskImage {
     return (this.engine.core.incompatible() & Feature.externalData) !== 0;
   }
 
+  /** The data file must stay valid as a raw image. */
+  get hasRawData(): boolean {
+    return this.hasExternalData && (this.engine.core.autoclear() & RAW_EXTERNAL) !== 0;
+  }
+
   get lazyRefcounts(): boolean {
     return (this.engine.core.compatible() & LAZY_REFCOUNTS) !== 0;
   }
@@ -245,7 +250,8 @@ export class Qcow2Image implements DiskImage {
       await this.file.flush!();
     }
     // Bitmaps that nobody vouches for are of no use to anyone: their clusters are leaks from now on.
-    if (this.extensions.bitmaps && !(core.autoclear() & CONSISTENT)) await this.setBitmapDirectory(undefined);
+    if (this.extensions.bitmaps && !(core.autoclear() & CONSISTENT))
+      await setBitmapDirectory(this, undefined);
     if (this.dirty) await checkImage(this, "all");
   }
 
@@ -459,8 +465,7 @@ export class Qcow2Image implements DiskImage {
     // The disk's last cluster is whole even where the disk ends within it.
     const tableEnd = end === this.size ? this.clusterEnd(end) : end;
     // A raw data file has no table that says "zero".
-    const isRaw = this.hasExternalData && (this.engine.core.autoclear() & RAW_EXTERNAL) !== 0;
-    const canZero = isRaw ? false : unmap || !this.backing || this.engine.core.version() >= 3;
+    const canZero = this.hasRawData ? false : unmap || !this.backing || this.engine.core.version() >= 3;
     const first = canZero ? this.clusterEnd(offset) : tableEnd;
     const last = this.clusterStart(tableEnd);
     if (first >= last) return unmap ? undefined : this.writeZeros(offset, end);
@@ -539,38 +544,6 @@ export class Qcow2Image implements DiskImage {
     });
   }
 
-  /** Makes the header one of that version; the tables say nothing that it does not know. */
-  async setVersion(version: 2 | 3): Promise<void> {
-    await this.alone(async () => {
-      await this.flushAll();
-      this.engine.core.setVersion(version);
-      await writeHeader(this.engine, this.file, this.extensions, this.backingName);
-      await this.file.flush!();
-    });
-  }
-
-  /** Names the directory of bitmaps, or none; for those `alone`. */
-  async setBitmapDirectory(directory: Extensions["bitmaps"]): Promise<void> {
-    const { core } = this.engine;
-    if (directory) this.extensions.bitmaps = directory;
-    else delete this.extensions.bitmaps;
-    const others = core.autoclear() & ~CONSISTENT;
-    core.setFeatures(core.incompatible(), core.compatible(), directory ? others | CONSISTENT : others);
-    await writeHeader(this.engine, this.file, this.extensions, this.backingName);
-    await this.file.flush!();
-  }
-
-  async setLazyRefcounts(lazy: boolean): Promise<void> {
-    await this.alone(async () => {
-      await this.flushAll();
-      const { core } = this.engine;
-      const others = core.compatible() & ~LAZY_REFCOUNTS;
-      core.setFeatures(core.incompatible(), lazy ? others | LAZY_REFCOUNTS : others, core.autoclear());
-      await this.storeFields(FEATURE_FIELDS.at, FEATURE_FIELDS.length);
-      await this.file.flush!();
-    });
-  }
-
   /** Frees everything that lies in this image: the backing file shows through. */
   async empty(): Promise<void> {
     await this.zeroGuest(0, this.size, true);
@@ -595,24 +568,4 @@ export class Qcow2Image implements DiskImage {
     await this.file.resize(end);
     await this.file.flush!();
   }
-}
-
-/** Lays out and writes the header's cluster as the engine and `extensions` have it. */
-export async function writeHeader(
-  engine: Engine,
-  file: BlockSource,
-  extensions: Extensions,
-  backingName: string | undefined,
-): Promise<void> {
-  const { core } = engine;
-  const cluster = engine.view(core.HEADER_AT.value as number, 2 ** core.clusterBits());
-  const { nameAt, nameLength, end } = layExtensions(
-    cluster,
-    core.headerLength(),
-    extensions,
-    backingName,
-    core.version(),
-  );
-  core.setBacking(nameAt, nameLength);
-  await file.write!(cluster.subarray(0, end), 0);
 }

@@ -181,6 +181,29 @@ describe.skipIf(withoutNative("amend beside qemu-img"))("img amend", () => {
       amendBoth(options);
   });
 
+  it("renames a data file, and lets it stop being raw", () => {
+    writeFileSync(join(folder, "other.raw"), Buffer.alloc(1 << 20));
+    for (const raw of ["off", "on"]) {
+      for (const name of ["ours", "theirs"])
+        native(
+          folder,
+          "create",
+          "-fqcow2",
+          `-odata_file=${name}.raw,data_file_raw=${raw}`,
+          `${name}.qcow2`,
+          "1M",
+        );
+      for (const options of ["data_file=other.raw", "data_file_raw=off"]) amendBoth(options);
+      expectSame("amend", "-o", "data_file_raw=on", "ours.qcow2");
+      expectSame("amend", "-o", "compat=0.10", "ours.qcow2");
+      expect(ours(folder, "amend", "-o", "data_file=", "ours.qcow2").code).toBe(0);
+      expectSame("check", "ours.qcow2");
+    }
+    make("plain.qcow2");
+    for (const options of ["data_file=other.raw", "data_file_raw=on", "data_file_raw=off"])
+      expectSame("amend", "-o", options, "plain.qcow2");
+  });
+
   it("keeps snapshots through an upgrade", () => {
     native(folder, "create", "-f", "qcow2", "-o", "compat=0.10", "ours.qcow2", "10M");
     qemuIo(folder, "ours.qcow2", "write -P 1 0 3M");
