@@ -90,7 +90,11 @@ if (wants("testing") && existsSync("assembly/testing"))
       engine(`assembly/testing/${file}`, "machine", `dist/testing/${file.replace(/\.ts$/, ".wasm")}`),
     );
 if (wants("host") && existsSync("host/cli/main.ts")) {
-  const entries = { cli: "host/cli/main.ts", index: "host/index.ts" };
+  const entries = {
+    cli: "host/cli/main.ts",
+    index: "host/index.ts",
+    "codec-thread": "host/runtimes/node-codec-thread.ts",
+  };
   jobs.push(
     build({
       metafile: true,

@@ -1,5 +1,5 @@
 // The way out of the block engine: everything that the host may call.
-import { deflate } from "../codecs/deflate";
+import { deflate, PACK_MARGIN } from "../codecs/deflate";
 import { inflate } from "../codecs/inflate";
 import { unzstd } from "../codecs/zstd";
 import { createBlank } from "../qcow2/create";
@@ -37,9 +37,9 @@ export const WORK_AT: usize = WORK;
 export const CRYPTO_AT: usize = CRYPTO;
 export const CRYPTO_SIZE: usize = CRYPTO_ROOM;
 
-/** Makes room for the image's areas and `work` bytes behind them. */
+/** Makes room for the image's areas, `work` bytes behind them, and what packers may write behind their output. */
 export function reserve(work: u32): bool {
-  return ensureMemory(WORK_AT + work);
+  return ensureMemory(WORK_AT + work + PACK_MARGIN);
 }
 
 // What a step asks for, and what it found.
@@ -191,13 +191,15 @@ export function unpackCluster(length: u32): bool {
       : inflate(PACKED_AT, length, UNPACKED_AT, size);
   return got == <i32>size;
 }
-/** Deflates one cluster; 0: it would not come out smaller than `capacity`. */
-export function packCluster(from: usize, length: u32, to: usize, capacity: u32): u32 {
+// Any packed bytes: packers return 0 where it does not come out within `capacity`, unpackers -1 for damage.
+export function packDeflate(from: usize, length: u32, to: usize, capacity: u32): u32 {
   return deflate(from, length, to, capacity);
 }
-/** Inflates any raw deflate stream; -1: it is damaged. */
-export function unpack(from: usize, length: u32, to: usize, capacity: u32): i32 {
+export function unpackDeflate(from: usize, length: u32, to: usize, capacity: u32): i32 {
   return inflate(from, length, to, capacity);
+}
+export function unpackZstd(from: usize, length: u32, to: usize, capacity: u32): i32 {
+  return unzstd(from, length, to, capacity);
 }
 export function trimEnd(): u32 {
   return refcount.trimEnd();

@@ -97,9 +97,12 @@ function isBetter(later: u32, laterDistance: u32, length: u32, distance: u32): b
   return <i32>((later - length) << 2) + <i32>clz(laterDistance) - <i32>clz(distance) > 2;
 }
 
+/** More than a block's description of its codes takes, which is written before the room is looked at. */
+export const PACK_MARGIN: usize = 1024;
+
 /**
  * Deflates `length` bytes at `from` to at most `capacity` bytes at `to`; returns how many, 0 if they do not fit. Up to
- * 512 bytes behind `capacity` may be written to.
+ * PACK_MARGIN bytes behind `capacity` may be written to.
  */
 export function deflate(from: usize, length: u32, to: usize, capacity: u32): u32 {
   if (lastPlace > 0xffff_ffff - length - 3 * WINDOW) {

@@ -34,7 +34,15 @@ export async function loadEngine<Exports extends EngineExports>(
   name: string,
   imports: EngineImports = {},
 ): Promise<Exports> {
-  const module = await compileEngine(runtime, name);
+  return instantiateEngine(await compileEngine(runtime, name), name, imports);
+}
+
+/** `loadEngine` for a thread that has been sent the module. */
+export async function instantiateEngine<Exports extends EngineExports>(
+  module: WebAssembly.Module,
+  name: string,
+  imports: EngineImports = {},
+): Promise<Exports> {
   const env = { abort: abortOf(name) };
   const { instance } = await instantiate<Record<string, unknown>>(module, { host: { ...imports }, env });
   // The instance's own exports: the loader's are wrapped, which a region that imports one would pay at each call.

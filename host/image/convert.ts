@@ -3,9 +3,13 @@
 // Several requests of 2 MiB are in flight at once. Each is read straight into the copy engine's memory, scanned
 // there, and written from there; nothing is copied in between. Writes start in the order of the disk, so that an
 // image that allocates as it goes is laid out in that order.
+//
+// Compression goes through buffers instead, which threads take over and give back packed (codec-pool.ts).
 import { isWritable } from "../block/source.ts";
 import { UserError, codeOf, reason } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
+import type { CodecAnswer } from "./codec-jobs.ts";
+import { CodecPool } from "./codec-pool.ts";
 import { type BlockExports } from "./engine.ts";
 import { loadEngine } from "../core/load.ts";
 import { Qcow2Image } from "./qcow2.ts";
@@ -51,17 +55,36 @@ export async function copyImage(
   target: DiskImage,
   options: CopyOptions,
 ): Promise<void> {
+  const codecs = new CodecPool(runtime);
+  const layers = layersOf(source).filter((layer) => layer instanceof Qcow2Image);
+  for (const layer of layers) layer.codecs = codecs;
+  try {
+    await copyWith(codecs, runtime, source, target, options);
+  } finally {
+    for (const layer of layers) layer.codecs = undefined;
+    await codecs.stop();
+  }
+}
+
+async function copyWith(
+  codecs: CodecPool,
+  runtime: Runtime,
+  source: DiskImage,
+  target: DiskImage,
+  options: CopyOptions,
+): Promise<void> {
   if (!isWritable(target)) throw new UserError(`'${target.name}' cannot be written`, "EACCES");
+  const targetIsZero = options.targetIsZero && target.blankIsZero !== false;
+  const pack = options.compress ? packer(codecs, target, targetIsZero) : undefined;
   const core = await loadEngine<BlockExports>(runtime, "block.wasm");
-  const parallel = options.parallel ?? IN_FLIGHT;
-  if (!core.reserve(CHUNK * (parallel + 1)))
+  // One in every thread, one being read, one being written.
+  const parallel = options.parallel ?? (pack ? codecs.width + 2 : IN_FLIGHT);
+  if (!core.reserve(pack ? 0 : CHUNK * parallel))
     throw new UserError("Not enough memory to copy an image", "ENOMEM");
   const workAt = core.WORK_AT.value as number;
   const shift = options.targetOffset ?? 0;
-  const targetIsZero = options.targetIsZero && target.blankIsZero !== false;
   // A target with clusters allocates them whole: a smaller hole in one saves nothing.
   const unit = Math.max(options.sparse, options.sparse ? (target.clusterSize ?? 0) : 0);
-  const pack = options.compress ? packer(core, target, targetIsZero, workAt + CHUNK * parallel) : undefined;
   const align = pack || target.wholeClusters ? target.clusterSize! : 1;
   const pieces = walk(source, align, options.backed ?? false);
   const started = performance.now();
@@ -70,6 +93,7 @@ export async function copyImage(
   let order = Promise.resolve();
 
   const worker = async (slot: number): Promise<void> => {
+    const spare = { buffer: new ArrayBuffer(pack ? 2 * CHUNK : 0) };
     for (;;) {
       options.signal?.throwIfAborted();
       // A piece is taken and its place in the order with it, before anything is awaited.
@@ -84,7 +108,9 @@ export async function copyImage(
           const writes =
             piece.kind === "zero"
               ? await copyZeros(piece, before)
-              : await copyData(piece, workAt + slot * CHUNK, before);
+              : pack
+                ? await copyPacked(pack, piece, spare, before)
+                : await copyData(piece, workAt + slot * CHUNK, before);
           pass();
           await Promise.all(writes);
           if (piece.kind === "data") copied += piece.length;
@@ -112,21 +138,38 @@ export async function copyImage(
     return [];
   };
 
+  const fetch = async (into: Uint8Array, offset: number): Promise<void> => {
+    try {
+      await source.read(into, offset);
+    } catch (error) {
+      if (!options.onUnreadable)
+        throw new UserError(`error while reading at byte ${offset}: ${reason(error)}`, codeOf(error));
+      await salvage(source, into, offset, options.onUnreadable);
+    }
+  };
+
+  const copyPacked = async (
+    store: Packer,
+    { offset, length }: Piece,
+    spare: { buffer: ArrayBuffer },
+    before: Promise<void>,
+  ): Promise<Promise<void>[]> => {
+    const { buffer } = spare;
+    await fetch(new Uint8Array(buffer, 0, length), offset);
+    const packed = await store.pack(buffer, length);
+    spare.buffer = packed.buffer;
+    await before;
+    return [writing(offset, store.write(packed, length, offset + shift))];
+  };
+
   const copyData = async (
     { offset, length }: Piece,
     at: number,
     before: Promise<void>,
   ): Promise<Promise<void>[]> => {
     const buffer = new Uint8Array(core.memory.buffer as ArrayBuffer, at, length);
-    try {
-      await source.read(buffer, offset);
-    } catch (error) {
-      if (!options.onUnreadable)
-        throw new UserError(`error while reading at byte ${offset}: ${reason(error)}`, codeOf(error));
-      await salvage(source, buffer, offset, options.onUnreadable);
-    }
+    await fetch(buffer, offset);
     await before;
-    if (pack) return [writing(offset, pack(at, length, offset + shift))];
     if (unit === 0) return [writing(offset, target.write(buffer, offset + shift))];
     const writes: Promise<void>[] = [];
     for (let from = 0; from < length;) {
@@ -150,35 +193,44 @@ async function until(time: number): Promise<void> {
   if (wait > 0) await new Promise((done) => setTimeout(done, wait));
 }
 
-/** Writes the clusters of a buffer one by one, each compressed if that makes it smaller. */
-function packer(
-  core: BlockExports,
-  target: DiskImage,
-  targetIsZero: boolean,
-  packedAt: number,
-): (at: number, length: number, guest: number) => Promise<void> {
+function layersOf(image: DiskImage): DiskImage[] {
+  const layers = [];
+  for (let layer: DiskImage | undefined = image; layer; layer = layer.backing) layers.push(layer);
+  return layers;
+}
+
+interface Packer {
+  /** Packs the clusters of a buffer; a disk's last one is padded with zeros. */
+  pack(buffer: ArrayBuffer, length: number): Promise<CodecAnswer>;
+  /** Writes what became of them from `guest` on. */
+  write(packed: CodecAnswer, length: number, guest: number): Promise<void>;
+}
+
+function packer(codecs: CodecPool, target: DiskImage, targetIsZero: boolean): Packer {
   if (!target.writePacked || (target instanceof Qcow2Image && target.hasExternalData))
     throw new UserError("Compression not supported for this file format", "ENOTSUP");
   if (target instanceof Qcow2Image && target.compression === "zstd")
     throw new UserError("Writing zstd-compressed clusters is not supported yet", "ENOTSUP");
-  const size = target.clusterSize!;
-  const view = (at: number, length: number): Uint8Array =>
-    new Uint8Array(core.memory.buffer as ArrayBuffer, at, length);
-  return async (at, length, guest) => {
-    for (let from = 0; from < length; from += size) {
-      const part = Math.min(size, length - from);
-      if (core.isZero(at + from, part)) {
-        if (!targetIsZero) await target.discard!(guest + from, part);
-        continue;
-      }
-      // The disk's last cluster is padded with zeros; the buffer has room, since chunks are whole clusters.
-      view(at + from + part, size - part).fill(0);
-      const packed = core.packCluster(at + from, size, packedAt, size - 1);
-      // Copied out: the next cluster is deflated to the same place while this one is being written.
-      if (packed)
-        await target.writePacked!(view(packedAt, packed).slice(), guest + from, view(at + from, size));
-      else await target.write!(view(at + from, part), guest + from);
-    }
+  const compression = target instanceof Qcow2Image ? target.compression : "zlib";
+  const clusterSize = target.clusterSize!;
+  return {
+    pack(buffer, length) {
+      const clusters = Math.ceil(length / clusterSize);
+      new Uint8Array(buffer, length, clusters * clusterSize - length).fill(0);
+      return codecs.run({ kind: "pack", buffer, compression, clusterSize, clusters });
+    },
+    async write({ buffer, lengths }, length, guest) {
+      const store = ([n, packedLength]: [number, number]): Promise<void> | undefined => {
+        const at = n * clusterSize;
+        const plain = new Uint8Array(buffer, at, clusterSize);
+        const inside = Math.min(clusterSize, length - at);
+        if (packedLength === 0) return targetIsZero ? undefined : target.discard!(guest + at, inside);
+        if (packedLength === clusterSize) return target.write!(plain.subarray(0, inside), guest + at);
+        const packed = new Uint8Array(buffer, (lengths.length + n) * clusterSize, packedLength);
+        return target.writePacked!(packed, guest + at, plain);
+      };
+      await Promise.all([...lengths.entries()].map(store));
+    },
   };
 }
 

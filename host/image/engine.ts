@@ -62,8 +62,9 @@ export interface BlockExports extends EngineExports {
   planPacked(length: number): number;
   commitPacked(guest: number, host: number, length: number): number;
   unpackCluster(length: number): number;
-  packCluster(from: number, length: number, to: number, capacity: number): number;
-  unpack(from: number, length: number, to: number, capacity: number): number;
+  packDeflate(from: number, length: number, to: number, capacity: number): number;
+  unpackDeflate(from: number, length: number, to: number, capacity: number): number;
+  unpackZstd(from: number, length: number, to: number, capacity: number): number;
   resize(size: number): number;
   trimEnd(): number;
   flushTables(): number;

@@ -6,10 +6,12 @@ import type { BlockSource, ImageFile } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { checkImage } from "./check.ts";
+import type { CodecPool } from "./codec-pool.ts";
 import { type BlockExports, Engine, nothing } from "./engine.ts";
 import type { CheckResult, DiskImage, Extent, Repair } from "./image.ts";
 import { qcow2Details } from "./qcow2-info.ts";
 import type { LuksVolume } from "./luks-keys.ts";
+import { damagedCluster, type PackedRead, readPackedClusters } from "./packed-reads.ts";
 import { type Extensions, parseExtensions } from "./qcow2-header.ts";
 import { setBitmapDirectory, writeHeader } from "./qcow2-header-edit.ts";
 import { readSnapshots } from "./qcow2-snapshots.ts";
@@ -75,6 +77,8 @@ export class Qcow2Image implements DiskImage {
   luks: LuksVolume | undefined;
   /** Set on an encrypted image once its key is known. */
   unlocked: Unlocked | undefined;
+  /** Unpacks compressed clusters, for whoever reads many; without it they are unpacked one by one. */
+  codecs: CodecPool | undefined;
   readonly clusterSize: number;
   readonly write?: (from: Uint8Array, offset: number) => Promise<void>;
   readonly discard?: (offset: number, length: number) => Promise<void>;
@@ -263,7 +267,7 @@ export class Qcow2Image implements DiskImage {
     return checkImage(this, repair, onFinding);
   }
 
-  /** Stores one whole cluster compressed; `packed` is its deflate stream, shorter than a cluster. */
+  /** Stores one whole cluster compressed; `packed` is shorter than a cluster, and as `compression` says. */
   async writePacked(packed: Uint8Array, guest: number): Promise<void> {
     if (this.encryption)
       throw new UserError("Compression and encryption not supported at the same time", "ENOTSUP");
@@ -307,6 +311,7 @@ export class Qcow2Image implements DiskImage {
   /** Reads without a lock: for those who hold one. */
   private async readGuest(into: Uint8Array, offset: number): Promise<void> {
     const jobs: Promise<void>[] = [];
+    const packed: PackedRead[] = [];
     const inside = Math.max(0, Math.min(into.length, this.size - offset));
     if (inside < into.length) into.fill(0, inside);
     for (let done = 0; done < inside;) {
@@ -314,17 +319,22 @@ export class Qcow2Image implements DiskImage {
       const plan = answer instanceof Promise ? await answer : answer;
       const part = into.subarray(done, done + plan.length);
       if (plan.kind === Kind.data) jobs.push(this.readData(part, plan.offset, offset + done));
-      else if (plan.kind === Kind.packed) jobs.push(this.readPacked(part, offset + done, plan));
-      else if (plan.kind === Kind.unallocated && this.backing)
+      else if (plan.kind === Kind.packed) {
+        const within = (offset + done) % this.clusterSize;
+        if (this.codecs) packed.push({ ...plan, within, into: part });
+        else jobs.push(this.readPacked(part, within, plan));
+      } else if (plan.kind === Kind.unallocated && this.backing)
         jobs.push(this.backing.read(part, offset + done));
       else part.fill(0);
       done += plan.length;
     }
+    if (packed.length > 0)
+      jobs.push(...readPackedClusters(this.codecs!, this.data, packed, this.clusterSize, this.compression));
     await Promise.all(jobs);
   }
 
   /** One compressed cluster at a time: the engine has one place to inflate to. */
-  private readPacked(into: Uint8Array, offset: number, plan: Planned): Promise<void> {
+  private readPacked(into: Uint8Array, within: number, plan: Planned): Promise<void> {
     const work = async (): Promise<void> => {
       const { core } = this.engine;
       if (this.unpacked !== plan.offset) {
@@ -333,14 +343,9 @@ export class Qcow2Image implements DiskImage {
           this.engine.view(core.PACKED_AT.value as number, plan.packedLength),
           plan.offset,
         );
-        if (!core.unpackCluster(plan.packedLength))
-          throw new UserError(
-            `Cannot read the cluster at 0x${plan.offset.toString(16)}: its compressed data is damaged`,
-            "EIO",
-          );
+        if (!core.unpackCluster(plan.packedLength)) throw damagedCluster(plan.offset);
         this.unpacked = plan.offset;
       }
-      const within = offset % this.clusterSize;
       into.set(this.engine.view((core.UNPACKED_AT.value as number) + within, into.length));
     };
     const done = this.unpacking.then(work);

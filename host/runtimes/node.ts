@@ -2,6 +2,7 @@
 import {
   close as fsClose,
   constants,
+  existsSync,
   fstat,
   fsync,
   ftruncate,
@@ -11,10 +12,12 @@ import {
   write as fsWrite,
 } from "node:fs";
 import { readFile, stat, unlink } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import { UserError } from "../core/errors.ts";
-import type { OpenMode, Runtime, RuntimeFile } from "./runtime.ts";
+import type { OpenMode, Runtime, RuntimeFile, RuntimeThread, ThreadEvents } from "./runtime.ts";
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY,
@@ -91,6 +94,10 @@ const ASSET_FOLDERS = [".", "../../dist"].map((folder) =>
   join(dirname(fileURLToPath(import.meta.url)), folder),
 );
 
+function missing(name: string): UserError {
+  return new UserError(`${name} is missing beside the program: install the package again, or run its build`);
+}
+
 /** Major and minor number as /proc/locks writes them, out of a dev_t (makedev(3)). */
 function deviceName(device: bigint): string {
   const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n);
@@ -139,8 +146,22 @@ export const node: Runtime = {
       const bytes = await readFile(join(folder, name)).catch(() => undefined);
       if (bytes) return bytes as Uint8Array<ArrayBuffer>;
     }
-    throw new UserError(`${name} is missing beside the program: install the package again, or run its build`);
+    throw missing(name);
   },
+
+  startThread(script: string, { onMessage, onError }: ThreadEvents): RuntimeThread {
+    const path = ASSET_FOLDERS.map((folder) => join(folder, script)).find((file) => existsSync(file));
+    if (!path) throw missing(script);
+    const worker = new Worker(path);
+    worker.on("message", onMessage);
+    worker.on("error", onError);
+    return {
+      send: (message, transfer) => worker.postMessage(message, transfer),
+      stop: async () => void (await worker.terminate()),
+    };
+  },
+
+  processors: availableParallelism(),
 
   now: () => performance.now(),
 };

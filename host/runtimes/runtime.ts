@@ -43,6 +43,19 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** A thread that runs one of our scripts. */
+export interface RuntimeThread {
+  /** `transfer`: buffers in the message that move instead of being copied. */
+  send(message: unknown, transfer: ArrayBuffer[]): void;
+  stop(): Promise<void>;
+}
+
+export interface ThreadEvents {
+  onMessage(message: unknown): void;
+  /** The thread is gone, or what it ran has failed. */
+  onError(error: Error): void;
+}
+
 export interface Runtime {
   openFile(path: string, mode: OpenMode): Promise<RuntimeFile>;
   removeFile(path: string): Promise<void>;
@@ -55,6 +68,10 @@ export interface Runtime {
   listen?(address: Address, onConnection: (connection: Connection) => void): Promise<Listener>;
   /** A file of ours from dist/, such as "block.wasm". */
   readAsset(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Starts a script of ours from dist/ in a thread of its own; absent where the runtime has no threads. */
+  startThread?(script: string, events: ThreadEvents): RuntimeThread;
+  /** Threads that this machine runs at once. */
+  readonly processors: number;
   /** Milliseconds that never go back. */
   now(): number;
 }

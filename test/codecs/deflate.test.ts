@@ -22,13 +22,13 @@ const view = (offset: number, length: number): Uint8Array =>
 
 function ourDeflate(bytes: Uint8Array): Uint8Array {
   view(0, bytes.length).set(bytes);
-  return view(ROOM, core.packCluster(at, bytes.length, at + ROOM, ROOM)).slice();
+  return view(ROOM, core.packDeflate(at, bytes.length, at + ROOM, ROOM)).slice();
 }
 
 /** Undefined: damaged. */
 function ourInflate(packed: Uint8Array, capacity: number): Uint8Array | undefined {
   view(0, packed.length).set(packed);
-  const length = core.unpack(at, packed.length, at + ROOM, capacity);
+  const length = core.unpackDeflate(at, packed.length, at + ROOM, capacity);
   return length < 0 ? undefined : view(ROOM, length).slice();
 }
 
@@ -85,7 +85,7 @@ describe("deflate", () => {
   it("says so when the output does not fit", () => {
     const bytes = noise(65536, 256);
     view(0, bytes.length).set(bytes);
-    expect(core.packCluster(at, bytes.length, at + ROOM, 65535)).toBe(0);
+    expect(core.packDeflate(at, bytes.length, at + ROOM, 65535)).toBe(0);
   });
 });
 
