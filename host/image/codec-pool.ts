@@ -27,6 +27,7 @@ export class CodecPool {
   private readonly threads: Thread[] = [];
   private here: Promise<BlockExports> | undefined;
   private jobs = 0;
+  private stopped = false;
 
   constructor(private readonly runtime: Runtime) {}
 
@@ -45,6 +46,7 @@ export class CodecPool {
       return runJob(core, job);
     }
     const module = await compileEngine(this.runtime, "block.wasm");
+    if (this.stopped) throw new Error("the codecs are stopped");
     const { thread, waiting } = this.leastBusy(module);
     return new Promise((settle, fail) => {
       waiting.push({ settle, fail });
@@ -54,6 +56,7 @@ export class CodecPool {
 
   /** Ends the threads; jobs under way are never answered. */
   async stop(): Promise<void> {
+    this.stopped = true;
     await Promise.all(this.threads.splice(0).map(({ thread }) => thread.stop()));
   }
 

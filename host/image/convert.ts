@@ -90,11 +90,12 @@ async function copyWith(
   const started = performance.now();
   let copied = 0;
   let done = 0;
+  let failed = false;
   let order = Promise.resolve();
 
   const worker = async (slot: number): Promise<void> => {
     const spare = { buffer: new ArrayBuffer(pack ? 2 * CHUNK : 0) };
-    for (;;) {
+    while (!failed) {
       options.signal?.throwIfAborted();
       // A piece is taken and its place in the order with it, before anything is awaited.
       const before = options.unordered ? Promise.resolve() : order;
@@ -118,6 +119,9 @@ async function copyWith(
         }
         done += piece.length;
         options.onProgress?.(done, source.size);
+      } catch (error) {
+        failed = true;
+        throw error;
       } finally {
         pass();
       }
@@ -185,7 +189,9 @@ async function copyWith(
     return writes;
   };
 
-  await Promise.all(Array.from({ length: parallel }, (_, slot) => worker(slot)));
+  // All of them, so that nothing goes on behind the caller's back once one has failed.
+  const ends = await Promise.allSettled(Array.from({ length: parallel }, (_, slot) => worker(slot)));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 async function until(time: number): Promise<void> {
