@@ -21,7 +21,7 @@ export class Deflater {
     const from = this.reserve(packed.length + capacity);
     const to = from + packed.length;
     this.view(from, packed.length).set(packed);
-    const got = this.core.unpack(from, packed.length, to, capacity);
+    const got = this.core.unpackDeflate(from, packed.length, to, capacity);
     return got < 0 ? undefined : this.view(to, got).slice();
   }
 
@@ -38,7 +38,7 @@ export class Deflater {
     const from = this.reserve(plain.length + capacity);
     const to = from + plain.length;
     this.view(from, plain.length).set(plain);
-    const got = this.core.packCluster(from, plain.length, to, capacity);
+    const got = this.core.packDeflate(from, plain.length, to, capacity);
     return got ? this.view(to, got).slice() : undefined;
   }
 
