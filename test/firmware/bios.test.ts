@@ -379,4 +379,31 @@ wait:  mov ah, 0
   ])("%s", async (_name, program, expected) => {
     expect(await answers(program, firmware())).toBe(expected);
   });
+
+  it.each([
+    [0, "e0"],
+    [2, "00"],
+  ])("boots a CD of El Torito's media type %i", async (media, drive) => {
+    const cd = { bus: "ide", index: 2, media: "cdrom", source: new MemorySource(elTorito(media)) } as const;
+    const more = { disks: [], drives: [cd], boot: { order: "d" } };
+    expect(await answers("mov al, dl\n call put_byte", firmware(), more)).toBe(drive);
+  });
 });
+
+/** A CD whose boot image is the sector that `answers` runs, after the specification's §2. */
+function elTorito(media: number): Uint8Array {
+  const content = new Uint8Array(2048 * 800);
+  const view = new DataView(content.buffer);
+  content.set(new TextEncoder().encode("\0CD001\x01EL TORITO SPECIFICATION"), 17 * 2048);
+  view.setUint32(17 * 2048 + 0x47, 18, true);
+  const catalogue = 18 * 2048;
+  view.setUint8(catalogue, 1);
+  view.setUint16(catalogue + 28, 0x55aa, true); // the words add up to 0
+  view.setUint16(catalogue + 30, 0xaa55, true);
+  view.setUint8(catalogue + 32, 0x88);
+  view.setUint8(catalogue + 33, media);
+  view.setUint16(catalogue + 38, 1, true);
+  view.setUint32(catalogue + 40, 20, true);
+  content.set(sector("mov al, dl\n call put_byte"), 20 * 2048);
+  return content;
+}
