@@ -3,7 +3,6 @@
 import { clearItems, setItem } from "../devices/fw-cfg";
 import { bootOptions } from "../machine/boot-options";
 import { clock } from "../machine/clock";
-import { bootOptions } from "../machine/boot-options";
 import { CONFIGURATION_AT } from "../machine/layout";
 import { physicalMap } from "../memory/physical";
 import { writeRsdp } from "./acpi/rsdp";

@@ -68,7 +68,7 @@ async function openDrive(
 ): Promise<Medium> {
   try {
     if (drive.readOnly) return await openMedium(drive.file, drive.format, true);
-    if (drive.snapshot || snapshotAll) {
+    if (drive.snapshot || snapshotAll || isRemote(drive.file)) {
       const image = await openSnapshot(drive);
       return { image, source: image };
     }
@@ -98,7 +98,7 @@ async function openSnapshot(drive: FullDrive): Promise<DiskImage> {
   const folder = await mkdtemp(join(tmpdir(), "wasmqemu-snapshot-"));
   const overlay = join(folder, "overlay.qcow2");
   try {
-    const backingFile = resolve(localPath(drive.file));
+    const backingFile = isRemote(drive.file) ? drive.file : resolve(localPath(drive.file));
     await createImage(node, overlay, "qcow2", {
       size,
       backing_file: backingFile,
@@ -109,6 +109,11 @@ async function openSnapshot(drive: FullDrive): Promise<DiskImage> {
     await unlink(overlay).catch(() => {});
     await rmdir(folder);
   }
+}
+
+/** A disk on the web cannot be written: what the guest writes stays here, and is forgotten. */
+function isRemote(file: string): boolean {
+  return /^https?:/.test(file);
 }
 
 /** cache=writethrough: a write is complete when it is on stable storage. */
