@@ -115,6 +115,8 @@ export const Step = { done: 0, load: 1, store: 2, barrier: 3, flush: 4, fail: 5,
 
 /** Calls engine verbs for one file. At most one verb is under way at a time; others wait their turn. */
 export class Engine {
+  /** Where guest data lies when not in `file`. */
+  dataFile: BlockSource | undefined;
   private last: Promise<unknown> = Promise.resolve();
   private waiting = 0;
 
@@ -174,7 +176,7 @@ export class Engine {
     try {
       if (step === Step.load) await file.read(bytes(), core.transferOffset());
       else if (step === Step.store) await file.write!(bytes(), core.transferOffset());
-      else if (step === Step.barrier) await file.flush!();
+      else if (step === Step.barrier) await this.barrier();
       else if (step === Step.flush)
         await this.finish((engine) => engine.flushTables(), core.flushTables(), nothing);
       else throw new UserError(sentence(...reasonOf(core)), "EIO");
@@ -182,6 +184,12 @@ export class Engine {
       core.abandon();
       throw error;
     }
+  }
+
+  /** What was written so far is safe before anything else is: a table never reaches the disk ahead of its data. */
+  private async barrier(): Promise<void> {
+    await this.dataFile?.flush!();
+    await this.file.flush!();
   }
 }
 

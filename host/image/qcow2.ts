@@ -71,8 +71,6 @@ export class Qcow2Image implements DiskImage {
   backing: DiskImage | undefined;
   /** Persistent bitmaps that the image vouches for. */
   bitmaps: Bitmap[] = [];
-  /** Where guest data lies when not in the image's own file. */
-  dataFile: BlockSource | undefined;
   /** The key slots of a LUKS image. */
   luks: LuksVolume | undefined;
   /** Set on an encrypted image once its key is known. */
@@ -283,6 +281,15 @@ export class Qcow2Image implements DiskImage {
     } finally {
       release();
     }
+  }
+
+  /** Where guest data lies when not in the image's own file. */
+  get dataFile(): BlockSource | undefined {
+    return this.engine.dataFile;
+  }
+
+  set dataFile(file: BlockSource | undefined) {
+    this.engine.dataFile = file;
   }
 
   /** The file that guest data lies in. */

@@ -193,6 +193,30 @@ describe("qcow2 when the power fails", () => {
     await cutEverywhere(power, async () => {}, 80);
   });
 
+  it("has data in an external file before the tables that name it", async () => {
+    const stale = pattern(SIZE, 40);
+    const power = new PowerSupply();
+    const { image } = await record(
+      (await blank({ size: SIZE, clusterSize: 512, dataFile: "data" })).content,
+      power,
+    );
+    image.dataFile = power.file(stale);
+    const witness = new Witness(power, new Uint8Array(SIZE));
+    const bytes = pattern(60 * KIB, 41);
+    witness.wrote(bytes, 8 * KIB);
+    await image.write!(bytes, 8 * KIB);
+    // Not flushed: closing alone stores the tables.
+    await image.close();
+    for (let count = 0; count <= power.acts.length; count++) {
+      const losesData = await power.cutAfter(count, (file) => file !== image.dataFile);
+      const found = new Uint8Array(SIZE);
+      const after = await open(losesData[0]!, true);
+      after.dataFile = losesData[1];
+      await after.read(found, 0);
+      expect(witness.firstWrong(found, count)).toBeUndefined();
+    }
+  });
+
   async function overlayAndBase(): Promise<{ base: Uint8Array; overlay: Uint8Array; seen: Uint8Array }> {
     const base = await prepared();
     const file = await blank({ size: SIZE, clusterSize: 512, backingFile: "base", backingFormat: "qcow2" });

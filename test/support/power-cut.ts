@@ -17,7 +17,7 @@ export class PowerSupply {
   }
 
   /** The files, in the order they were made, if the power fails after `count` acts; `keep` decides about each act not flushed. */
-  async cutAfter(count: number, keep: () => boolean): Promise<MemorySource[]> {
+  async cutAfter(count: number, keep: (file: MemorySource) => boolean): Promise<MemorySource[]> {
     const done = this.acts.slice(0, count);
     const disks: MemorySource[] = [];
     for (const file of this.files) {
@@ -25,7 +25,7 @@ export class PowerSupply {
       const durable = own.findLastIndex(({ kind }) => kind === "flush");
       const disk = new MemorySource(file.before.slice());
       for (const [index, act] of own.entries()) {
-        if (act.kind === "flush" || !(index < durable || keep())) continue;
+        if (act.kind === "flush" || !(index < durable || keep(file))) continue;
         if (act.kind === "write") await disk.write(act.bytes, act.offset);
         else await disk.resize(act.size);
       }
