@@ -80,13 +80,13 @@ export function parseLuksHeader(bytes: Uint8Array): LuksHeader {
   const payloadOffset = view.getUint32(104) * SECTOR;
   const keyBytes = view.getUint32(108);
   const digestIterations = view.getUint32(164);
-  if (digestIterations === 0) throw invalid("LUKS key iteration count is zero");
   if (payloadOffset < sectorsOf(LUKS_HEADER_SIZE))
     throw invalid("LUKS payload is overlapping with the header");
+  if (digestIterations === 0) throw invalid("LUKS key iteration count is zero");
   const slots = Array.from({ length: SLOTS }, (_, index) => readSlot(view, index));
-  checkPlaces(slots, keyBytes, payloadOffset);
   const spec = parseSpec(cipher, mode, keyBytes);
   if (!isHash(hash)) throw invalid(`Hash algorithm '${hash}' not supported`);
+  checkPlaces(slots, keyBytes, payloadOffset);
   const uuid = String.fromCharCode(...bytes.subarray(168, 208)).replace(/\0.*$/s, "");
   return {
     spec,
