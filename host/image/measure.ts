@@ -1,6 +1,8 @@
 // How large a file will a new image need: counted by the rules of the format, without making it.
 import { UserError } from "../core/errors.ts";
 import { chainExtent, type DiskImage } from "./image.ts";
+import { layLuks } from "./luks-header.ts";
+import type { LuksOptions } from "./luks-keys.ts";
 import { checkQcow2Options, type Qcow2CreateOptions } from "./qcow2-create.ts";
 import { Qcow2Image } from "./qcow2.ts";
 
@@ -21,6 +23,12 @@ export function measureRaw(size: number): Measure {
   return { required: length, fullyAllocated: length };
 }
 
+/** So is a LUKS file, behind its header. */
+export function measureLuks(size: number, { spec }: LuksOptions): Measure {
+  const length = layLuks(spec).payloadOffset + Math.ceil(size / SECTOR) * SECTOR;
+  return { required: length, fullyAllocated: length };
+}
+
 /** A qcow2 image for `source`, or for an empty disk; `options.size` is the disk's. */
 export async function measureQcow2(
   options: Qcow2CreateOptions,
@@ -35,7 +43,12 @@ export async function measureQcow2(
   }
   const { clusterSize } = options;
   const all = Math.ceil(options.size / clusterSize);
-  const fullyAllocated = (all + tableClusters(options, all)) * clusterSize;
+  const { encryption } = options;
+  const keys =
+    encryption?.format === "luks"
+      ? Math.ceil(layLuks(encryption.options.spec).payloadOffset / clusterSize)
+      : 0;
+  const fullyAllocated = (all + tableClusters(options, all) + keys) * clusterSize;
   const used = source ? await clustersWithData(source, clusterSize) : 0;
   const measure = { required: fullyAllocated - (all - used) * clusterSize, fullyAllocated };
   if (!(source instanceof Qcow2Image) || source.engine.core.version() < 3 || options.version < 3)

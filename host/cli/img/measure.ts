@@ -1,12 +1,14 @@
 // img measure: how large a file an image will need.
 import { UserError } from "../../core/errors.ts";
 import { FORMATS } from "../../image/format.ts";
-import { type Measure, measureQcow2, measureRaw } from "../../image/measure.ts";
+import { type Measure, measureLuks, measureQcow2, measureRaw } from "../../image/measure.ts";
 import { getopt, has, last, type Parsed, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
 import { parseNewImage } from "./new-image.ts";
-import { openNamed } from "./open.ts";
+import { openNamed, secretsOf } from "./open.ts";
+import { luksOptions, passphraseOf } from "../../image/encryption.ts";
 import { qcow2Options } from "../../image/qcow2-driver.ts";
+import { qcow2Encryption } from "../../image/qcow2-encryption.ts";
 import { requireSize } from "../../image/size.ts";
 import { chooseSnapshot } from "./snapshot-choice.ts";
 
@@ -39,16 +41,22 @@ export async function measure(argv: string[]): Promise<number> {
 
 async function measured(parsed: Parsed, name: string | undefined, size: number): Promise<Measure> {
   const format = last(parsed, "O") ?? "raw";
-  if (format !== "raw" && format !== "qcow2" && FORMATS.some((one) => one.name === format))
+  if (!["raw", "qcow2", "luks"].includes(format) && FORMATS.some((one) => one.name === format))
     throw new UserError(`Block driver '${format}' does not support size measurement`);
   const { settings } = await parseNewImage(format, parsed.options.get("o") ?? []);
+  // A secret that is missing is missed here too, although nothing is encrypted.
+  const secrets = await secretsOf(parsed);
+  if (format === "luks") passphraseOf(secrets, settings["key-secret"] as string | undefined, "key-secret");
+  const encryption = format === "qcow2" ? qcow2Encryption(settings, secrets) : undefined;
   const source = name === undefined ? undefined : await openNamed(parsed, name);
   try {
     const snapshot = last(parsed, "l");
     if (source && snapshot !== undefined) await chooseSnapshot(source, snapshot);
     const bytes = source?.size ?? size;
     if (format === "raw") return measureRaw(bytes);
+    if (format === "luks") return measureLuks(bytes, luksOptions(settings));
     const options = qcow2Options({ ...settings, size: bytes });
+    if (encryption) options.encryption = encryption;
     const result = await measureQcow2(options, source);
     const filled = options.preallocation === "full" || options.preallocation === "falloc";
     return filled ? { ...result, required: result.fullyAllocated } : result;
