@@ -28,6 +28,8 @@ export interface OpenContext {
   /** False, for info: no key is asked for, and no guest byte read. */
   unlock: boolean;
   secrets: Secrets;
+  /** Opens the image itself where its options name no secret. */
+  passphrase?: Uint8Array | undefined;
   /** Tells the user what is odd about an image that opens all the same. */
   warn(sentence: string): void;
   /** Opens another file that the image names, relative to the image's folder. */

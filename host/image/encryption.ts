@@ -26,10 +26,16 @@ export const LUKS_OPTIONS: readonly CreateOption[] = [
   { name: "iter-time", type: "num", help: "Time to spend in PBKDF in milliseconds" },
 ];
 
-/** The passphrase that the option `parameter` names by `id`. */
-export function passphraseOf(secrets: Secrets, id: string | undefined, parameter: string): Uint8Array {
-  if (id === undefined) throw new UserError(`Parameter '${parameter}' is required for cipher`, "EINVAL");
-  return secretOf(secrets, id);
+/** The passphrase that the option `parameter` names by `id`; `otherwise` if it names none. */
+export function passphraseOf(
+  secrets: Secrets,
+  id: string | undefined,
+  parameter: string,
+  otherwise?: Uint8Array,
+): Uint8Array {
+  if (id !== undefined) return secretOf(secrets, id);
+  if (otherwise) return otherwise;
+  throw new UserError(`Parameter '${parameter}' is required for cipher`, "EINVAL");
 }
 
 export function secretOf(secrets: Secrets, id: string): Uint8Array {

@@ -32,7 +32,7 @@ export async function amendKeySlots(
 ): Promise<void> {
   const text = (name: string): string | undefined => settings[prefix + name] as string | undefined;
   const state = text("state");
-  if (state === undefined) throw refusal(`Parameter '${prefix}state' is missing`);
+  if (state === undefined) throw refusal("Parameter 'state' is missing");
   if (state !== "active" && state !== "inactive")
     throw refusal(`Parameter 'state' does not accept value '${state}'`);
   const keySlot = settings[`${prefix}keyslot`] as number | undefined;

@@ -13,7 +13,9 @@ import { Qcow2Image } from "./qcow2.ts";
 
 export interface OpenImageOptions {
   /** By name; undefined: probed. */
-  format?: "raw" | "qcow2";
+  format?: "raw" | "qcow2" | "luks";
+  /** Of an encrypted image. */
+  passphrase?: string | Uint8Array;
   /** Default true. */
   readOnly?: boolean;
   /** Files that the image names (its backing files, its data file) may be opened. Default false: then it is refused. */
@@ -22,8 +24,12 @@ export interface OpenImageOptions {
 
 /** Opens a disk image. It is a `BlockSource`: read it, write it, or give it to a `Machine`. */
 export async function openImage(name: string, options: OpenImageOptions = {}): Promise<DiskImage> {
-  const { followNames = false, ...rest } = options;
-  const image = await open(thisRuntime(), name, { ...rest, chain: followNames });
+  const { followNames = false, passphrase, ...rest } = options;
+  const image = await open(thisRuntime(), name, {
+    ...rest,
+    chain: followNames,
+    passphrase: passphrase === undefined ? undefined : bytesOf(passphrase),
+  });
   if (followNames) return image;
   const external = image instanceof Qcow2Image && image.hasExternalData;
   const named = external ? image.extensions.dataFile : image.backingName;
@@ -41,17 +47,43 @@ export async function openImage(name: string, options: OpenImageOptions = {}): P
   }
 }
 
-export interface CreateImageOptions extends Partial<Omit<Qcow2CreateOptions, "size">> {
+function bytesOf(passphrase: string | Uint8Array): Uint8Array {
+  return typeof passphrase === "string" ? new TextEncoder().encode(passphrase) : passphrase;
+}
+
+export interface ImageEncryption {
+  /** Default luks; `aes` is qcow2's older and weaker one. */
+  format?: "luks" | "aes";
+  passphrase: string | Uint8Array;
+  /** Of luks: milliseconds that each unlocking may take here; default 2000. */
+  iterTime?: number;
+}
+
+export interface CreateImageOptions extends Partial<Omit<Qcow2CreateOptions, "size" | "encryption">> {
   /** Of the disk, in bytes; rounded up to a multiple of 512. */
   size: number;
   /** Default qcow2. */
   format?: "raw" | "qcow2";
+  /** Guest data, of qcow2 images, is encrypted. */
+  encryption?: ImageEncryption;
 }
 
 /** Makes a new image; an existing file of that name is replaced. */
 export async function createImage(name: string, options: CreateImageOptions): Promise<void> {
-  const { format = "qcow2", ...rest } = options;
-  await create(thisRuntime(), name, format, format === "raw" ? { size: rest.size } : qcow2Settings(rest));
+  const { format = "qcow2", encryption, ...rest } = options;
+  if (encryption && format !== "qcow2")
+    throw new UserError(`Format '${format}' has no encryption`, "ENOTSUP");
+  const settings = format === "raw" ? { size: rest.size } : qcow2Settings(rest);
+  if (!encryption) return create(thisRuntime(), name, format, settings);
+  const { format: method = "luks", passphrase, iterTime } = encryption;
+  const slow = method === "luks" && iterTime !== undefined;
+  const keys = {
+    "encrypt.format": method,
+    "encrypt.key-secret": "passphrase",
+    ...(slow ? { "encrypt.iter-time": iterTime } : {}),
+  };
+  const secrets = new Map([["passphrase", bytesOf(passphrase)]]);
+  await create(thisRuntime(), name, format, { ...settings, ...keys }, secrets);
 }
 
 export interface ConvertOptions {

@@ -28,7 +28,7 @@ async function openLuks(context: OpenContext): Promise<LuksImage> {
   let cipher: SectorCipher | undefined;
   let masterKey: Uint8Array | undefined;
   if (context.unlock) {
-    masterKey = await volume.unlock(passphraseOf(secrets, secret, KEY_SECRET));
+    masterKey = await volume.unlock(passphraseOf(secrets, secret, KEY_SECRET, context.passphrase));
     cipher = new SectorCipher(await startCryptoEngine(runtime), volume.header.spec, masterKey);
   }
   if (file.size + SECTOR <= volume.header.payloadOffset)
@@ -89,6 +89,11 @@ export class LuksImage implements DiskImage {
     };
   }
 
+  private requireKey(): SectorCipher {
+    if (!this.cipher) throw new UserError("The image is open without its key", "EACCES");
+    return this.cipher;
+  }
+
   private get payload(): number {
     return this.volume.header.payloadOffset;
   }
@@ -97,8 +102,8 @@ export class LuksImage implements DiskImage {
     return Math.max(0, Math.ceil(this.file.size / SECTOR) * SECTOR - this.payload);
   }
 
-  read(into: Uint8Array, offset: number): Promise<void> {
-    return this.cipher!.read(this.file, into, this.payload + offset, offset);
+  async read(into: Uint8Array, offset: number): Promise<void> {
+    return this.requireKey().read(this.file, into, this.payload + offset, offset);
   }
 
   private async writeSectors(from: Uint8Array, offset: number): Promise<void> {
@@ -108,7 +113,7 @@ export class LuksImage implements DiskImage {
       true,
     );
     try {
-      await this.cipher!.write(this.file, from, this.payload + offset, offset);
+      await this.requireKey().write(this.file, from, this.payload + offset, offset);
     } finally {
       release();
     }

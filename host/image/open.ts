@@ -25,6 +25,8 @@ export interface OpenOptions {
   /** Opens images that are too damaged to be used, for check. */
   tolerant?: boolean;
   secrets?: Secrets;
+  /** Of the image itself; those of its backing files are secrets that their names name. */
+  passphrase?: Uint8Array | undefined;
   /** False: an encrypted image is opened without its key, to be looked at from outside. */
   unlock?: boolean;
   /** What a user should know, though the image opens. */
@@ -118,6 +120,7 @@ async function openNode(opening: Opening, node: BlockOptions, name: string): Pro
       unlock: options.unlock ?? true,
       warn: options.onWarning ?? ((): void => {}),
       secrets: options.secrets ?? new Map(),
+      passphrase: options.passphrase,
       openNamed: (named, mode = readOnly ? "read" : "write") =>
         openFile(opening, parseFileName(resolveBacking(file.fileName ?? "", named)), mode),
       openChild: async (key) => (dataFile === undefined ? undefined : openChildFile(opening, dataFile, key)),
@@ -219,7 +222,7 @@ async function openBacking(
   if (given instanceof BlockOptions && !("backingName" in image))
     throw new UserError("Driver doesn't support backing files", "EINVAL");
   if (given === null || given === "" || (!given && !stored)) return undefined;
-  const { format: _, blockdev: __, ...inherited } = opening.options;
+  const { format: _, blockdev: __, passphrase: ___, ...inherited } = opening.options;
   const options: OpenOptions = { ...inherited, readOnly: true, unsafe: false, tolerant: false };
   const name = stored ? resolveBacking(path, stored) : path;
   try {

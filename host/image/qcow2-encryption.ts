@@ -123,7 +123,7 @@ export async function openEncryption(context: OpenContext, image: Qcow2Image): P
   if (!encryption) return;
   if (encryption === "luks") image.luks = await openHeader(context.runtime, image);
   if (!context.unlock) return;
-  const passphrase = passphraseOf(context.secrets, secret, KEY_SECRET);
+  const passphrase = passphraseOf(context.secrets, secret, KEY_SECRET, context.passphrase);
   const { core } = image.engine;
   if (image.luks) {
     const masterKey = await image.luks.unlock(passphrase);

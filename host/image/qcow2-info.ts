@@ -19,10 +19,9 @@ export function qcow2Details(image: Qcow2Image): Record<string, unknown> {
     "lazy-refcounts": image.lazyRefcounts,
     ...(image.bitmaps.length ? { bitmaps: image.bitmaps.map(bitmapFacts) } : {}),
     "refcount-bits": 2 ** core.refcountOrder(),
+    ...(image.hasExternalData ? { "data-file": image.extensions.dataFile } : {}),
     ...encryption,
-    ...(image.hasExternalData
-      ? { "data-file": image.extensions.dataFile, "data-file-raw": (core.autoclear() & 2) !== 0 }
-      : {}),
+    ...(image.hasExternalData ? { "data-file-raw": (core.autoclear() & 2) !== 0 } : {}),
     corrupt: image.corrupt,
     "extended-l2": image.extendedL2,
   };

@@ -201,8 +201,6 @@ export class Qcow2Image implements DiskImage {
 
   /** Refuses, with one sentence, guest data that this version cannot understand. */
   requireReadable(): void {
-    if (this.encryption && !this.unlocked)
-      throw new UserError("Parameter 'encrypt.key-secret' is required for cipher", "EINVAL");
     if (this.hasExternalData && !this.dataFile)
       throw new UserError("'data-file' is required for this image", "EINVAL");
   }
@@ -297,15 +295,23 @@ export class Qcow2Image implements DiskImage {
     return this.dataFile ?? this.file;
   }
 
+  /** What guest data goes through, if anything; an image that was opened without its key has none to show. */
+  private requireKey(): Unlocked | undefined {
+    if (this.encryption && !this.unlocked) throw new UserError("The image is open without its key", "EACCES");
+    return this.unlocked;
+  }
+
   private readData(into: Uint8Array, host: number, guest: number): Promise<void> {
-    const { data, unlocked } = this;
+    const { data } = this;
+    const unlocked = this.requireKey();
     return unlocked
       ? unlocked.cipher.read(data, into, host, unlocked.countsHost ? host : guest)
       : data.read(into, host);
   }
 
   private writeData(from: Uint8Array, host: number, guest: number): Promise<void> {
-    const { data, unlocked } = this;
+    const { data } = this;
+    const unlocked = this.requireKey();
     return unlocked
       ? unlocked.cipher.write(data, from, host, unlocked.countsHost ? host : guest)
       : data.write!(from, host);

@@ -4,19 +4,21 @@ import { copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { make, opened, patiently, SECRETS } from "../support/encrypted.ts";
-import { oursHere, scratchFolder, withoutNative } from "../support/qemu-img.ts";
+import { imgHere } from "../support/in-process.ts";
+import { scratchFolder, withoutNative } from "../support/qemu-img.ts";
 
 const folder = scratchFolder();
+process.chdir(folder);
 const path = (name: string): string => join(folder, name);
 writeFileSync(path("content.raw"), randomBytes(4096));
 
 const made = async (...args: string[]): Promise<void> => {
-  expect(await oursHere(folder, ...args)).toMatchObject({ code: 0, err: "" });
+  expect(await imgHere(...args)).toMatchObject({ code: 0, err: "" });
 };
 
 describe.skipIf(withoutNative("refusals beside qemu-img"))("refuses in the same words", () => {
   const same = async (...args: string[]): Promise<void> => {
-    expect(await oursHere(folder, ...args), args.join(" ")).toEqual(patiently(folder, ...args));
+    expect(await imgHere(...args), args.join(" ")).toEqual(patiently(folder, ...args));
   };
 
   it("what cannot be made", async () => {

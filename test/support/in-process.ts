@@ -6,6 +6,8 @@ import { useRuntime } from "../../host/runtimes/this.ts";
 import type { Result } from "./qemu-img.ts";
 
 useRuntime(node);
+// Each run listens for the end of its output's reader.
+process.stdout.setMaxListeners(0);
 
 /** `wasmqemu img …` in the current folder. */
 export async function imgHere(...args: string[]): Promise<Result> {

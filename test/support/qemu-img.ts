@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, vi } from "vitest";
+import { afterAll } from "vitest";
 import { missingTools, skipped } from "./needs.ts";
 
 export interface Result {
@@ -51,27 +51,4 @@ export function withoutNative(what: string): boolean {
   const missing = missingTools("qemu-img", "qemu-io");
   if (missing.length) skipped(what, `${missing.join(" and ")} (Debian: qemu-utils) is not installed`);
   return missing.length > 0;
-}
-
-/** `wasmqemu img …` within this process, which spares the start of another: for long tables of messages. */
-export async function oursHere(folder: string, ...args: string[]): Promise<Result> {
-  const { img } = await import("../../host/cli/img.ts");
-  const before = process.cwd();
-  const [out, err] = [process.stdout, process.stderr].map((stream) =>
-    vi.spyOn(stream, "write").mockReturnValue(true),
-  );
-  const text = (spy: typeof out): string => spy!.mock.calls.map(([part]) => String(part)).join("");
-  const listeners = process.stdout.listeners("error");
-  process.chdir(folder);
-  try {
-    const code = await img(args);
-    return { code, out: text(out), err: text(err) };
-  } finally {
-    process.chdir(before);
-    // Each run listens to its output, once a process.
-    for (const one of process.stdout.listeners("error"))
-      if (!listeners.includes(one)) process.stdout.off("error", one as () => void);
-    out!.mockRestore();
-    err!.mockRestore();
-  }
 }

@@ -152,9 +152,12 @@ function parseBacking(parsed: Parsed): Backing {
   return { file, format };
 }
 
+/** Formats with compressed clusters. */
+const COMPRESSIBLE: readonly string[] = ["qcow2", "qcow", "vmdk"];
+
 /** What -c cannot be combined with is refused before the target is made. */
 function checkCompression(parsed: Parsed): void {
-  if (has(parsed, "c") && (last(parsed, "O") ?? "raw") === "raw")
+  if (has(parsed, "c") && !COMPRESSIBLE.includes(last(parsed, "O") ?? "raw"))
     throw new UserError("Compression not supported for this file format");
 }
 
