@@ -21,5 +21,5 @@ export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
   serve [-f FMT] [-p PORT | --socket PATH] [-b ADDRESS] [-r] [-x NAME]… [-U] FILE…
   snapshot [-q] [-l | -c NAME | -a NAME | -d NAME] FILE
 
-Formats: raw, qcow2, vdi, vmdk, vpc, vhdx, qed, qcow, parallels; to read: dmg, bochs, cloop. With --image-opts a FILE is options (driver=qcow2,file.filename=…); json:{…} works as a name. Sizes take the suffixes k, M, G, T, P and E. Options and exit codes are qemu-img's.
+Formats: raw, qcow2, luks, vdi, vmdk, vpc, vhdx, qed, qcow, parallels; to read: dmg, bochs, cloop. With --image-opts a FILE is options (driver=qcow2,file.filename=…); json:{…} works as a name. --object secret,id=ID,data=TEXT|file=FILE is a passphrase: for create -o encrypt.format=luks,encrypt.key-secret=ID, and to open with --image-opts driver=qcow2,encrypt.key-secret=ID,file.filename=FILE. Sizes take the suffixes k, M, G, T, P and E. Options and exit codes are qemu-img's.
 `;
