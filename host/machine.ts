@@ -15,6 +15,7 @@ import {
 import type { JitStats } from "./core/jit-stats.ts";
 import { type BootSettings, type FirmwareImage, loadFirmware, tellBoot } from "./core/firmware.ts";
 import { startLinux, type LinuxImage } from "./core/linux.ts";
+import { MachineEvents } from "./core/machine-events.ts";
 import { Inspector } from "./core/inspector.ts";
 import { MachineEngine } from "./core/machine-engine.ts";
 import { BlockRing, ByteRing } from "./core/rings.ts";
@@ -84,6 +85,8 @@ export class Machine {
   readonly mouse: Mouse;
   /** Processors, memory and ports, for monitors and debuggers. */
   readonly inspector: Inspector;
+  /** What happens to the machine as a whole: stopped, reset, shut down. */
+  readonly events = new MachineEvents();
   private readonly alarm = new Alarm();
   private readonly requests: BlockRing;
   private readonly disks: DiskService;
@@ -171,13 +174,18 @@ export class Machine {
           break;
         case "EXIT_POWER_OFF":
           await this.disks.settle();
+          this.events.emit("SHUTDOWN", { guest: true, reason: "guest-shutdown" });
           return { reason: "power-off" };
         case "EXIT_DEBUG":
           await this.disks.settle();
           return { reason: "debug-exit", code: this.engine.exports.debugExitCode() };
         case "EXIT_RESET":
           await this.disks.settle();
-          if (this.options.endOnReset) return { reason: "reset" };
+          if (this.options.endOnReset) {
+            this.events.emit("SHUTDOWN", { guest: true, reason: "guest-reset" });
+            return { reason: "reset" };
+          }
+          this.events.emit("RESET", { guest: true, reason: "guest-reset" });
           await this.startOver();
       }
     }
@@ -212,23 +220,29 @@ export class Machine {
 
   /** Holds the guest, its clock included, until `resume`. */
   pause(state: Exclude<RunState, "running"> = "paused"): void {
-    this.held ??= state;
+    if (this.held) return;
+    this.held = state;
+    if (state !== "prelaunch") this.events.emit("STOP");
   }
 
   resume(): void {
+    if (!this.held) return;
     this.held = undefined;
+    this.events.emit("RESUME");
     this.alarm.wake();
   }
 
   /** Presses the reset button. */
   reset(): void {
     this.resetWanted = true;
+    this.events.emit("RESET", { guest: false, reason: "host-qmp-system-reset" });
     this.alarm.wake();
   }
 
   /** Presses the power button: a guest that speaks ACPI shuts down. */
   powerdown(): void {
     this.engine.exports.pressPowerButton();
+    this.events.emit("POWERDOWN");
     this.alarm.wake();
   }
 

@@ -62,10 +62,14 @@ export interface Targets {
 export function targets(options: PcOptions, isTerminal: boolean): Targets {
   const { serial, monitor, nographic, quietConsole, display } = options;
   const onTerminal = (spec: ChardevSpec | undefined): boolean => spec?.kind === "stdio";
-  const taken = onTerminal(serial) || onTerminal(monitor) || onTerminal(options.debugConsole?.target);
+  // Programs that speak QMP on the terminal do not share it.
+  const controlled = options.controls.some(({ target }) => onTerminal(target));
+  const taken =
+    onTerminal(serial) || onTerminal(monitor) || controlled || onTerminal(options.debugConsole?.target);
   if (display === "curses" && (taken || !isTerminal)) throw new UserError("We need a terminal output");
   if (display === "curses" || (isTerminal && !taken && !nographic && !quietConsole))
     return { serial: serial ?? SHARED_TERMINAL, monitor: monitor ?? SHARED_TERMINAL, screen: true };
+  if (controlled) return { serial: serial ?? NOWHERE, monitor: monitor ?? NOWHERE, screen: false };
   return { ...withoutScreen(options), screen: false };
 }
 
@@ -96,11 +100,15 @@ export async function connect(
   if (wanted.serial.kind !== "none") ends.push([wanted.serial, serialEnd(machine.serial)]);
   if (wanted.monitor.kind !== "none" && wanted.monitor.kind !== "null")
     ends.push([wanted.monitor, await monitorEnd(actions.monitorHost())]);
+  for (const { target, pretty } of options.controls)
+    ends.push([target, await qmpEnd(actions.monitorHost(), pretty)]);
   if (options.debugConsole) ends.push([options.debugConsole.target, debugEnd(machine.debugConsole)]);
   const open: { names: string[]; device: Chardev }[] = [];
   const onTerminal = ends.filter(([spec]) => spec.kind === "stdio");
   if (wanted.screen || onTerminal.length > 0) {
     const shared = wanted.screen || onTerminal.some(([spec]) => spec.kind === "stdio" && spec.multiplexed);
+    if (!shared && onTerminal.length > 1)
+      throw new UserError("cannot use stdio by multiple character devices");
     const device = stdioDevice(!shared);
     const frontEnds = onTerminal.map(([, end]) => end);
     if (wanted.screen) {
@@ -170,6 +178,22 @@ async function monitorEnd(host: MonitorHost): Promise<FrontEnd> {
     },
     attach: (next) => (write = next),
     focused: () => monitor.greet(),
+  };
+}
+
+async function qmpEnd(host: MonitorHost, pretty: boolean): Promise<FrontEnd> {
+  const { QmpSession } = await import("../monitor/qmp/session.ts");
+  const encoder = new TextEncoder();
+  let write: (bytes: Uint8Array) => void = () => {};
+  const session = new QmpSession(host, (text) => write(encoder.encode(text)), pretty);
+  return {
+    name: "qmp",
+    input(bytes) {
+      session.input(bytes);
+      return true;
+    },
+    attach: (next) => (write = next),
+    focused: () => session.open(),
   };
 }
 

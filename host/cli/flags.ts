@@ -188,6 +188,24 @@ export const FLAGS: readonly Flag[] = [
     apply: setMonitor,
   },
   {
+    name: "qmp",
+    argument: "DEV",
+    help: "where programs speak QMP (JSON): as for -serial; -qmp-pretty indents it",
+    apply: (options, text) => addControl(options, text, false),
+  },
+  { name: "qmp-pretty", argument: "DEV", apply: (options, text) => addControl(options, text, true) },
+  {
+    name: "mon",
+    argument: "chardev=ID[,mode=control]",
+    help: "a monitor, or with mode=control QMP, on a -chardev",
+    apply: setMon,
+  },
+  {
+    name: "S",
+    help: "wait for the monitor's cont before the guest starts",
+    apply: (options) => void (options.startsPaused = true),
+  },
+  {
     name: "chardev",
     argument: "KIND,id=ID[,…]",
     help: "names a character device for -serial or -monitor chardev:ID",
@@ -232,11 +250,9 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev blockdev chroot compat D d daemonize debugcon
-  dfilter fsdev full-screen fw_cfg gdb global hvf incoming k loadvm mem-path mem-prealloc mon
-  msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig
-  prom-env qmp qmp-pretty readconfig run-with runas S s sandbox sd seed set singlestep smbios spice trace usb usbdevice
-  uuid virtfs vnc watchdog-action win2k-hack`.split(/\s+/),
+  `acpitable action add-fd append-fw audio audiodev blockdev chroot compat D d daemonize debugcon dfilter fsdev full-screen fw_cfg gdb global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas s sandbox sd seed set singlestep smbios spice trace usb usbdevice uuid virtfs vnc watchdog-action win2k-hack`.split(
+    /\s+/,
+  ),
 );
 
 function setMemory(options: PcOptions, text: string): void {
@@ -413,6 +429,21 @@ function setSerial(options: PcOptions, text: string): void {
 
 function setMonitor(options: PcOptions, text: string): void {
   options.monitor = parseChardev(text, options.chardevs);
+}
+
+function addControl(options: PcOptions, text: string, pretty: boolean): void {
+  options.controls.push({ target: parseChardev(text, options.chardevs), pretty });
+}
+
+function setMon(options: PcOptions, text: string): void {
+  const given = new Map(parseList(text, "chardev").map(({ key, value }) => [key, value]));
+  const id = given.get("chardev");
+  const mode = given.get("mode") ?? "readline";
+  if (id === undefined) throw new UserError("Parameter 'chardev' is missing");
+  if (mode === "control")
+    addControl(options, `chardev:${id}`, given.has("pretty") && parseSwitch("pretty", given.get("pretty")));
+  else if (mode === "readline") setMonitor(options, `chardev:${id}`);
+  else throw new UserError(`Parameter 'mode' does not accept value '${mode}'`);
 }
 
 function setEscapeKey(options: PcOptions, text: string): void {

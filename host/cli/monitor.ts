@@ -65,6 +65,12 @@ function monitored(drive: OpenDrive): MonitoredDrive {
     index,
     media,
     readOnly: media === "cdrom" || drive.readOnly === true,
-    image: image && { file: image.name, format: image.format, backing: image.backingName, chainDepth },
+    image: image && {
+      file: image.name,
+      format: image.format,
+      size: image.size,
+      backing: image.backingName,
+      chainDepth,
+    },
   };
 }

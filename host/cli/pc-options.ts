@@ -20,6 +20,10 @@ export interface PcOptions {
   snapshot: boolean;
   serial?: ChardevSpec;
   monitor?: ChardevSpec;
+  /** `-qmp`, `-qmp-pretty`: where QMP is spoken. */
+  controls: { target: ChardevSpec; pretty: boolean }[];
+  /** `-S`: the guest waits for `cont`. */
+  startsPaused: boolean;
   /** `-chardev`s by id. */
   chardevs: Map<string, ChardevSpec>;
   /** The key in front of commands on a shared terminal, instead of Ctrl-A. */
@@ -63,6 +67,8 @@ export function defaultOptions(): PcOptions {
     firmwareFolders: [],
     boot: {},
     drives: [],
+    controls: [],
+    startsPaused: false,
     chardevs: new Map(),
     snapshot: false,
     nographic: false,

@@ -68,11 +68,13 @@ export async function runMachine(options: PcOptions, linux?: LinuxImage): Promis
 
 /** Runs `machine` with the terminal as the options want it; the terminal is itself again when this returns. */
 async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDrive[]): Promise<number> {
+  if (options.startsPaused) machine.pause("prelaunch");
   let quit = (): void => {};
   const wanted = new Promise<void>((resolve) => (quit = resolve));
   void wanted.then(() => machine.stop());
   const stopListening = onSignals((number) => {
     say(`terminating on signal ${number}`);
+    machine.events.emit("SHUTDOWN", { guest: false, reason: "host-signal" });
     quit();
   });
   const connections: Connections = await connect(machine, options, {

@@ -61,6 +61,9 @@ export class Keyboard {
   }
 }
 
+/** A mouse's buttons, as `Mouse.buttons` counts them. */
+export const BUTTON = { left: 1, right: 2, middle: 4 } as const;
+
 /** A PS/2 mouse with a wheel. */
 export class Mouse {
   private held = 0;
@@ -74,6 +77,11 @@ export class Mouse {
   /** Moves by `dx` to the right, `dy` down, and turns the wheel by `dz` notches towards the user. */
   move(dx: number, dy: number, dz = 0): void {
     this.event(dx, dy, dz);
+  }
+
+  /** One of BUTTON goes down or up. */
+  press(button: number, down: boolean): void {
+    this.buttons(down ? this.held | button : this.held & ~button);
   }
 
   /** Which buttons are held: 1 left, 2 right, 4 middle, added up. */

@@ -11,7 +11,9 @@ export interface MonitoredDrive {
   media: "disk" | "cdrom";
   readOnly: boolean;
   /** What is inserted. */
-  image: { file: string; format: string; backing?: string | undefined; chainDepth: number } | undefined;
+  image:
+    | { file: string; format: string; size: number; backing?: string | undefined; chainDepth: number }
+    | undefined;
 }
 
 export interface MonitorHost {

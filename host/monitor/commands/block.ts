@@ -1,8 +1,8 @@
 // Drives: what is in them, and changing that.
 import { UserError } from "../../core/errors.ts";
-import type { Command, MonitoredDrive, Session } from "../host.ts";
+import type { Command, MonitoredDrive, MonitorHost, Session } from "../host.ts";
 
-function removable({ bus, media }: MonitoredDrive): boolean {
+export function isRemovable({ bus, media }: MonitoredDrive): boolean {
   return media === "cdrom" || bus === "floppy";
 }
 
@@ -17,17 +17,17 @@ function describe(drive: MonitoredDrive): string {
   const lines = image
     ? [`${name}: ${image.file} (${image.format}${drive.readOnly ? ", read-only" : ""})`]
     : [`${name}: [not inserted]`];
-  if (removable(drive)) lines.push("    Removable device: not locked, tray closed");
+  if (isRemovable(drive)) lines.push("    Removable device: not locked, tray closed");
   if (image) lines.push("    Cache mode:       writeback");
   if (image?.backing !== undefined)
     lines.push(`    Backing file:     ${image.backing} (chain depth: ${image.chainDepth})`);
   return lines.join("\n");
 }
 
-function removableDrive({ host }: Session, name: string): MonitoredDrive {
+export function removableDrive(host: MonitorHost, name: string): MonitoredDrive {
   const drive = host.drives().find((one) => one.name === name);
   if (!drive) throw new UserError(`Device '${name}' not found`);
-  if (!removable(drive)) throw new UserError(`Device '${name}' is not removable`);
+  if (!isRemovable(drive)) throw new UserError(`Device '${name}' is not removable`);
   return drive;
 }
 
@@ -49,7 +49,7 @@ export const BLOCK: readonly Command[] = [
     complete: driveNames,
     async run(session, words) {
       await session.host.changeMedium(
-        removableDrive(session, withoutForce(words)[0] ?? ""),
+        removableDrive(session.host, withoutForce(words)[0] ?? ""),
         undefined,
         undefined,
       );
@@ -64,7 +64,7 @@ export const BLOCK: readonly Command[] = [
     complete: driveNames,
     async run(session, words) {
       const [name, file, format] = withoutForce(words);
-      await session.host.changeMedium(removableDrive(session, name!), file, format);
+      await session.host.changeMedium(removableDrive(session.host, name!), file, format);
     },
   },
 ];

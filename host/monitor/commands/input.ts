@@ -2,7 +2,7 @@
 import { UserError } from "../../core/errors.ts";
 import { png, ppm } from "../../display/picture-files.ts";
 import { KEYS, keyNamed } from "../../input/keys.ts";
-import type { Command, Session } from "../host.ts";
+import type { Command, MonitorHost, Session } from "../host.ts";
 
 /** Buttons of `mouse_button` (left, middle, right) as the mouse counts them (left, right, middle). */
 function buttonBits(value: number): number {
@@ -59,6 +59,10 @@ async function screendump({ host }: Session, words: readonly string[]): Promise<
   const file = words.find((_, n) => flag < 0 || (n !== flag && n !== flag + 1));
   if (file === undefined) throw new UserError("filename expected");
   if (format !== "ppm" && format !== "png") throw new UserError(`invalid parameter value: ${format}`);
+  await saveScreen(host, file, format);
+}
+
+export async function saveScreen(host: MonitorHost, file: string, format: "ppm" | "png"): Promise<void> {
   const picture = host.machine.display.picture();
   await host.writeFile(file, format === "png" ? await png(picture) : ppm(picture));
 }

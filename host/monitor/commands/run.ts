@@ -1,6 +1,11 @@
 // Run, stop, reset, end.
 import { UserError } from "../../core/errors.ts";
-import type { Command } from "../host.ts";
+import type { Command, MonitorHost } from "../host.ts";
+
+export function resumeMachine({ machine }: MonitorHost): void {
+  if (machine.state === "shutdown") throw new UserError("Resetting the Virtual Machine is required");
+  machine.resume();
+}
 
 export const RUN: readonly Command[] = [
   { name: "stop", alias: "s", help: "stop emulation", run: ({ host }) => host.machine.pause() },
@@ -8,10 +13,7 @@ export const RUN: readonly Command[] = [
     name: "cont",
     alias: "c",
     help: "resume emulation",
-    run({ host }) {
-      if (host.machine.state === "shutdown") throw new UserError("Resetting the Virtual Machine is required");
-      host.machine.resume();
-    },
+    run: ({ host }) => resumeMachine(host),
   },
   { name: "system_reset", help: "reset the system", run: ({ host }) => host.machine.reset() },
   {
