@@ -35,6 +35,8 @@ function nameOf({ address, telnet, server }: SocketSpec): string {
 class SocketDevice implements Chardev {
   private server: Server | undefined;
   private peer: Socket | undefined;
+  /** Clients that wait until the one before them leaves. */
+  private readonly queue: Socket[] = [];
   private telnet = new TelnetReader();
   private listener: (bytes: Uint8Array) => boolean = () => true;
   private opened: () => void = () => {};
@@ -66,7 +68,8 @@ class SocketDevice implements Chardev {
     // What an earlier run left behind; a socket that is in use is kept by its owner's open file, as in QEMU.
     if ("path" in address) removeSocketFile(address.path);
     const server = createServer((socket) => {
-      if (this.peer) socket.destroy();
+      // One that leaves while it waits is seen to have gone when its turn comes.
+      if (this.peer) this.queue.push(socket.pause().on("error", () => {}));
       else this.accept(socket);
     });
     this.server = server;
@@ -87,12 +90,18 @@ class SocketDevice implements Chardev {
     this.peer = socket;
     this.telnet = new TelnetReader();
     const gone = (): void => {
-      if (this.peer === socket) this.peer = undefined;
+      if (this.peer !== socket) return;
+      this.peer = undefined;
+      const waiting = this.queue.splice(0).filter(({ destroyed }) => !destroyed);
+      const next = waiting.shift();
+      this.queue.push(...waiting);
+      if (next) this.accept(next);
     };
     socket.setNoDelay(true).on("error", gone).on("close", gone);
     socket.on("data", (bytes: Uint8Array) => {
       if (!this.listener(this.spec.telnet ? this.telnet.read(bytes) : bytes)) socket.pause();
     });
+    socket.resume();
     if (this.spec.telnet && this.spec.server) socket.write(TELNET_GREETING);
     this.opened();
   }
@@ -116,7 +125,7 @@ class SocketDevice implements Chardev {
 
   readonly close = (): void => {
     process.off("exit", this.close);
-    this.peer?.destroy();
+    for (const socket of [...this.queue.splice(0), this.peer]) socket?.destroy();
     this.server?.close();
     this.server = undefined;
     if (this.spec.server && "path" in this.spec.address) removeSocketFile(this.spec.address.path);
