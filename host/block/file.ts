@@ -11,17 +11,41 @@ export interface FileOptions {
   shared?: boolean;
 }
 
-/** The byte that every QEMU program keeps locked while nobody else may write the image. */
+/** Bytes that a QEMU program keeps locked while it writes an image, and while nobody else may. */
+const WRITES = 101;
 const NO_OTHER_WRITER = 201;
 
-/** Refuses to write what a running QEMU has open. We hold no locks ourselves: no runtime of ours can take them. */
-async function refuseHeld(runtime: Runtime, path: string): Promise<void> {
+type Release = () => Promise<void>;
+
+function lockError(what: string, path: string): UserError {
+  return new UserError(`Failed to get ${what} lock\nIs another process using the image [${path}]?`, "EAGAIN");
+}
+
+/**
+ * Makes sure that nobody else uses an image in a way that `mode` cannot stand, and keeps other writers of ours away.
+ * Readers only look: whoever starts to write after them is not kept from it.
+ */
+async function lock(
+  runtime: Runtime,
+  path: string,
+  mode: OpenMode,
+  shared: boolean,
+): Promise<Release | undefined> {
+  const isReader = mode === "read";
+  if (isReader && shared) return undefined;
+  const byte = isReader ? WRITES : NO_OTHER_WRITER;
   const ranges = (await runtime.lockedRanges?.(path)) ?? [];
-  if (ranges.some(([first, last]) => first <= NO_OTHER_WRITER && NO_OTHER_WRITER <= last))
-    throw new UserError(
-      `Failed to get "write" lock\nIs another process using the image [${path}]?`,
-      "EAGAIN",
-    );
+  const identity = await runtime.identity(path);
+  const what = isReader ? 'shared "write"' : '"write"';
+  if (ranges.some(([first, last]) => first <= byte && byte <= last)) throw lockError(what, path);
+  if (identity === undefined || !runtime.imageLocks) return undefined;
+  if (isReader) {
+    if (await runtime.imageLocks.isTaken(identity)) throw lockError(what, path);
+    return undefined;
+  }
+  const release = await runtime.imageLocks.take(identity);
+  if (!release) throw lockError(what, path);
+  return release;
 }
 
 export class FileSource implements ImageFile {
@@ -31,6 +55,7 @@ export class FileSource implements ImageFile {
     private readonly file: RuntimeFile,
     private length: number,
     private readonly unsafe: boolean,
+    private readonly release: Release | undefined,
   ) {}
 
   static async open(
@@ -39,17 +64,25 @@ export class FileSource implements ImageFile {
     mode: OpenMode,
     options: FileOptions = {},
   ): Promise<FileSource> {
-    if (mode !== "read") await refuseHeld(runtime, path);
     const file = await runtime.openFile(path, mode);
-    const identity = await runtime.identity(path);
-    return new FileSource(path, identity, file, await file.size(), options.unsafe ?? false);
+    let release: Release | undefined;
+    try {
+      release = await lock(runtime, path, mode, options.shared ?? false);
+      if (mode === "create") await file.truncate(0);
+      const identity = await runtime.identity(path);
+      return new FileSource(path, identity, file, await file.size(), options.unsafe ?? false, release);
+    } catch (error) {
+      await file.close();
+      await release?.();
+      throw error;
+    }
   }
 
   /** The driver `file`: its options, and what opening a file can say. */
   static async openWith(request: ProtocolRequest): Promise<FileSource> {
     const { options, runtime, mode, ...how } = request;
     const path = options.take("filename") ?? "";
-    // Accepted: there is one way to reach a file, and its locks are `refuseHeld`.
+    // Accepted: there is one way to reach a file, and its locks are always looked at.
     for (const key of ["aio", "locking", "pr-manager", "drop-cache", "x-check-cache-dropped"])
       options.take(key);
     if (path === "") throw new UserError("The 'file' block driver requires a file name", "EINVAL");
@@ -90,7 +123,8 @@ export class FileSource implements ImageFile {
     this.length = size;
   }
 
-  close(): Promise<void> {
-    return this.file.close();
+  async close(): Promise<void> {
+    await this.file.close();
+    await this.release?.();
   }
 }

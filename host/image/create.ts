@@ -33,6 +33,7 @@ export async function createImage(
       made.push({ path: other, file });
       return file;
     } catch (error) {
+      if (codeOf(error) === "EAGAIN") throw error;
       throw new UserError(`Could not create '${other}': ${reason(error)}`, codeOf(error));
     }
   };

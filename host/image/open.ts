@@ -69,20 +69,13 @@ export function parseImageName(name: string): BlockOptions {
 }
 
 /** Options of every node that change nothing here: there is no host cache to pass by, and one node to an image. */
-const COMMON = [
-  "node-name",
-  "cache.direct",
-  "cache.no-flush",
-  "detect-zeroes",
-  "discard",
-  "auto-read-only",
-  "force-share",
-];
+const COMMON = ["node-name", "cache.direct", "cache.no-flush", "detect-zeroes", "discard", "auto-read-only"];
 
-async function openNode(opening: Opening, node: BlockOptions, name: string): Promise<DiskImage> {
+async function openNode(given: Opening, node: BlockOptions, name: string): Promise<DiskImage> {
+  const opening = node.copy().takeSwitch("force-share") ? sharing(given) : given;
   const { runtime, options, above } = opening;
   const asGiven = node.copy();
-  for (const key of COMMON) node.take(key);
+  for (const key of [...COMMON, "force-share"]) node.take(key);
   const readOnly = options.readOnly ?? true;
   if (node.takeSwitch("read-only") && !readOnly) throw new UserError("Block node is read-only", "EACCES");
   const driver = node.take("driver") ?? options.format;
@@ -140,6 +133,10 @@ async function openNode(opening: Opening, node: BlockOptions, name: string): Pro
   }
 }
 
+function sharing(opening: Opening): Opening {
+  return { ...opening, options: { ...opening.options, shared: true } };
+}
+
 async function guessFormat(file: ImageFile): Promise<string> {
   const head = new Uint8Array(Math.min(PROBE_SIZE, file.size));
   await file.read(head, 0);
@@ -171,12 +168,13 @@ async function openFile(
     return openNode({ runtime, options: { ...inherited, readOnly: mode === "read" }, above }, node, driver);
   }
   for (const key of ["driver", "read-only", ...COMMON]) node.take(key);
+  const shared = node.takeSwitch("force-share");
   const file = await protocol.open({
     runtime,
     options: node,
     mode,
     unsafe: options.unsafe ?? false,
-    shared: options.shared ?? false,
+    shared: shared || (options.shared ?? false),
   });
   if (node.leftOver === undefined) return file;
   await file.close();

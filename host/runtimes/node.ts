@@ -17,12 +17,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { UserError } from "../core/errors.ts";
+import { imageLocks } from "./node-locks.ts";
 import type { OpenMode, Runtime, RuntimeFile, RuntimeThread, ThreadEvents } from "./runtime.ts";
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY,
   write: constants.O_RDWR,
-  create: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC,
+  create: constants.O_RDWR | constants.O_CREAT,
 };
 
 /** st_blocks counts units of 512 bytes whatever the file system's block (stat(2)). */
@@ -136,6 +137,8 @@ export const node: Runtime = {
       .filter(([id]) => id === name)
       .map(([, first, last]) => [Number(first), last === "EOF" ? Infinity : Number(last)]);
   },
+
+  imageLocks,
 
   connect: async (address) => (await import("./node-sockets.ts")).connect(address),
 

@@ -21,7 +21,7 @@ export type OpenMode =
   | "read"
   /** Must exist. */
   | "write"
-  /** Made if absent, emptied if not. */
+  /** Made if absent; what it holds stays, until whoever opened it knows that he may. */
   | "create";
 
 /** A stream of bytes both ways: a socket. */
@@ -56,6 +56,13 @@ export interface ThreadEvents {
   onError(error: Error): void;
 }
 
+/** Locks that programs of ours hold on the images they write, by the file's `identity`. */
+export interface ImageLocks {
+  /** Takes the lock until the answer is called or the process ends, however it does; undefined: somebody has it. */
+  take(identity: string): Promise<(() => Promise<void>) | undefined>;
+  isTaken(identity: string): Promise<boolean>;
+}
+
 export interface Runtime {
   openFile(path: string, mode: OpenMode): Promise<RuntimeFile>;
   removeFile(path: string): Promise<void>;
@@ -63,6 +70,8 @@ export interface Runtime {
   identity(path: string): Promise<string | undefined>;
   /** First and last bytes of the ranges that processes hold locked; absent where the runtime cannot tell. */
   lockedRanges?(path: string): Promise<readonly (readonly [first: number, last: number])[]>;
+  /** Absent where the runtime has nothing to make a lock of. */
+  readonly imageLocks?: ImageLocks | undefined;
   /** Absent where there are no sockets. */
   connect?(address: Address): Promise<Connection>;
   listen?(address: Address, onConnection: (connection: Connection) => void): Promise<Listener>;

@@ -12,7 +12,7 @@ export interface Result {
   err: string;
 }
 
-const CLI = resolve(import.meta.dirname, "../../dist/cli.js");
+export const CLI = resolve(import.meta.dirname, "../../dist/cli.js");
 
 /** A scratch folder that goes with the test file. */
 export function scratchFolder(): string {

@@ -75,7 +75,7 @@ async function useBacking(parsed: Parsed, name: string, { settings }: NewImage):
   const path = resolveBacking(name, backing);
   let image;
   try {
-    image = await openNamed(parsed, path, { format, imageOpts: false, unlock: false });
+    image = await openNamed(parsed, path, { format, imageOpts: false, unlock: false, shared: true });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     // The name once, not once for the image and once for its file.

@@ -1,0 +1,37 @@
+// Who writes which image, among the programs of ours on this machine. Node cannot lock a file. What the kernel gives one
+// process only, takes back however that process ends, and shows to all users, is the name of an abstract socket
+// (unix(7)): whoever writes an image listens at a name made of the image's identity, and nobody ever connects.
+// Not seen: programs in another network namespace, and systems that have no such names.
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { platform } from "node:process";
+import type { ImageLocks } from "./runtime.ts";
+
+/** Filled up to the longest name there is, so that no version of Node fills it up in its own way. */
+function socketName(identity: string): string {
+  return `wasmqemu-image-${identity}`.padEnd(107, ".");
+}
+
+const socketLocks: ImageLocks = {
+  take(identity) {
+    const server = createServer((stranger) => stranger.destroy());
+    return new Promise((done, fail) => {
+      server.on("error", (error: NodeJS.ErrnoException) =>
+        error.code === "EADDRINUSE" ? done(undefined) : fail(error),
+      );
+      server.listen({ path: `\0${socketName(identity)}`, exclusive: true }, () => {
+        // A lock is no reason to stay alive.
+        server.unref();
+        done(() => new Promise((released) => void server.close(() => released())));
+      });
+    });
+  },
+
+  /** By the kernel's list: to connect would disturb whoever listens. */
+  async isTaken(identity) {
+    const sockets = await readFile("/proc/net/unix", "utf8").catch(() => "");
+    return sockets.includes(`@${socketName(identity)}`);
+  },
+};
+
+export const imageLocks: ImageLocks | undefined = platform === "linux" ? socketLocks : undefined;
