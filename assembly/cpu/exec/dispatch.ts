@@ -674,8 +674,8 @@ export function execute(i: Insn): void {
       case SMSW + W16: smsw<u16>(i); break;
       case SMSW + W32: smsw<u32>(i); break;
       case SMSW + W64: smsw<u64>(i); break;
-      case SLDT: storeSelector(i, LDTR); break;
-      case STR: storeSelector(i, TR); break;
+      case SLDT + W16: storeSelector(i, LDTR); break;
+      case STR + W16: storeSelector(i, TR); break;
       case RDFSBASE + W32: readBase<u32>(i, FS); break;
       case RDFSBASE + W64: readBase<u64>(i, FS); break;
       case RDGSBASE + W32: readBase<u32>(i, GS); break;
