@@ -2,6 +2,7 @@
 import { UserError } from "../core/errors.ts";
 import { setDataFile, setLazyRefcounts, setVersion } from "./qcow2-header-edit.ts";
 import type { Qcow2Image } from "./qcow2.ts";
+import { changeRefcountWidth } from "./qcow2-refcount-width.ts";
 import { rewriteSnapshots } from "./qcow2-snapshots.ts";
 
 export interface AmendOptions {
@@ -35,6 +36,8 @@ export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Prom
     await image.alone(() => rewriteSnapshots(image));
     await setVersion(image, 3);
   }
+  const bits = options.refcountBits;
+  if (bits !== undefined && bits !== 2 ** core.refcountOrder()) await changeRefcountWidth(image, bits);
   if (options.lazyRefcounts !== undefined && core.version() === 3)
     await setLazyRefcounts(image, options.lazyRefcounts);
   if (options.dataFile !== undefined || (options.dataFileRaw === false && image.hasRawData))
@@ -71,10 +74,6 @@ function requireRefcountBits(image: Qcow2Image, bits: number | undefined, versio
   if (bits === undefined || bits === have) return;
   if (!Number.isInteger(Math.log2(bits)) || bits > 64)
     throw new UserError("Refcount width must be a power of two and may not exceed 64 bits", "EINVAL");
-  throw new UserError(
-    "Another refcount_bits is not supported yet; 'wasmqemu img convert -o refcount_bits=…' makes a copy with it",
-    "ENOTSUP",
-  );
 }
 
 function requireVersion2(image: Qcow2Image): void {

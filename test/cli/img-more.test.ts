@@ -204,6 +204,34 @@ describe.skipIf(withoutNative("amend beside qemu-img"))("img amend", () => {
       expectSame("amend", "-o", options, "plain.qcow2");
   });
 
+  it("changes the width of the counts", () => {
+    make("ours.qcow2", "theirs.qcow2");
+    for (const name of ["ours.qcow2", "theirs.qcow2"]) {
+      native(folder, "snapshot", "-c", "one", name);
+      native(folder, "snapshot", "-c", "two", name);
+      qemuIo(folder, name, "write -P 7 4M 1M");
+    }
+    native(folder, "convert", "-O", "raw", "ours.qcow2", "held.raw");
+    for (const bits of [2, 64, 16]) {
+      amendBoth(`refcount_bits=${bits}`);
+      qemuIo(folder, "ours.qcow2", "write -P 1 0 64k", "write -P 7 4M 1M");
+      expect(native(folder, "compare", "held.raw", "ours.qcow2").code).toBe(0);
+    }
+    const error = ours(folder, "amend", "-o", "refcount_bits=1", "ours.qcow2");
+    expect(error.err).toMatch(
+      /^wasmqemu img: Cannot decrease refcount entry width to 1 bits: Cluster at offset/,
+    );
+    for (const bits of [3, 128]) expectSame("amend", "-o", `refcount_bits=${bits}`, "ours.qcow2");
+    // Counts that cover 128 clusters of 512 bytes a block: many blocks, and several of them count blocks.
+    native(folder, "create", "-f", "qcow2", "-o", "cluster_size=512", "tiny.qcow2", "4M");
+    qemuIo(folder, "tiny.qcow2", "write -P 9 0 3M");
+    for (const bits of [64, 1]) {
+      expect(ours(folder, "amend", "-o", `refcount_bits=${bits}`, "tiny.qcow2").code).toBe(0);
+      expect(native(folder, "check", "tiny.qcow2").code).toBe(0);
+      qemuIo(folder, "tiny.qcow2", "read -P 9 0 3M");
+    }
+  });
+
   it("keeps snapshots through an upgrade", () => {
     native(folder, "create", "-f", "qcow2", "-o", "compat=0.10", "ours.qcow2", "10M");
     qemuIo(folder, "ours.qcow2", "write -P 1 0 3M");

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { MemorySource } from "../../host/block/memory.ts";
+import { amendQcow2 } from "../../host/image/amend.ts";
 import { applySnapshot, createSnapshot, deleteSnapshot } from "../../host/image/qcow2-snapshots.ts";
 import { Qcow2Image } from "../../host/image/qcow2.ts";
 import { commitInto, copyFromBacking } from "../../host/image/rebase.ts";
@@ -243,6 +244,27 @@ describe("qcow2 when the power fails", () => {
     await cutEverywhere(power, async ({ disks: [top, below] }) => {
       expect(Buffer.compare(await contentOf(top!, SIZE, below), seen)).toBe(0);
     });
+  });
+
+  it.each([1, 64])("keeps every reference counted while the counts become %i bits wide", async (bits) => {
+    const { power, image } = await record(await prepared());
+    const seen = new Uint8Array(SIZE);
+    await image.read(seen, 0);
+    await amendQcow2(image, { refcountBits: bits });
+    // Written where it was, and, after the discard, elsewhere: with the new counts.
+    await image.discard!(0, 20 * KIB);
+    await image.write!(seen.subarray(0, 20 * KIB), 0);
+    await image.flush!();
+    const done = power.acts.length;
+    await cutEverywhere(
+      power,
+      async ({ disks: [disk], count }) => {
+        const found = await contentOf(disk!);
+        expect(Buffer.compare(found.subarray(20 * KIB), seen.subarray(20 * KIB))).toBe(0);
+        if (count === done) expect(Buffer.compare(found, seen)).toBe(0);
+      },
+      8,
+    );
   });
 
   it.each(["another", undefined])(
