@@ -1,6 +1,7 @@
 // The image tool: one command word, one module, loaded when asked for.
 import { codeOf, isExpected, reason } from "../core/errors.ts";
 import { UsageError } from "./img/getopt.ts";
+import { Interrupted } from "./img/interrupt.ts";
 import { IMG_HELP } from "./img/help.ts";
 
 type Command = (argv: string[]) => Promise<number>;
@@ -56,6 +57,7 @@ export async function img(argv: string[]): Promise<number> {
   } catch (error) {
     if (!isExpected(error)) throw error;
     process.stderr.write(`wasmqemu img: ${reason(error)}\n`);
+    if (error instanceof Interrupted) return error.exitCode;
     if (!(error instanceof UsageError)) return FAILED[word!] ?? 1;
     process.stderr.write(`${error.hint}\n`);
     return 1;

@@ -14,12 +14,13 @@ import { type BlockExports } from "./engine.ts";
 import { loadEngine } from "../core/load.ts";
 import { Qcow2Image } from "./qcow2.ts";
 import { chainExtent, type ChainExtent, type DiskImage } from "./image.ts";
+import type { Watch } from "./watch.ts";
 
 const CHUNK = 2 * 2 ** 20;
 /** Requests at once where nobody asks for another number. */
 const IN_FLIGHT = 4;
 
-export interface CopyOptions {
+export interface CopyOptions extends Watch {
   /** Zeros are found in units of this many bytes; 0: everything is written. */
   sparse: number;
   /** The target reads as zeros already. */
@@ -38,9 +39,6 @@ export interface CopyOptions {
   onUnreadable?: (offset: number, why: string) => void;
   /** Where in the target the source's first byte goes. */
   targetOffset?: number;
-  signal?: AbortSignal;
-  /** Bytes of the source that are done, and how many there are. */
-  onProgress?: (done: number, total: number) => void;
 }
 
 interface Piece {
@@ -115,7 +113,7 @@ async function copyWith(
           pass();
           await Promise.all(writes);
           if (piece.kind === "data") copied += piece.length;
-          if (options.rate) await until(started + (copied / options.rate) * 1000);
+          if (options.rate) await until(started + (copied / options.rate) * 1000, options.signal);
         }
         done += piece.length;
         options.onProgress?.(done, source.size);
@@ -194,9 +192,19 @@ async function copyWith(
   for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
-async function until(time: number): Promise<void> {
+/** Waits for a time, or for the signal. */
+async function until(time: number, signal: AbortSignal | undefined): Promise<void> {
   const wait = time - performance.now();
-  if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+  if (wait <= 0 || signal?.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, wait);
+    signal?.addEventListener("abort", done);
+  });
 }
 
 function layersOf(image: DiskImage): DiskImage[] {

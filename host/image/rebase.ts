@@ -4,10 +4,9 @@ import { loadEngine } from "../core/load.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { BlockExports } from "./engine.ts";
 import { chainExtent, type DiskImage } from "./image.ts";
+import type { Watch } from "./watch.ts";
 
 const CHUNK = 2 * 2 ** 20;
-
-export type OnProgress = (done: number, total: number) => void;
 
 /**
  * Writes into `image` what it shows through from its old backing file and would not from the new one. `newBacking`
@@ -17,7 +16,7 @@ export async function copyFromBacking(
   runtime: Runtime,
   image: DiskImage,
   newBacking: DiskImage | undefined,
-  onProgress: OnProgress = () => {},
+  watch: Watch = {},
 ): Promise<void> {
   const core = await loadEngine<BlockExports>(runtime, "block.wasm");
   if (!core.reserve(2 * CHUNK)) throw new UserError("Not enough memory to rebase an image", "ENOMEM");
@@ -26,10 +25,11 @@ export async function copyFromBacking(
     new Uint8Array(core.memory.buffer as ArrayBuffer, at + index * CHUNK, length);
   const clusterSize = image.clusterSize!;
   for (let offset = 0; offset < image.size;) {
+    watch.signal?.throwIfAborted();
     const extent = await image.extent(offset, image.size - offset);
     if (extent.present) {
       offset += extent.length;
-      onProgress(offset, image.size);
+      watch.onProgress?.(offset, image.size);
       continue;
     }
     const length = Math.min(extent.length, CHUNK);
@@ -45,7 +45,7 @@ export async function copyFromBacking(
       else await image.write!(before.subarray(from, from + size), offset + from);
     }
     offset += length;
-    onProgress(offset, image.size);
+    watch.onProgress?.(offset, image.size);
   }
   // The data must be safe before the header lets go of the file that still has it.
   await image.flush!();
@@ -62,11 +62,12 @@ export async function commitInto(
   image: DiskImage,
   base: DiskImage,
   depth: number,
-  onProgress: OnProgress = () => {},
+  watch: Watch = {},
 ): Promise<void> {
   if (base.size < image.size) await base.resize!(image.size);
   const buffer = new Uint8Array(CHUNK);
   for (let offset = 0; offset < image.size;) {
+    watch.signal?.throwIfAborted();
     const extent = await chainExtent(image, offset, image.size - offset);
     let length = extent.length;
     if (extent.depth < depth && extent.present) {
@@ -79,7 +80,7 @@ export async function commitInto(
       }
     }
     offset += length;
-    onProgress(offset, image.size);
+    watch.onProgress?.(offset, image.size);
   }
   await base.flush!();
 }

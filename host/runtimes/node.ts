@@ -116,7 +116,11 @@ export const node: Runtime = {
     throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
   },
 
-  removeFile: unlink,
+  async removeFile(path: string): Promise<boolean> {
+    const regular = (await stat(path)).isFile();
+    if (regular) await unlink(path);
+    return regular;
+  },
 
   async identity(path: string): Promise<string | undefined> {
     return stat(path, { bigint: true }).then(

@@ -65,7 +65,8 @@ export interface ImageLocks {
 
 export interface Runtime {
   openFile(path: string, mode: OpenMode): Promise<RuntimeFile>;
-  removeFile(path: string): Promise<void>;
+  /** False: it is no regular file (a device, a pipe), and stays. */
+  removeFile(path: string): Promise<boolean>;
   /** Something by which two names of one file can be told to be the same; undefined: no such file. */
   identity(path: string): Promise<string | undefined>;
   /** First and last bytes of the ranges that processes hold locked; absent where the runtime cannot tell. */

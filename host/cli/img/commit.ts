@@ -4,6 +4,7 @@ import type { DiskImage } from "../../image/image.ts";
 import { resolveBacking } from "../../image/open.ts";
 import { commitInto } from "../../image/rebase.ts";
 import { getopt, has, last, oneName } from "./getopt.ts";
+import { interruptible } from "./interrupt.ts";
 import { openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
 
@@ -23,7 +24,12 @@ export async function commit(argv: string[]): Promise<number> {
     });
     try {
       const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
-      await commitInto(image, base, depth, (done, total) => progress.report(done, total));
+      await interruptible((signal) =>
+        commitInto(image, base, depth, {
+          signal,
+          onProgress: (done, total) => progress.report(done, total),
+        }),
+      );
       progress.end();
     } finally {
       await base.close();

@@ -1,5 +1,5 @@
 // img convert: copies one image, or several after one another, into a new one of any format.
-import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
+import { UserError } from "../../core/errors.ts";
 import { copyImage, type CopyOptions } from "../../image/convert.ts";
 import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
@@ -9,6 +9,8 @@ import { localPath } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
 import { useBackingOptions } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
+import { completeOrRemove } from "./incomplete.ts";
+import { interruptible } from "./interrupt.ts";
 import { optionHelp, parseNewImage, wantsHelp } from "./new-image.ts";
 import { openNamed, secretsOf, withKey } from "./open.ts";
 import { Progress } from "./progress.ts";
@@ -55,33 +57,16 @@ export async function convert(argv: string[]): Promise<number> {
     if (!has(parsed, "image-opts")) await refuseSameFile(names, targetName);
     if (has(parsed, "bitmaps")) requireBitmaps(parsed, sources);
     const target = await openTarget(parsed, targetName, sources, backing);
-    const interrupt = new AbortController();
-    const onInterrupt = (): void => interrupt.abort(new UserError("interrupted"));
-    process.once("SIGINT", onInterrupt);
-    try {
-      await copyAll(parsed, sources, target, {
-        sparse,
-        rate,
-        backed: backing.file !== undefined,
-        signal: interrupt.signal,
-      });
-      if (has(parsed, "bitmaps"))
-        await copyBitmaps(sources[0] as Qcow2Image, target as Qcow2Image, (name) =>
-          warn(`Skipping inconsistent bitmap '${name}'`),
-        );
-      await target.close();
-    } catch (error) {
-      await target.close().catch(() => {});
-      if (has(parsed, "n") || !isExpected(error)) throw error;
-      // A target of our making that is not complete is worth nothing: it goes, and that is said.
-      await node.removeFile(localPath(targetName));
-      throw new UserError(
-        `${reason(error)}\nwasmqemu img: the incomplete '${targetName}' is removed`,
-        codeOf(error),
-      );
-    } finally {
-      process.off("SIGINT", onInterrupt);
-    }
+    await interruptible((signal) => {
+      const fill = async (): Promise<void> => {
+        await copyAll(parsed, sources, target, { sparse, rate, backed: backing.file !== undefined, signal });
+        if (has(parsed, "bitmaps"))
+          await copyBitmaps(sources[0] as Qcow2Image, target as Qcow2Image, (name) =>
+            warn(`Skipping inconsistent bitmap '${name}'`),
+          );
+      };
+      return has(parsed, "n") ? fill().finally(() => target.close()) : completeOrRemove(target, fill);
+    });
   } finally {
     for (const source of sources) await source.close();
   }

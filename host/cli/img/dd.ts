@@ -5,6 +5,8 @@ import type { DiskImage } from "../../image/image.ts";
 import { node } from "../../runtimes/node.ts";
 import { refuseSameFile } from "./convert.ts";
 import { getopt, last, type Parsed } from "./getopt.ts";
+import { completeOrRemove } from "./incomplete.ts";
+import { interruptible } from "./interrupt.ts";
 import { parseNewImage } from "./new-image.ts";
 import { openNamed } from "./open.ts";
 import { requireSize } from "../../image/size.ts";
@@ -44,12 +46,12 @@ export async function dd(argv: string[]): Promise<number> {
     if (start > source.size) process.stderr.write(`wasmqemu img: ${from}: cannot skip to specified offset\n`);
     await refuseSameFile([from], to);
     const target = await makeTarget(parsed, to, last(parsed, "O") ?? "raw", Math.max(0, end - start));
-    try {
-      await copyRange(source, target, start, end);
-      await target.flush!();
-    } finally {
-      await target.close();
-    }
+    await interruptible((signal) =>
+      completeOrRemove(target, async () => {
+        await copyRange(source, target, start, end, signal);
+        await target.flush!();
+      }),
+    );
     return 0;
   } finally {
     await source.close();
@@ -67,9 +69,16 @@ async function makeTarget(parsed: Parsed, name: string, format: string, size: nu
   return openNamed(parsed, name, { format, readOnly: false, imageOpts: false });
 }
 
-async function copyRange(source: DiskImage, target: DiskImage, start: number, end: number): Promise<void> {
+async function copyRange(
+  source: DiskImage,
+  target: DiskImage,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+): Promise<void> {
   const buffer = new Uint8Array(CHUNK);
   for (let at = start; at < end; at += CHUNK) {
+    signal.throwIfAborted();
     const part = buffer.subarray(0, Math.min(CHUNK, end - at));
     try {
       await source.read(part, at);

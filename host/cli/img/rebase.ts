@@ -6,6 +6,7 @@ import { resolveBacking } from "../../image/open.ts";
 import { copyFromBacking } from "../../image/rebase.ts";
 import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, oneName, type Parsed, UsageError } from "./getopt.ts";
+import { interruptible } from "./interrupt.ts";
 import { openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
 
@@ -32,7 +33,12 @@ export async function rebase(argv: string[]): Promise<number> {
         ? await openNew(parsed, resolveBacking(name, backing), format, backing)
         : undefined;
       try {
-        await copyFromBacking(node, image, target, (done, total) => progress.report(done, total));
+        await interruptible((signal) =>
+          copyFromBacking(node, image, target, {
+            signal,
+            onProgress: (done, total) => progress.report(done, total),
+          }),
+        );
       } finally {
         await target?.close();
       }

@@ -1,0 +1,26 @@
+// Compressed clusters share host clusters: room that has been given back is nobody's to share.
+import { deflateRawSync } from "node:zlib";
+import { expect, it } from "vitest";
+import { blank, check, open, pattern } from "../support/qcow2.ts";
+
+const CLUSTER = 4096;
+
+it("puts no compressed data behind that of a cluster that was freed and is another's now", async () => {
+  const file = await blank({ size: 16 * CLUSTER, clusterSize: CLUSTER });
+  const image = await open(file);
+  const plain = new Uint8Array(CLUSTER).fill(7);
+  const packed = deflateRawSync(plain, { windowBits: 12 });
+  await image.writePacked(packed, 0);
+  await image.flush!();
+  await image.discard!(0, CLUSTER);
+  await image.flush!();
+  const others = pattern(3 * CLUSTER, 1);
+  await image.write!(others, CLUSTER);
+  await image.writePacked(packed, 8 * CLUSTER);
+  await image.flush!();
+  await image.close();
+  const found = new Uint8Array(3 * CLUSTER);
+  await (await open(file, true)).read(found, CLUSTER);
+  expect(Buffer.compare(found, others)).toBe(0);
+  expect(await check(file)).toMatchObject({ findings: [], corruptions: 0, leaks: 0 });
+});
