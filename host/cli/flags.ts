@@ -3,6 +3,7 @@ import { UserError } from "../core/errors.ts";
 import { cdDrive, floppyDrive, parseDrive, plainDrive } from "./drives.ts";
 import { parseInteger, parseList, parseSize, parseSwitch, type Setting } from "./option-list.ts";
 import { type ChardevSpec, parseChardev, parseNamedChardev } from "./chardev/spec.ts";
+import { parseVnc } from "./vnc/spec.ts";
 import type { PcOptions } from "./pc-options.ts";
 
 export interface Flag {
@@ -219,6 +220,12 @@ export const FLAGS: readonly Flag[] = [
     apply: setDisplay,
   },
   {
+    name: "vnc",
+    argument: "HOST:N[,password=on][,to=N]",
+    help: "the screen for VNC clients on port 5900+N, or unix:PATH",
+    apply: setVnc,
+  },
+  {
     name: "no-reboot",
     help: "end when the guest resets",
     apply: (options) => void (options.noReboot = true),
@@ -250,7 +257,7 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev blockdev chroot compat D d daemonize debugcon dfilter fsdev full-screen fw_cfg gdb global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas s sandbox sd seed set singlestep smbios spice trace usb usbdevice uuid virtfs vnc watchdog-action win2k-hack`.split(
+  `acpitable action add-fd append-fw audio audiodev blockdev chroot compat D d daemonize debugcon dfilter fsdev full-screen fw_cfg gdb global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas s sandbox sd seed set singlestep smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
     /\s+/,
   ),
 );
@@ -451,6 +458,13 @@ function setEscapeKey(options: PcOptions, text: string): void {
   if (!Number.isInteger(code) || code < 0 || code > 255)
     throw new UserError("it must be a character's number");
   options.escapeKey = code;
+}
+
+/** With a VNC server the terminal shows no screen, as QEMU opens no window then. */
+function setVnc(options: PcOptions, text: string): void {
+  if (options.vnc) throw new UserError("this version has one VNC server: give -vnc once");
+  options.vnc = parseVnc(text);
+  options.quietConsole = true;
 }
 
 function setDisplay(options: PcOptions, text: string): void {

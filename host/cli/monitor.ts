@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { reason, UserError } from "../core/errors.ts";
 import type { DriveOptions } from "../core/drives.ts";
 import type { Machine } from "../machine.ts";
-import type { MonitoredDrive, MonitorHost } from "../monitor/host.ts";
+import type { MonitoredDrive, MonitorHost, VncStatus } from "../monitor/host.ts";
 import { type OpenDrive, openMedium } from "./disks.ts";
 import type { PcOptions } from "./pc-options.ts";
 
@@ -16,12 +16,23 @@ export interface MonitorHostOptions {
   drives: OpenDrive[];
   chardevs(): readonly (readonly [name: string, label: string])[];
   quit(): void;
+  vnc(): VncStatus | undefined;
 }
 
-export function monitorHost({ machine, options, drives, chardevs, quit }: MonitorHostOptions): MonitorHost {
+export function monitorHost({
+  machine,
+  options,
+  drives,
+  chardevs,
+  quit,
+  vnc,
+}: MonitorHostOptions): MonitorHost {
   return {
     machine,
     quit,
+    get vnc() {
+      return vnc();
+    },
     chardevs,
     guestName: options.name,
     uuid: options.uuid ?? NIL_UUID,

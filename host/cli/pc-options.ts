@@ -2,6 +2,7 @@
 import type { BootSettings } from "../core/firmware.ts";
 import type { ChardevSpec } from "./chardev/spec.ts";
 import type { Drive } from "./drives.ts";
+import type { VncSpec } from "./vnc/spec.ts";
 
 export interface PcOptions {
   /** Guest RAM in bytes. */
@@ -24,6 +25,8 @@ export interface PcOptions {
   controls: { target: ChardevSpec; pretty: boolean }[];
   /** `-S`: the guest waits for `cont`. */
   startsPaused: boolean;
+  /** Where VNC clients find the screen. */
+  vnc?: VncSpec | undefined;
   /** `-chardev`s by id. */
   chardevs: Map<string, ChardevSpec>;
   /** The key in front of commands on a shared terminal, instead of Ctrl-A. */

@@ -10,6 +10,8 @@ import { readFirmware } from "./firmware.ts";
 import { firstSteps } from "./help.ts";
 import { parseArguments } from "./parse.ts";
 import { monitorHost } from "./monitor.ts";
+import type { VncServer } from "./vnc/server.ts";
+import type { VncSpec } from "./vnc/spec.ts";
 import type { PcOptions } from "./pc-options.ts";
 
 /** Runs the command line; returns the exit code, QEMU's where QEMU has one. */
@@ -77,13 +79,15 @@ async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDri
     machine.events.emit("SHUTDOWN", { guest: false, reason: "host-signal" });
     quit();
   });
+  let vnc: VncServer | undefined;
   const connections: Connections = await connect(machine, options, {
     quit,
     say,
     monitorHost: () =>
-      monitorHost({ machine, options, drives, quit, chardevs: () => connections.chardevs() }),
+      monitorHost({ machine, options, drives, quit, vnc: () => vnc, chardevs: () => connections.chardevs() }),
   });
   try {
+    if (options.vnc) vnc = await openVnc(machine, options.vnc, options.name);
     let ending = await machine.run();
     while (options.noShutdown && (ending.reason === "power-off" || ending.reason === "reset")) {
       machine.pause("shutdown");
@@ -93,8 +97,14 @@ async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDri
     return ending.reason === "debug-exit" ? ending.code & 0xff : 0;
   } finally {
     connections.close();
+    await vnc?.close();
     stopListening();
   }
+}
+
+async function openVnc(machine: Machine, spec: VncSpec, name: string | undefined): Promise<VncServer> {
+  const { VncServer: Server } = await import("./vnc/server.ts");
+  return await Server.open(machine, spec, name);
 }
 
 async function tellJitStats(machine: Machine): Promise<void> {

@@ -16,6 +16,16 @@ export interface MonitoredDrive {
     | undefined;
 }
 
+/** The VNC server, where there is one. */
+export interface VncStatus {
+  /** HOST:PORT, or a path. */
+  readonly place: string;
+  readonly auth: "none" | "vnc";
+  readonly clients: number;
+  /** What clients have to know from now on. */
+  setPassword(password: string): void;
+}
+
 export interface MonitorHost {
   readonly machine: Machine;
   /** Ends the program. */
@@ -26,6 +36,7 @@ export interface MonitorHost {
   /** `-name` and `-uuid`. */
   readonly guestName: string | undefined;
   readonly uuid: string;
+  readonly vnc: VncStatus | undefined;
   drives(): readonly MonitoredDrive[];
   /** Puts the image at `file` in the drive, or, where that is undefined, nothing. */
   changeMedium(drive: MonitoredDrive, file: string | undefined, format: string | undefined): Promise<void>;

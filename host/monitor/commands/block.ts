@@ -39,6 +39,17 @@ function driveNames({ host }: Session): readonly string[] {
   return host.drives().map(({ name }) => name);
 }
 
+/** `change vnc password P`, as old as the VNC server. */
+function changeVnc({ host }: Session, what: string, password: string | undefined): void {
+  if (what !== "password" || password === undefined) throw new UserError("change vnc takes: password WORD");
+  setVncPassword(host, password);
+}
+
+export function setVncPassword({ vnc }: MonitorHost, password: string): void {
+  if (!vnc) throw new UserError("there is no VNC server");
+  vnc.setPassword(password);
+}
+
 export const BLOCK: readonly Command[] = [
   {
     name: "eject",
@@ -64,6 +75,7 @@ export const BLOCK: readonly Command[] = [
     complete: driveNames,
     async run(session, words) {
       const [name, file, format] = withoutForce(words);
+      if (name === "vnc") return changeVnc(session, file!, format);
       await session.host.changeMedium(removableDrive(session.host, name!), file, format);
     },
   },

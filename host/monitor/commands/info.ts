@@ -68,5 +68,13 @@ export const INFO: readonly Command[] = [
   },
   { name: "status", help: "show the current VM status (running|paused)", run: status },
   { name: "uuid", help: "show the current VM UUID", run: ({ host }) => host.uuid },
+  {
+    name: "vnc",
+    help: "show the vnc server status",
+    run({ host: { vnc } }) {
+      if (!vnc) return "Server: disabled";
+      return `default:\n  Server: ${vnc.place}\n    Auth: ${vnc.auth}\n  Clients: ${vnc.clients}`;
+    },
+  },
   { name: "version", help: "show the version of wasmqemu", run: () => VERSION },
 ];

@@ -2,6 +2,7 @@
 import { UserError } from "../../core/errors.ts";
 import { png, ppm } from "../../display/picture-files.ts";
 import { KEYS, keyNamed } from "../../input/keys.ts";
+import { setVncPassword } from "./block.ts";
 import type { Command, MonitorHost, Session } from "../host.ts";
 
 /** Buttons of `mouse_button` (left, middle, right) as the mouse counts them (left, right, middle). */
@@ -42,6 +43,17 @@ export const INPUT: readonly Command[] = [
     help: "change mouse button state (1=L, 2=M, 4=R)",
     words: [1, 1],
     run: ({ host }, [state]) => host.machine.mouse.buttons(buttonBits(number(state))),
+  },
+  {
+    name: "set_password",
+    args: "protocol password",
+    help: "set the password of VNC clients (protocol: vnc)",
+    words: [2, 2],
+    missing: "string expected",
+    run({ host }, [protocol, password]) {
+      if (protocol !== "vnc") throw new UserError(`Parameter 'protocol' does not accept value '${protocol}'`);
+      setVncPassword(host, password!);
+    },
   },
   {
     name: "screendump",

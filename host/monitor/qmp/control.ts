@@ -1,6 +1,6 @@
 // QMP commands that act on the machine as a whole and on its drives.
 import { UserError } from "../../core/errors.ts";
-import { removableDrive } from "../commands/block.ts";
+import { removableDrive, setVncPassword } from "../commands/block.ts";
 import { saveScreen } from "../commands/input.ts";
 import { resumeMachine } from "../commands/run.ts";
 import type { MonitoredDrive, MonitorHost } from "../host.ts";
@@ -43,6 +43,20 @@ export const CONTROL: readonly QmpCommand[] = [
         given["filename"] as string,
         given["format"] as string | undefined,
       ),
+  },
+  {
+    name: "set_password",
+    parameters: { protocol: "string", password: "string" },
+    run(host, { protocol, password }) {
+      if (protocol !== "vnc")
+        throw new UserError(`Parameter 'protocol' does not accept value '${String(protocol)}'`);
+      setVncPassword(host, password as string);
+    },
+  },
+  {
+    name: "change-vnc-password",
+    parameters: { password: "string" },
+    run: (host, { password }) => setVncPassword(host, password as string),
   },
   {
     name: "screendump",
