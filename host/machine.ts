@@ -24,6 +24,7 @@ import { Display } from "./display/vga.ts";
 import { Keyboard, Mouse } from "./input/input.ts";
 import { InstructionClock, type VirtualClock, WallClock } from "./core/virtual-clock.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
+import { withheldWords } from "./cpu-features.ts";
 import { thisRuntime } from "./runtimes/this.ts";
 import { SerialPort } from "./serial.ts";
 
@@ -49,6 +50,8 @@ export interface MachineOptions {
   entropy?: boolean | undefined;
   /** A reset by the guest ends `run` instead of starting over. */
   endOnReset?: boolean;
+  /** CPU features that the guest is not told of, by QEMU's names ("avx2"). */
+  withoutFeatures?: readonly string[];
   /** Time at power on in ms since 1970; default: now. */
   epoch?: number;
   /** Guest time counts instructions, 2^shift ns each, instead of following the host's clock. */
@@ -140,6 +143,9 @@ export class Machine {
       countsJit: options.countsJit,
     });
     const media = attachDrives(engine, [...ideDisks(options.disks ?? []), ...(options.drives ?? [])]);
+    withheldWords(options.withoutFeatures ?? []).forEach((bits, word) =>
+      engine.exports.withholdFeatures(word, bits),
+    );
     if (options.debugExit) engine.exports.attachDebugExit(options.debugExit.port, options.debugExit.ports);
     if (options.debugConsolePort !== undefined) engine.exports.attachDebugConsole(options.debugConsolePort);
     await loadFirmware(runtime, engine, options.firmware);

@@ -1,4 +1,5 @@
 // CPUID (SDM 2 "CPUID", AMD APM 3 appendix E): exactly what works. The identity is that of QEMU's qemu64.
+import { BOARD_AT } from "../machine/layout";
 import { clock } from "../machine/clock";
 import { AVX_OFFSET, AVX_SIZE, XCR0_COMPONENTS, areaSize } from "./exec/xsave";
 import { CR4_OSXSAVE, cpu } from "./state";
@@ -137,6 +138,26 @@ const AMD_COPY: u32 =
 /** Leaf 80000007h EDX: the TSC runs at one rate, always. */
 const INVARIANT_TSC: u32 = 1 << 8;
 
+/** The words of features, in the order in which the host names them (host/cpu-features.ts). */
+const WORD_1_EDX: u32 = 0;
+const WORD_1_ECX: u32 = 1;
+const WORD_7_EBX: u32 = 2;
+const WORD_7_ECX: u32 = 3;
+const WORD_EXTENDED_EDX: u32 = 4;
+const WORD_EXTENDED_ECX: u32 = 5;
+
+/** What the user withholds (`-cpu`): one word of bits for each word of features. */
+const WITHHELD_AT: usize = BOARD_AT + 0x20;
+
+/** The guest shall not be told of the features `bits` of `word`; before power on. */
+export function withholdFeatures(word: u32, bits: u32): void {
+  store<u32>(WITHHELD_AT + ((<usize>word) << 2), bits);
+}
+
+function told(word: u32, features: u32): u32 {
+  return features & ~load<u32>(WITHHELD_AT + ((<usize>word) << 2));
+}
+
 function answer(eax: u32, ebx: u32, ecx: u32, edx: u32): void {
   cpu.rax = <u64>eax;
   cpu.rbx = <u64>ebx;
@@ -163,8 +184,8 @@ function basic(leaf: u32, subleaf: u32): void {
       answer(
         SIGNATURE,
         (cpu.index << 24) | (vcpus << 16) | 0x800,
-        LEAF_1_ECX | osxsave,
-        LEAF_1_EDX | (vcpus > 1 ? HTT : 0),
+        told(WORD_1_ECX, LEAF_1_ECX) | osxsave,
+        told(WORD_1_EDX, LEAF_1_EDX) | (vcpus > 1 ? HTT : 0),
       );
       return;
     }
@@ -172,7 +193,8 @@ function basic(leaf: u32, subleaf: u32): void {
       answer(0, 0, 3, 0);
       return;
     case 7:
-      answer(0, subleaf == 0 ? LEAF_7_EBX : 0, subleaf == 0 ? LEAF_7_ECX : 0, 0);
+      if (subleaf == 0) answer(0, told(WORD_7_EBX, LEAF_7_EBX), told(WORD_7_ECX, LEAF_7_ECX), 0);
+      else answer(0, 0, 0, 0);
       return;
     case 0xd:
       extendedState(subleaf);
@@ -215,8 +237,8 @@ function extended(leaf: u32): void {
       answer(
         SIGNATURE,
         0,
-        LAHF_LM | ABM | (vcpus > 1 ? CMP_LEGACY : 0),
-        AMD_COPY | SYSCALL | NX | RDTSCP | LM,
+        told(WORD_EXTENDED_ECX, LAHF_LM | ABM) | (vcpus > 1 ? CMP_LEGACY : 0),
+        told(WORD_EXTENDED_EDX, AMD_COPY | SYSCALL | NX | RDTSCP | LM),
       );
       return;
     case 0x8000_0002:

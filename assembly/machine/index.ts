@@ -147,6 +147,8 @@ export function attachFirmware(size: u32): void {
   physicalMap.romSize = size;
 }
 
+export { withholdFeatures } from "../cpu/features";
+
 /** Plugs in isa-debug-exit, before power on. */
 export function attachDebugExit(base: u32, ports: u32): void {
   debugExit.base = base;

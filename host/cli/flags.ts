@@ -1,6 +1,7 @@
 // The command line of the PC: one row per flag. Parser, help text and "did you mean" all read these rows.
 import { UserError } from "../core/errors.ts";
 import { cdDrive, floppyDrive, parseDrive, plainDrive } from "./drives.ts";
+import { withoutFeatures } from "../cpu-features.ts";
 import { parseInteger, parseList, parseSize, parseSwitch, type Setting } from "./option-list.ts";
 import { type ChardevSpec, parseChardev, parseNamedChardev } from "./chardev/spec.ts";
 import { parseVnc } from "./vnc/spec.ts";
@@ -62,8 +63,8 @@ export const FLAGS: readonly Flag[] = [
   },
   {
     name: "cpu",
-    argument: "MODEL",
-    help: "qemu64 (default) or max: both name the one CPU there is",
+    argument: "MODEL[,+f][,-f]",
+    help: "max (default: all that works) or qemu64; features are added and taken away by name",
     apply: setCpu,
   },
   { name: "machine", argument: "[type=]pc", help: "the machine: pc (i440FX and PIIX3)", apply: setMachine },
@@ -290,19 +291,15 @@ function setCpus(options: PcOptions, text: string): void {
   options.cpus = cpus;
 }
 
-function setCpu(_: PcOptions, text: string): void {
-  const [model, ...features] = parseList(text);
-  switch (model?.key) {
-    case "qemu64":
-    case "max":
-    case "base":
-      break;
-    case "host":
-      throw new UserError("CPU model 'host' requires KVM or HVF: use -cpu max");
-    default:
-      throw new UserError(`unable to find CPU model '${model?.key ?? ""}': use qemu64 or max`);
-  }
-  if (features.length > 0) throw new UserError("CPU features cannot be switched yet: give the model alone");
+/** `MODEL[,+feature][,-feature][,feature=on|off]` */
+function setCpu(options: PcOptions, text: string): void {
+  const [model, ...rest] = text.split(",");
+  const changes = rest.map((word): [string, boolean] => {
+    if (/^[-+]/.test(word)) return [word.slice(1), word.startsWith("+")];
+    const [name, value] = word.split("=");
+    return [name!, parseSwitch(name!, value)];
+  });
+  options.withoutFeatures = withoutFeatures(model!, changes);
 }
 
 function setMachine(options: PcOptions, text: string): void {

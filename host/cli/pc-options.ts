@@ -8,6 +8,8 @@ export interface PcOptions {
   /** Guest RAM in bytes. */
   memory: number;
   cpus: number;
+  /** CPU features that the guest is not told of. */
+  withoutFeatures?: readonly string[];
   kernel?: string;
   initrd?: string;
   append?: string;

@@ -49,6 +49,7 @@ export async function runMachine(options: PcOptions, linux?: LinuxImage): Promis
     const machine = await Machine.create({
       memory: options.memory,
       cpus: options.cpus,
+      withoutFeatures: options.withoutFeatures,
       linux,
       firmware,
       boot: { serialConsole: options.nographic, ...options.boot },

@@ -39,6 +39,8 @@ export interface MachineExports extends EngineExports {
   /** Boot devices, four bits each from the lowest on; the menu and its wait in ms; the serial port as console. */
   setBootOptions(order: number, menu: boolean, menuWait: number, serialConsole: boolean): void;
   attachDebugExit(base: number, ports: number): void;
+  /** Features that CPUID shall not report: a word of them (host/cpu-features.ts) and its bits; before power on. */
+  withholdFeatures(word: number, bits: number): void;
   /** The exit code that goes with EXIT_DEBUG. */
   debugExitCode(): number;
   /** The request in `slot` has ended with BLOCK_OK or BLOCK_FAILED. */
