@@ -10,20 +10,35 @@ export { UserError } from "./core/errors.ts";
 export type { CompareOptions, Difference } from "./image/compare.ts";
 export type { ChainExtent, CheckResult, DiskImage, Extent, Repair } from "./image/image.ts";
 export {
-  applySnapshot,
   check,
   compare,
   convert,
   type ConvertOptions,
   createImage,
   type CreateImageOptions,
-  createSnapshot,
-  deleteSnapshot,
-  listSnapshots,
+  commit,
+  info,
+  type ImageInfo,
   map,
+  type OpenImage,
   openImage,
   type OpenImageOptions,
+  rebase,
+  type RebaseOptions,
+  resize,
+  type ResizeOptions,
 } from "./image/library.ts";
+export {
+  addBitmap,
+  applySnapshot,
+  type BitmapInfo,
+  createSnapshot,
+  deleteSnapshot,
+  listBitmaps,
+  listSnapshots,
+  removeBitmap,
+} from "./image/library-qcow2.ts";
+export type { Watch } from "./image/watch.ts";
 export type { Snapshot } from "./image/qcow2-snapshots.ts";
 export { type Ending, Machine, type MachineOptions } from "./machine.ts";
 export type { ByteOutput } from "./byte-output.ts";

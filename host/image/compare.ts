@@ -4,6 +4,7 @@ import { UserError, codeOf, isExpected, reason } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { BlockExports } from "./engine.ts";
 import { chainExtent, type ChainExtent, type DiskImage } from "./image.ts";
+import type { Watch } from "./watch.ts";
 
 const CHUNK = 2 * 2 ** 20;
 const SECTOR = 512;
@@ -13,10 +14,9 @@ export interface Difference {
   offset: number;
 }
 
-export interface CompareOptions {
+export interface CompareOptions extends Watch {
   /** Sizes and what is allocated must be the same too. */
   strict?: boolean;
-  onProgress?: (done: number, total: number) => void;
   /** One is longer, and the comparison has reached what the other lacks. */
   onSizeMismatch?: () => void;
 }
@@ -37,6 +37,7 @@ export async function compareImages(
   const common = Math.min(a.size, b.size);
 
   for (let offset = 0; offset < common;) {
+    options.signal?.throwIfAborted();
     const [left, right] = await Promise.all([look(a, offset, common), look(b, offset, common)]);
     let length = Math.min(left.length, right.length);
     if (options.strict && left.present !== right.present) return { kind: "allocation", offset };

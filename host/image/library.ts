@@ -1,19 +1,21 @@
 // Images for programs: the functions of the library's door, over the runtime that the process is in.
+import type { BlockSource, ImageFile } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
 import { thisRuntime } from "../runtimes/this.ts";
 import { compareImages, type CompareOptions, type Difference } from "./compare.ts";
 import { copyImage } from "./convert.ts";
 import { createImage as create } from "./create.ts";
 import { chainExtent, type ChainExtent, type CheckResult, type DiskImage, type Repair } from "./image.ts";
-import { openImage as open } from "./open.ts";
+import { openImage as open, resolveBacking } from "./open.ts";
 import type { Qcow2CreateOptions } from "./qcow2-create.ts";
 import { qcow2Settings } from "./qcow2-driver.ts";
-import * as snapshots from "./qcow2-snapshots.ts";
 import { Qcow2Image } from "./qcow2.ts";
+import { commitInto, copyFromBacking } from "./rebase.ts";
+import type { Watch } from "./watch.ts";
 
 export interface OpenImageOptions {
-  /** By name; undefined: probed. */
-  format?: "raw" | "qcow2" | "luks";
+  /** One of qemu-img's names of formats; undefined: probed. */
+  format?: string;
   /** Of an encrypted image. */
   passphrase?: string | Uint8Array;
   /** Default true. */
@@ -22,11 +24,35 @@ export interface OpenImageOptions {
   followNames?: boolean;
 }
 
-/** Opens a disk image. It is a `BlockSource`: read it, write it, or give it to a `Machine`. */
-export async function openImage(name: string, options: OpenImageOptions = {}): Promise<DiskImage> {
-  const { followNames = false, passphrase, ...rest } = options;
+/** An image in use; `await using` closes it. */
+export type OpenImage = DiskImage & AsyncDisposable;
+
+/**
+ * Opens a disk image by its name (a path, a URL, `nbd://`, `json:{…}`) or in any `BlockSource`, which is closed with the
+ * image. It is a `BlockSource` itself: read it, write it, or give it to a `Machine`. Offsets and sizes are in bytes.
+ *
+ *     await using disk = await openImage("disk.qcow2");
+ *     await disk.read(bytes, 0);
+ *
+ * Rejects with a `UserError`: one sentence, and the system's `code` (ENOENT, EACCES …) where it has one.
+ */
+export async function openImage(
+  from: string | BlockSource,
+  options: OpenImageOptions = {},
+): Promise<OpenImage> {
+  const image = await openSafely(from, options);
+  return Object.assign(image, { [Symbol.asyncDispose]: () => image.close() });
+}
+
+/** Opens nothing that the image names unless that is allowed. */
+async function openSafely(
+  from: string | BlockSource,
+  { followNames = false, passphrase, ...rest }: OpenImageOptions,
+): Promise<DiskImage> {
+  const name = typeof from === "string" ? from : "(source)";
   const image = await open(thisRuntime(), name, {
     ...rest,
+    file: typeof from === "string" ? undefined : asFile(from),
     chain: followNames,
     passphrase: passphrase === undefined ? undefined : bytesOf(passphrase),
   });
@@ -45,6 +71,21 @@ export async function openImage(name: string, options: OpenImageOptions = {}): P
     await image.close();
     throw error;
   }
+}
+
+/** A source as what an image lies in; of its file, if it has one, nothing is known. */
+function asFile(source: BlockSource): ImageFile {
+  const file: ImageFile = {
+    get size() {
+      return source.size;
+    },
+    read: (into, offset) => source.read(into, offset),
+    close: () => source.close(),
+    allocated: async () => undefined,
+  };
+  for (const verb of ["write", "discard", "flush", "resize"] as const)
+    if (source[verb]) Object.assign(file, { [verb]: source[verb].bind(source) });
+  return file;
 }
 
 function bytesOf(passphrase: string | Uint8Array): Uint8Array {
@@ -86,24 +127,31 @@ export async function createImage(name: string, options: CreateImageOptions): Pr
   await create(thisRuntime(), name, format, { ...settings, ...keys }, secrets);
 }
 
-export interface ConvertOptions {
+export interface ConvertOptions extends Watch {
   /** Default qcow2. */
   format?: "raw" | "qcow2";
   compress?: boolean;
   /** Of the source: see `OpenImageOptions`. */
   followNames?: boolean;
-  signal?: AbortSignal;
-  onProgress?: (done: number, total: number) => void;
+  passphrase?: string | Uint8Array;
 }
 
-/** Copies an image into a new one. A copy that fails or is aborted leaves no target behind. */
-export async function convert(from: string, to: string, options: ConvertOptions = {}): Promise<void> {
-  const { format = "qcow2", compress = false, followNames = false, ...watch } = options;
+/**
+ * Copies an image into a new one. A copy that fails or is aborted leaves no target behind.
+ *
+ *     await convert("in.raw", "out.qcow2", { compress: true, signal: AbortSignal.timeout(60_000) });
+ */
+export async function convert(
+  from: string | BlockSource,
+  to: string,
+  options: ConvertOptions = {},
+): Promise<void> {
+  const { format = "qcow2", compress = false, followNames = false, passphrase, ...watch } = options;
   const runtime = thisRuntime();
-  const source = await openImage(from, { followNames });
+  const source = await openSafely(from, { followNames, ...(passphrase === undefined ? {} : { passphrase }) });
   try {
-    const [a, b] = [await runtime.identity(from), await runtime.identity(to)];
-    if (a !== undefined && a === b) throw new UserError(`'${from}' cannot be converted into itself`, "EBUSY");
+    const [a, b] = [await runtime.identity(source.name), await runtime.identity(to)];
+    if (a !== undefined && a === b) throw new UserError(`'${to}' cannot be converted into itself`, "EBUSY");
     await createImage(to, { format, size: source.size });
     const target = await open(runtime, to, { format, readOnly: false, unsafe: true });
     let complete = false;
@@ -120,15 +168,14 @@ export async function convert(from: string, to: string, options: ConvertOptions 
   }
 }
 
-function qcow2(image: DiskImage, what: string): Qcow2Image {
-  if (image instanceof Qcow2Image) return image;
-  throw new UserError(`Format '${image.format}' has no ${what}`, "ENOTSUP");
-}
-
 /** Checks an image, and with `repair` sets right what can be. */
-export async function check(image: DiskImage, repair: Repair = "none"): Promise<CheckResult> {
+export async function check(
+  image: DiskImage,
+  repair: Repair = "none",
+  onFinding: (sentence: string) => void = () => {},
+): Promise<CheckResult> {
   if (!image.check) throw new UserError(`Format '${image.format}' has no check`, "ENOTSUP");
-  return image.check(repair, () => {});
+  return image.check(repair, onFinding);
 }
 
 /** Undefined: the same bytes. */
@@ -149,19 +196,100 @@ export async function* map(image: DiskImage): AsyncGenerator<ChainExtent & { sta
   }
 }
 
-export async function listSnapshots(image: DiskImage): Promise<snapshots.Snapshot[]> {
-  return (await snapshots.readSnapshots(qcow2(image, "snapshots"))).list;
+export interface ResizeOptions {
+  /** Allows a smaller size, which loses what lies behind it. */
+  shrink?: boolean;
 }
 
-export async function createSnapshot(image: DiskImage, name: string): Promise<void> {
-  await snapshots.createSnapshot(qcow2(image, "snapshots"), name, new Date());
+/** Gives the disk another size, a multiple of 512 bytes; what is added reads as zeros. */
+export async function resize(image: DiskImage, size: number, options: ResizeOptions = {}): Promise<void> {
+  if (!image.resize) throw new UserError(`'${image.name}' cannot be resized`, "ENOTSUP");
+  if (!Number.isSafeInteger(size) || size <= 0 || size % 512 !== 0)
+    throw new UserError(`${size} is no size of a disk: it takes a multiple of 512 bytes`, "EINVAL");
+  if (size < image.size && !options.shrink)
+    throw new UserError(
+      `${size} is less than the disk's ${image.size} bytes: pass { shrink: true } to lose the rest`,
+      "EINVAL",
+    );
+  await image.resize(size);
 }
 
-/** Goes back to a snapshot, by id or name. */
-export async function applySnapshot(image: DiskImage, wanted: string): Promise<void> {
-  await snapshots.applySnapshot(qcow2(image, "snapshots"), wanted);
+export interface ImageInfo {
+  format: string;
+  /** Of the disk, in bytes. */
+  size: number;
+  /** Bytes that the image takes on its disk; undefined: unknown. */
+  allocated: number | undefined;
+  clusterSize: number | undefined;
+  /** As the image names it. */
+  backingFile: string | undefined;
+  backingFormat: string | undefined;
+  encrypted: boolean;
+  /** Its last writer did not close it. */
+  dirty: boolean;
+  /** What else the format has to say, by the names of `qemu-img info --output=json`. */
+  details: Record<string, unknown>;
 }
 
-export async function deleteSnapshot(image: DiskImage, name: string): Promise<void> {
-  await snapshots.deleteSnapshot(qcow2(image, "snapshots"), name);
+/** What an image says of itself. Nothing that it names is opened, and no key is asked for. */
+export async function info(
+  from: string | BlockSource,
+  options: Pick<OpenImageOptions, "format"> = {},
+): Promise<ImageInfo> {
+  const file = typeof from === "string" ? undefined : asFile(from);
+  const name = typeof from === "string" ? from : "(source)";
+  const image = await open(thisRuntime(), name, { ...options, file, chain: false, unlock: false });
+  try {
+    return {
+      format: image.format,
+      size: image.size,
+      allocated: await image.allocated(),
+      clusterSize: image.clusterSize,
+      backingFile: image.backingName,
+      backingFormat: image.backingFormat,
+      encrypted: image.encrypted ?? false,
+      dirty: image.dirty ?? false,
+      details: image.details?.() ?? {},
+    };
+  } finally {
+    await image.close();
+  }
+}
+
+/**
+ * Writes what lies in an overlay, opened with `followNames`, into its backing file, and empties it. Broken off, both
+ * are sound and the overlay shows what it did.
+ */
+export async function commit(image: DiskImage, watch: Watch = {}): Promise<void> {
+  const { backing } = image;
+  if (!backing) throw new UserError(`'${image.name}' has no backing file that is open`, "EINVAL");
+  const base = await open(thisRuntime(), backing.name, { format: backing.format, readOnly: false });
+  try {
+    await commitInto(image, base, 1, watch);
+  } finally {
+    await base.close();
+  }
+  await image.empty?.();
+}
+
+export interface RebaseOptions extends Watch {
+  /** Format of the new backing file. */
+  format: string;
+}
+
+/**
+ * Puts an overlay, opened with `followNames`, onto another backing file, relative to its own folder, with its content
+ * kept. Broken off, it still has the old one. Open it anew to see the new one.
+ */
+export async function rebase(image: DiskImage, backing: string, options: RebaseOptions): Promise<void> {
+  const { format, ...watch } = options;
+  if (!image.setBacking) throw new UserError(`Format '${image.format}' has no backing files`, "ENOTSUP");
+  const runtime = thisRuntime();
+  const target = await open(runtime, resolveBacking(image.name, backing), { format });
+  try {
+    await copyFromBacking(runtime, image, target, watch);
+  } finally {
+    await target.close();
+  }
+  await image.setBacking(backing, format);
 }

@@ -15,6 +15,8 @@ export interface OpenOptions {
   format?: string | undefined;
   /** What to open, in full: then the name is only what messages call it. */
   blockdev?: BlockOptions | undefined;
+  /** What the image itself lies in: then the name is only what messages call it. Closed with the image. */
+  file?: ImageFile | undefined;
   readOnly?: boolean;
   /** False: neither backing files nor data files are opened, and the image's own bytes are all there is. */
   chain?: boolean;
@@ -52,7 +54,7 @@ export async function openImage(
   options: OpenOptions = {},
 ): Promise<DiskImage> {
   try {
-    const node = options.blockdev?.copy() ?? parseImageName(name);
+    const node = options.blockdev?.copy() ?? (options.file ? new BlockOptions([]) : parseImageName(name));
     return await openNode({ runtime, options, above: [] }, node, name);
   } catch (error) {
     if (error instanceof UserError && error.code === "LOOP") throw error;
@@ -85,10 +87,10 @@ async function openNode(given: Opening, node: BlockOptions, name: string): Promi
     return new RawImage(file.fileName ?? displayName(asGiven, file), file, readOnly, driver);
   }
   if (driver) requireFormat(driver);
-  if (!driver && !asGiven.has("file") && !asGiven.toTree().file)
+  if (!driver && !options.file && !asGiven.has("file") && !asGiven.toTree().file)
     throw new UserError("Must specify either driver or file", "EINVAL");
 
-  const file = await openChildFile(opening, node.takeChild("file"));
+  const file = options.file ?? (await openChildFile(opening, node.takeChild("file")));
   let image: DiskImage | undefined;
   try {
     const { identity } = file;
@@ -104,7 +106,7 @@ async function openNode(given: Opening, node: BlockOptions, name: string): Promi
     const loaded = (await loadDriver(format))!;
     image = await loaded.open({
       runtime,
-      name: displayName(asGiven, file),
+      name: options.file ? name : displayName(asGiven, file),
       file,
       options: node,
       readOnly,
@@ -164,7 +166,7 @@ async function openFile(
   const driver = node.copy().take("driver")!;
   const protocol = findProtocol(driver);
   if (!protocol) {
-    const { format: _, blockdev: __, ...inherited } = options;
+    const { format: _, blockdev: __, file: ___, ...inherited } = options;
     return openNode({ runtime, options: { ...inherited, readOnly: mode === "read" }, above }, node, driver);
   }
   for (const key of ["driver", "read-only", ...COMMON]) node.take(key);
@@ -220,7 +222,7 @@ async function openBacking(
   if (given instanceof BlockOptions && !("backingName" in image))
     throw new UserError("Driver doesn't support backing files", "EINVAL");
   if (given === null || given === "" || (!given && !stored)) return undefined;
-  const { format: _, blockdev: __, passphrase: ___, ...inherited } = opening.options;
+  const { format: _, blockdev: __, file: ___, passphrase: ____, ...inherited } = opening.options;
   const options: OpenOptions = { ...inherited, readOnly: true, unsafe: false, tolerant: false };
   const name = stored ? resolveBacking(path, stored) : path;
   try {

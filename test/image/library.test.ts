@@ -2,7 +2,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { MemorySource } from "../../host/block/memory.ts";
 import * as wasmqemu from "../../host/index.ts";
 import { pattern } from "../support/qcow2.ts";
 
@@ -81,4 +82,58 @@ it("opens files that an image names only when told to", async () => {
   const image = await wasmqemu.openImage(path("over.qcow2"), { followNames: true });
   expect(image.backing?.name).toBe(path("base.qcow2"));
   await image.close();
+});
+
+it("opens an image in any source, tells of it, resizes it, and closes the source with it", async () => {
+  await wasmqemu.createImage(path("held.qcow2"), { size: 2 ** 20 });
+  const file = new MemorySource(readFileSync(path("held.qcow2")));
+  const close = vi.spyOn(file, "close");
+  const image = await wasmqemu.openImage(file, { readOnly: false });
+  await image.write!(pattern(4096, 3), 512);
+  await expect(wasmqemu.resize(image, 2 ** 19)).rejects.toThrow(/shrink: true/);
+  await wasmqemu.resize(image, 2 ** 21);
+  await wasmqemu.addBitmap(image, "since");
+  await image.write!(pattern(512, 4), 2 ** 20);
+  expect(wasmqemu.listBitmaps(image)).toEqual([
+    { name: "since", granularity: 65536, recording: true, broken: false },
+  ]);
+  await image[Symbol.asyncDispose]();
+  expect(close).toHaveBeenCalledOnce();
+  expect(await wasmqemu.info(file)).toMatchObject({ format: "qcow2", size: 2 ** 21, clusterSize: 65536 });
+  await wasmqemu.convert(file, path("held.raw"), { format: "raw" });
+  expect(readFileSync(path("held.raw")).subarray(512, 4608).equals(pattern(4096, 3))).toBe(true);
+});
+
+it("commits and rebases overlays, and stops at a signal with the same content as before", async () => {
+  const content = pattern(8 * 2 ** 20, 5);
+  for (const base of ["low.qcow2", "other.qcow2"])
+    await wasmqemu.createImage(path(base), { size: 8 * 2 ** 20 });
+  const over = { size: 8 * 2 ** 20, backingFile: "low.qcow2", backingFormat: "qcow2" };
+  await wasmqemu.createImage(path("top.qcow2"), over);
+  const open = (): Promise<wasmqemu.OpenImage> =>
+    wasmqemu.openImage(path("top.qcow2"), { readOnly: false, followNames: true });
+  const seen = async (): Promise<boolean> => {
+    const image = await open();
+    const bytes = new Uint8Array(content.length);
+    await image.read(bytes, 0);
+    await image.close();
+    return Buffer.compare(bytes, content) === 0;
+  };
+  const image = await open();
+  await image.write!(content, 0);
+  await image.flush!();
+  const abort = new AbortController();
+  const watch = { signal: abort.signal, onProgress: () => abort.abort(new Error("enough")) };
+  await expect(wasmqemu.commit(image, watch)).rejects.toThrow("enough");
+  await image.close();
+  expect(await seen()).toBe(true);
+  const again = await open();
+  await wasmqemu.commit(again);
+  await again.close();
+  expect(await seen()).toBe(true);
+  const moved = await open();
+  await wasmqemu.rebase(moved, "other.qcow2", { format: "qcow2" });
+  await moved.close();
+  expect(await wasmqemu.info(path("top.qcow2"))).toMatchObject({ backingFile: "other.qcow2" });
+  expect(await seen()).toBe(true);
 });

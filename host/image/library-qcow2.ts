@@ -1,0 +1,60 @@
+// Images for programs: what only qcow2 has, snapshots and bitmaps. All of it takes an image that is open for writing.
+import { UserError } from "../core/errors.ts";
+import type { DiskImage } from "./image.ts";
+import * as edit from "./qcow2-bitmap-edit.ts";
+import { isBroken, isRecording, storeBitmaps } from "./qcow2-bitmaps.ts";
+import * as snapshots from "./qcow2-snapshots.ts";
+import { Qcow2Image } from "./qcow2.ts";
+
+function qcow2(image: DiskImage, what: string): Qcow2Image {
+  if (image instanceof Qcow2Image) return image;
+  throw new UserError(`Format '${image.format}' has no ${what}`, "ENOTSUP");
+}
+
+export async function listSnapshots(image: DiskImage): Promise<snapshots.Snapshot[]> {
+  return (await snapshots.readSnapshots(qcow2(image, "snapshots"))).list;
+}
+
+export async function createSnapshot(image: DiskImage, name: string): Promise<void> {
+  await snapshots.createSnapshot(qcow2(image, "snapshots"), name, new Date());
+}
+
+/** Goes back to a snapshot, by id or name. */
+export async function applySnapshot(image: DiskImage, wanted: string): Promise<void> {
+  await snapshots.applySnapshot(qcow2(image, "snapshots"), wanted);
+}
+
+export async function deleteSnapshot(image: DiskImage, name: string): Promise<void> {
+  await snapshots.deleteSnapshot(qcow2(image, "snapshots"), name);
+}
+
+/** A persistent bitmap: which parts of the disk were written since it was made. */
+export interface BitmapInfo {
+  name: string;
+  /** Bytes that one bit stands for. */
+  granularity: number;
+  /** Writes are recorded. */
+  recording: boolean;
+  /** Its last writer never came back, so nobody knows what it misses. */
+  broken: boolean;
+}
+
+export function listBitmaps(image: DiskImage): BitmapInfo[] {
+  return qcow2(image, "bitmaps").bitmaps.map((bitmap) => ({
+    name: bitmap.name,
+    granularity: bitmap.granularity,
+    recording: isRecording(bitmap),
+    broken: isBroken(bitmap),
+  }));
+}
+
+/** `granularity`: bytes to a bit, a power of two from 512 on; undefined: by the cluster size, as in qemu-img. */
+export async function addBitmap(image: DiskImage, name: string, granularity?: number): Promise<void> {
+  const target = qcow2(image, "bitmaps");
+  edit.addBitmap(target, name, granularity);
+  await storeBitmaps(target);
+}
+
+export async function removeBitmap(image: DiskImage, name: string): Promise<void> {
+  await edit.removeBitmap(qcow2(image, "bitmaps"), name);
+}
