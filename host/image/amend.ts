@@ -1,5 +1,6 @@
 // Changing what an existing qcow2 image is: its version, lazy refcounts, its size.
 import { UserError } from "../core/errors.ts";
+import { downgrade, requireVersion2 } from "./qcow2-downgrade.ts";
 import { setDataFile, setLazyRefcounts, setVersion } from "./qcow2-header-edit.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 import { changeRefcountWidth } from "./qcow2-refcount-width.ts";
@@ -15,9 +16,7 @@ export interface AmendOptions {
   dataFileRaw?: boolean | undefined;
 }
 
-/** What version 2 can do: a refcount width, and no feature that a reader must know. */
 const V2_REFCOUNT_BITS = 16;
-const DIRTY = 1;
 
 export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Promise<void> {
   const { core } = image.engine;
@@ -30,7 +29,7 @@ export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Prom
     );
   requireDataFile(image, options);
   requireRefcountBits(image, options.refcountBits, after);
-  if (after < before) requireVersion2(image);
+  if (after < before) await requireVersion2(image);
 
   if (after > before) {
     await image.alone(() => rewriteSnapshots(image));
@@ -48,10 +47,7 @@ export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Prom
       throw new UserError("Can't resize a v2 image which has snapshots", "ENOTSUP");
     await image.resize!(options.size);
   }
-  if (after < before) {
-    await dropZeroClusters(image);
-    await setVersion(image, 2);
-  }
+  if (after < before) await downgrade(image);
 }
 
 /** A data file can be renamed, and stop being raw; what it holds makes all else impossible. */
@@ -74,37 +70,4 @@ function requireRefcountBits(image: Qcow2Image, bits: number | undefined, versio
   if (bits === undefined || bits === have) return;
   if (!Number.isInteger(Math.log2(bits)) || bits > 64)
     throw new UserError("Refcount width must be a power of two and may not exceed 64 bits", "EINVAL");
-}
-
-function requireVersion2(image: Qcow2Image): void {
-  const { core } = image.engine;
-  if (image.hasExternalData) throw new UserError("Cannot downgrade an image with a data file", "ENOTSUP");
-  const features = core.incompatible() & ~DIRTY;
-  if (features)
-    throw new UserError(
-      `Cannot downgrade an image with incompatible features 0x${features.toString(16)} set`,
-      "ENOTSUP",
-    );
-  // Zero clusters of a snapshot would have to go too, and only the active tree can be written.
-  if (core.snapshotCount())
-    throw new UserError("Downgrading an image that has snapshots is not supported yet", "ENOTSUP");
-}
-
-/** Version 2 has no zero clusters: without a backing file nothing says the same, with one real zeros do. */
-async function dropZeroClusters(image: Qcow2Image): Promise<void> {
-  for (let offset = 0; offset < image.size;) {
-    const { length, present, zero } = await image.extent(offset, image.size - offset);
-    if (present && zero) await (image.backing ? writeZeros : unmap)(image, offset, length);
-    offset += length;
-  }
-}
-
-function unmap(image: Qcow2Image, offset: number, length: number): Promise<void> {
-  return image.zeroGuest(offset, length, true);
-}
-
-async function writeZeros(image: Qcow2Image, offset: number, length: number): Promise<void> {
-  const zeros = new Uint8Array(Math.min(length, 2 ** 20));
-  for (let at = 0; at < length; at += zeros.length)
-    await image.write!(zeros.subarray(0, Math.min(zeros.length, length - at)), offset + at);
 }
