@@ -143,6 +143,29 @@ describe.skipIf(withoutNative("bench beside qemu-img"))("img bench", () => {
   });
 });
 
+describe.skipIf(withoutNative("cache modes beside qemu-img"))("cache modes", () => {
+  it("are checked by every command that takes them, in the same words", () => {
+    native(folder, "create", "-f", "qcow2", "modes.qcow2", "1M");
+    native(folder, "create", "-f", "qcow2", "-b", "modes.qcow2", "-F", "qcow2", "upper.qcow2");
+    for (const command of [
+      "convert -t foo -O raw modes.qcow2 x",
+      "convert -T foo -O raw modes.qcow2 x",
+      "compare -T foo modes.qcow2 modes.qcow2",
+      "check -T foo modes.qcow2",
+      "commit -t foo upper.qcow2",
+      "rebase -t foo -b x upper.qcow2",
+      "rebase -T foo -b x upper.qcow2",
+      "amend -t foo -o size=4M modes.qcow2",
+      "bench -t foo modes.qcow2",
+      "bench -n modes.qcow2",
+      "bench -i foo modes.qcow2",
+      "check -T none modes.qcow2",
+      "snapshot --image-opts -l driver=qcow2,file.filename=modes.qcow2",
+    ])
+      expectSame(...command.split(" "));
+  });
+});
+
 describe.skipIf(withoutNative("convert between overlays and from snapshots"))("img convert", () => {
   it("makes an overlay of the same backing file with -B, and only of what is the source's own", () => {
     native(folder, "create", "-f", "qcow2", "base.qcow2", "10M");

@@ -3,11 +3,12 @@ import { UserError } from "../../core/errors.ts";
 import { loadDriver } from "../../image/format.ts";
 import { getopt, has, last, oneName, optionList, UsageError } from "./getopt.ts";
 import { listOptions, parseSettings, wantsHelp } from "./new-image.ts";
-import { openNamed, secretsOf } from "./open.ts";
+import { checkCacheModes, openNamed, secretsOf } from "./open.ts";
 import { Progress } from "./progress.ts";
 
 export async function amend(argv: string[]): Promise<number> {
   const parsed = getopt(argv, "ho:f:t:pq", { force: "force" });
+  checkCacheModes(parsed);
   const texts = parsed.options.get("o");
   if (!texts) throw new UsageError("Must specify options (-o)");
   const format = last(parsed, "f");

@@ -3,7 +3,7 @@ import { UserError, wordsOf } from "../../core/errors.ts";
 import type { CheckResult, DiskImage, Repair } from "../../image/image.ts";
 import { getopt, has, last, oneName, UsageError, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
-import { openNamed } from "./open.ts";
+import { checkCacheModes, openNamed } from "./open.ts";
 
 const Exit = { sound: 0, notDone: 1, corrupt: 2, leaks: 3, unsupported: 63 } as const;
 
@@ -14,6 +14,7 @@ export async function check(argv: string[]): Promise<number> {
     format: "f",
     "force-share": "U",
   });
+  checkCacheModes(parsed);
   const json = wantsJson(parsed);
   const name = oneName(parsed);
   const repair = last(parsed, "r") ?? "none";

@@ -5,11 +5,12 @@ import { resolveBacking } from "../../image/open.ts";
 import { commitInto } from "../../image/rebase.ts";
 import { getopt, has, last, oneName } from "./getopt.ts";
 import { interruptible } from "./interrupt.ts";
-import { openNamed } from "./open.ts";
+import { checkCacheModes, openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
 
 export async function commit(argv: string[]): Promise<number> {
   const parsed = getopt(argv, "hf:t:b:dpqr:", { format: "f" });
+  checkCacheModes(parsed);
   const name = oneName(parsed);
   const wanted = last(parsed, "b");
   const image = await openNamed(parsed, name, { readOnly: false });

@@ -3,7 +3,7 @@ import { UserError } from "../../core/errors.ts";
 import { compareImages, type Difference } from "../../image/compare.ts";
 import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, UsageError } from "./getopt.ts";
-import { openNamed } from "./open.ts";
+import { checkCacheModes, openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
 
 const Exit = { same: 0, differ: 1, unreadable: 4 } as const;
@@ -16,6 +16,7 @@ const SENTENCES: Readonly<Record<Difference["kind"], (offset: number) => string>
 
 export async function compare(argv: string[]): Promise<number> {
   const parsed = getopt(argv, "hf:F:T:pqsU", { "force-share": "U", strict: "s" });
+  checkCacheModes(parsed);
   const [first, second] = parsed.names;
   if (first === undefined || second === undefined || parsed.names.length > 2)
     throw new UsageError("Expecting two image file names");

@@ -12,7 +12,7 @@ import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
 import { completeOrRemove } from "./incomplete.ts";
 import { interruptible } from "./interrupt.ts";
 import { optionHelp, parseNewImage, wantsHelp } from "./new-image.ts";
-import { openNamed, secretsOf, withKey } from "./open.ts";
+import { checkCacheModes, openNamed, secretsOf, withKey } from "./open.ts";
 import { Progress } from "./progress.ts";
 import { requireSize } from "../../image/size.ts";
 import { chooseSnapshot } from "./snapshot-choice.ts";
@@ -29,6 +29,7 @@ export async function convert(argv: string[]): Promise<number> {
     "target-image-opts": "target-image-opts",
     "force-share": "U",
   });
+  checkCacheModes(parsed);
   if (wantsHelp(parsed.options.get("o") ?? [])) {
     process.stdout.write(await optionHelp(last(parsed, "O") ?? "raw", parsed.names.length > 0));
     return 0;

@@ -62,7 +62,7 @@ export function secretsOf(parsed: Parsed): Promise<Secrets> {
 }
 
 /** -t and -T take QEMU's cache modes. Ours keep no cache but the system's, so only the words are checked. */
-const CACHE_MODES = ["none", "off", "writeback", "writethrough", "directsync", "unsafe"];
+export const CACHE_MODES = ["none", "off", "writeback", "writethrough", "directsync", "unsafe"];
 
 export function checkCacheModes(parsed: Parsed): void {
   const check = (key: string, what: string): void => {

@@ -7,11 +7,12 @@ import { copyFromBacking } from "../../image/rebase.ts";
 import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, oneName, type Parsed, UsageError } from "./getopt.ts";
 import { interruptible } from "./interrupt.ts";
-import { openNamed } from "./open.ts";
+import { checkCacheModes, openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
 
 export async function rebase(argv: string[]): Promise<number> {
   const parsed = getopt(argv, "hf:F:b:upt:T:qU", { "force-share": "U", format: "f" });
+  checkCacheModes(parsed);
   const name = oneName(parsed);
   const backing = last(parsed, "b");
   const format = last(parsed, "F");
