@@ -2,6 +2,7 @@
 import { deflate, PACK_MARGIN } from "../codecs/deflate";
 import { inflate } from "../codecs/inflate";
 import { unzstd } from "../codecs/zstd";
+import { zstd } from "../codecs/zstd-encode";
 import { createBlank } from "../qcow2/create";
 import * as checking from "../qcow2/check";
 import * as flush from "../qcow2/flush";
@@ -197,6 +198,10 @@ export function packDeflate(from: usize, length: u32, to: usize, capacity: u32):
 }
 export function unpackDeflate(from: usize, length: u32, to: usize, capacity: u32): i32 {
   return inflate(from, length, to, capacity);
+}
+/** `length` is a cluster's at most. */
+export function packZstd(from: usize, length: u32, to: usize, capacity: u32): u32 {
+  return zstd(from, length, to, capacity);
 }
 export function unpackZstd(from: usize, length: u32, to: usize, capacity: u32): i32 {
   return unzstd(from, length, to, capacity);

@@ -46,8 +46,11 @@ export const STRIPES_AT: usize = HASH_AT + 2 * KIB;
 /** What is encrypted, decrypted or hashed: sectors of a request piece by piece, or a key split into 4000 stripes. */
 export const CRYPTO_AT: usize = STRIPES_AT + KIB;
 export const CRYPTO_SIZE: usize = 512 * KIB;
+/** What the Zstandard writer knows of one cluster (codecs/zstd-*.ts): places, sequences, literals and a block. */
+export const ZSTD_AT: usize = CRYPTO_AT + CRYPTO_SIZE + 64 * KIB;
+export const ZSTD_SIZE: usize = 10 * MIB;
 /** Work area of the command that runs: reference counts of check, buffers of copies. The host grows memory for it. */
-export const WORK_AT: usize = CRYPTO_AT + CRYPTO_SIZE + 64 * KIB;
+export const WORK_AT: usize = ZSTD_AT + ZSTD_SIZE;
 
 const PAGE: usize = 64 * KIB;
 

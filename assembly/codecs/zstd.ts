@@ -15,60 +15,38 @@ import {
   skipBits,
   symbolOf,
 } from "./fse";
+import {
+  BLOCK_MAX,
+  HUFFMAN_BITS,
+  LENGTH_ACCURACY,
+  LENGTH_CODES,
+  lengthBase,
+  lengthCounts,
+  lengthExtra,
+  MAGIC,
+  MATCH_ACCURACY,
+  MATCH_CODES,
+  matchBase,
+  matchCounts,
+  matchExtra,
+  OFFSET_ACCURACY,
+  OFFSET_CODES,
+  OFFSET_COUNTS,
+  offsetCounts,
+  WEIGHT_ACCURACY,
+} from "./zstd-codes";
 
-const MAGIC: u32 = 0xfd2fb528;
-/** §3.1.1.2.4: no block regenerates more. */
-const BLOCK_MAX: u32 = 128 * 1024;
-
-/** §4.2.1: codes have at most 11 bits. Entries: symbol | bits << 8. */
-const HUFFMAN_BITS: u32 = 11;
+/** Entries: symbol | bits << 8. */
 const HUFFMAN_AT: usize = CODEC_AT;
 const WEIGHTS_AT: usize = HUFFMAN_AT + (2 << 11);
 /** §4.2.1.2: the table that weights are coded with. */
 const WEIGHT_TABLE_AT: usize = WEIGHTS_AT + 512;
-const WEIGHT_ACCURACY: u32 = 6;
 /** §3.1.1.3.2.1.1: the three alphabets of sequences. */
 const LENGTH_TABLE_AT: usize = WEIGHT_TABLE_AT + 512;
 const OFFSET_TABLE_AT: usize = LENGTH_TABLE_AT + 4096;
 const MATCH_TABLE_AT: usize = OFFSET_TABLE_AT + 4096;
 const WORK_AREA_AT: usize = MATCH_TABLE_AT + 4096;
 const LITERALS_AT: usize = WORK_AREA_AT + FSE_WORK;
-
-// Tables 15 and 16 there: what a code's extra bits are added to, and how many those are.
-const lengthBase = memory.data<u32>([
-  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 128, 256, 512,
-  1024, 2048, 4096, 8192, 16384, 32768, 65536,
-]);
-const lengthExtra = memory.data<u8>([
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-  15, 16,
-]);
-const LENGTH_CODES: u32 = 36;
-const matchBase = memory.data<u32>([
-  3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-  32, 33, 34, 35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051, 4099, 8195, 16387, 32771,
-  65539,
-]);
-const matchExtra = memory.data<u8>([
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1,
-  2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
-]);
-const MATCH_CODES: u32 = 53;
-const OFFSET_CODES: u32 = 32;
-
-// §3.1.1.3.2.2: the distributions of mode "predefined".
-const lengthCounts = memory.data<i16>([
-  4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1,
-  -1,
-]);
-const matchCounts = memory.data<i16>([
-  1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
-]);
-const offsetCounts = memory.data<i16>([
-  1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1,
-]);
-const OFFSET_COUNTS: u32 = 29;
 
 let input: usize = 0;
 let inputEnd: usize = 0;
@@ -284,11 +262,37 @@ function sequencesSection(end: usize): bool {
     if (input >= end) return false;
     const modes = <u32>load<u8>(input++);
     if ((modes & 3) != 0) return false;
-    if (!sequenceTable(modes, 6, LENGTH_TABLE_AT, end, 9, LENGTH_CODES, lengthCounts, LENGTH_CODES, 6))
+    if (
+      !sequenceTable(
+        modes,
+        6,
+        LENGTH_TABLE_AT,
+        end,
+        LENGTH_ACCURACY,
+        LENGTH_CODES,
+        lengthCounts,
+        LENGTH_CODES,
+        6,
+      )
+    )
       return false;
-    if (!sequenceTable(modes, 4, OFFSET_TABLE_AT, end, 8, OFFSET_CODES, offsetCounts, OFFSET_COUNTS, 5))
+    if (
+      !sequenceTable(
+        modes,
+        4,
+        OFFSET_TABLE_AT,
+        end,
+        OFFSET_ACCURACY,
+        OFFSET_CODES,
+        offsetCounts,
+        OFFSET_COUNTS,
+        5,
+      )
+    )
       return false;
-    if (!sequenceTable(modes, 2, MATCH_TABLE_AT, end, 9, MATCH_CODES, matchCounts, MATCH_CODES, 6))
+    if (
+      !sequenceTable(modes, 2, MATCH_TABLE_AT, end, MATCH_ACCURACY, MATCH_CODES, matchCounts, MATCH_CODES, 6)
+    )
       return false;
     if (!openStream(input, <u32>(end - input)) || !sequences(count)) return false;
   }

@@ -45,7 +45,8 @@ export function runJob(core: BlockExports, job: CodecJob): CodecAnswer {
   const pack = (n: number, clusters: number): number => {
     memory.set(bytes.subarray(n * size, (n + 1) * size), wholeAt);
     if (core.isZero(wholeAt, size)) return 0;
-    const length = core.packDeflate(wholeAt, size, packedAt, size - 1);
+    const packer = job.compression === "zstd" ? core.packZstd : core.packDeflate;
+    const length = packer(wholeAt, size, packedAt, size - 1);
     bytes.set(memory.subarray(packedAt, packedAt + length), (clusters + n) * size);
     return length || size;
   };

@@ -223,8 +223,6 @@ interface Packer {
 function packer(codecs: CodecPool, target: DiskImage, targetIsZero: boolean): Packer {
   if (!target.writePacked || (target instanceof Qcow2Image && target.hasExternalData))
     throw new UserError("Compression not supported for this file format", "ENOTSUP");
-  if (target instanceof Qcow2Image && target.compression === "zstd")
-    throw new UserError("Writing zstd-compressed clusters is not supported yet", "ENOTSUP");
   const compression = target instanceof Qcow2Image ? target.compression : "zlib";
   const clusterSize = target.clusterSize!;
   return {

@@ -64,6 +64,7 @@ export interface BlockExports extends EngineExports {
   unpackCluster(length: number): number;
   packDeflate(from: number, length: number, to: number, capacity: number): number;
   unpackDeflate(from: number, length: number, to: number, capacity: number): number;
+  packZstd(from: number, length: number, to: number, capacity: number): number;
   unpackZstd(from: number, length: number, to: number, capacity: number): number;
   resize(size: number): number;
   trimEnd(): number;
