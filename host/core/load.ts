@@ -1,5 +1,5 @@
 // The one place where an engine becomes callable: bytes → compiled module (once) → instance with typed exports.
-import { instantiate } from "@assemblyscript/loader";
+import { instantiateSync } from "@assemblyscript/loader";
 import type { Runtime } from "../runtimes/runtime.ts";
 
 /** What every engine exports besides its own verbs; addresses are globals (`exports.STATE_AT.value`). */
@@ -44,7 +44,8 @@ export async function instantiateEngine<Exports extends EngineExports>(
   imports: EngineImports = {},
 ): Promise<Exports> {
   const env = { abort: abortOf(name) };
-  const { instance } = await instantiate<Record<string, unknown>>(module, { host: { ...imports }, env });
+  // Synchronous, for the module is compiled: the other way asks for `Response`, and Node loads its HTTP client for that.
+  const { instance } = instantiateSync<Record<string, unknown>>(module, { host: { ...imports }, env });
   // The instance's own exports: the loader's are wrapped, which a region that imports one would pay at each call.
   return instance.exports as unknown as Exports;
 }

@@ -9,12 +9,13 @@ import { isWritable } from "../block/source.ts";
 import { UserError, codeOf, reason } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { CodecAnswer } from "./codec-jobs.ts";
-import { CodecPool } from "./codec-pool.ts";
+import type { CodecPool } from "./codec-pool.ts";
 import { type BlockExports } from "./engine.ts";
 import { loadEngine } from "../core/load.ts";
 import { Qcow2Image } from "./qcow2.ts";
 import { chainExtent, type ChainExtent, type DiskImage } from "./image.ts";
 import type { Watch } from "./watch.ts";
+import { withCodecs } from "./with-codecs.ts";
 
 const CHUNK = 2 * 2 ** 20;
 /** Requests at once where nobody asks for another number. */
@@ -53,15 +54,7 @@ export async function copyImage(
   target: DiskImage,
   options: CopyOptions,
 ): Promise<void> {
-  const codecs = new CodecPool(runtime);
-  const layers = layersOf(source).filter((layer) => layer instanceof Qcow2Image);
-  for (const layer of layers) layer.codecs = codecs;
-  try {
-    await copyWith(codecs, runtime, source, target, options);
-  } finally {
-    for (const layer of layers) layer.codecs = undefined;
-    await codecs.stop();
-  }
+  await withCodecs(runtime, [source], (codecs) => copyWith(codecs, runtime, source, target, options));
 }
 
 async function copyWith(
@@ -205,12 +198,6 @@ async function until(time: number, signal: AbortSignal | undefined): Promise<voi
     const timer = setTimeout(done, wait);
     signal?.addEventListener("abort", done);
   });
-}
-
-function layersOf(image: DiskImage): DiskImage[] {
-  const layers = [];
-  for (let layer: DiskImage | undefined = image; layer; layer = layer.backing) layers.push(layer);
-  return layers;
 }
 
 interface Packer {
