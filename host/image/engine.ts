@@ -114,6 +114,12 @@ export interface BlockExports extends EngineExports {
 /** What a verb answers; the values are assembly/block/exchange.ts's. */
 export const Step = { done: 0, load: 1, store: 2, barrier: 3, flush: 4, fail: 5, found: 6 } as const;
 
+/** The failure of a write that would have hit tables (assembly/block/failures.ts). */
+const OVERLAP = 34;
+/** Incompatible feature, and where these are in the header. */
+const CORRUPT = 2;
+const INCOMPATIBLE_FIELD = { at: 72, length: 8 } as const;
+
 /** Calls engine verbs for one file. At most one verb is under way at a time; others wait their turn. */
 export class Engine {
   /** Where guest data lies when not in `file`. */
@@ -171,6 +177,17 @@ export class Engine {
     }
   }
 
+  /** Nobody may write an image whose tables and counts disagree before check has repaired it: the header says so. */
+  private async markCorrupt(): Promise<void> {
+    const { core, file } = this;
+    // Version 2 has no such bit.
+    if (core.version() < 3) return;
+    core.setFeatures(core.incompatible() | CORRUPT, core.compatible(), core.autoclear());
+    const { at, length } = INCOMPATIBLE_FIELD;
+    await file.write!(this.view((core.HEADER_AT.value as number) + at, length), at);
+    await file.flush!();
+  }
+
   private async act(step: number): Promise<void> {
     const { core, file } = this;
     const bytes = (): Uint8Array => this.view(core.transferAddress(), core.transferLength());
@@ -180,7 +197,11 @@ export class Engine {
       else if (step === Step.barrier) await this.barrier();
       else if (step === Step.flush)
         await this.finish((engine) => engine.flushTables(), core.flushTables(), nothing);
-      else throw new UserError(sentence(...reasonOf(core)), "EIO");
+      else {
+        const why = reasonOf(core);
+        if (why[0] === OVERLAP) await this.markCorrupt();
+        throw new UserError(sentence(...why), "EIO");
+      }
     } catch (error) {
       core.abandon();
       throw error;

@@ -376,6 +376,7 @@ export class Qcow2Image implements DiskImage {
 
   private async writeGuest(from: Uint8Array, offset: number): Promise<void> {
     const end = offset + from.length;
+    if (this.corrupt) throw new UserError("qcow2: Image is corrupt; cannot be written", "EIO");
     if (end > this.size) throw new UserError(`A write at ${offset} goes past the end of the disk`, "EIO");
     if (this.bitmaps.length) await recordWrite(this, offset, from.length);
     const release = await this.ranges.acquire(this.clusterStart(offset), this.clusterEnd(end), true);
