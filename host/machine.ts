@@ -78,8 +78,8 @@ export type RunState = "prelaunch" | "running" | "paused" | "shutdown";
 
 /** An x86-64 PC, powered on when created. */
 export class Machine {
-  /** COM1. */
-  readonly serial: SerialPort;
+  /** COM1 to COM4. */
+  readonly serials: readonly SerialPort[];
   /** What the guest writes to isa-debugcon. */
   readonly debugConsole: ByteOutput;
   /** What the screen shows. */
@@ -107,10 +107,14 @@ export class Machine {
     const at = engine.constants;
     const memory = engine.exports.memory.buffer;
     const wake = (): void => this.alarm.wake();
-    this.serial = new SerialPort(
-      new ByteRing(memory, at.SERIAL_OUT_AT, at.SERIAL_OUT_CAPACITY),
-      new ByteRing(memory, at.SERIAL_IN_AT, at.SERIAL_IN_CAPACITY),
-      wake,
+    this.serials = Array.from(
+      { length: at.SERIAL_PORTS },
+      (_, port) =>
+        new SerialPort(
+          new ByteRing(memory, at.SERIAL_OUT_AT + port * at.SERIAL_OUT_SIZE, at.SERIAL_OUT_CAPACITY),
+          new ByteRing(memory, at.SERIAL_IN_AT + port * at.SERIAL_IN_SIZE, at.SERIAL_IN_CAPACITY),
+          wake,
+        ),
     );
     this.debugConsole = new ByteOutput(new ByteRing(memory, at.DEBUG_OUT_AT, at.DEBUG_OUT_CAPACITY));
     this.display = new Display(memory, at);
@@ -156,6 +160,11 @@ export class Machine {
     return new Machine(engine, options, media, runtime.now);
   }
 
+  /** COM1. */
+  get serial(): SerialPort {
+    return this.serials[0]!;
+  }
+
   /** Runs until the guest ends it or `stop` is called. */
   async run(): Promise<Ending> {
     this.stopping = false;
@@ -165,9 +174,9 @@ export class Machine {
         await this.stay();
         continue;
       }
-      this.serial.feed();
+      for (const port of this.serials) port.feed();
       const exit = this.engine.runSlice(this.clock);
-      this.serial.deliver();
+      for (const port of this.serials) port.deliver();
       this.debugConsole.deliver();
       await this.startRequests();
       switch (exit) {

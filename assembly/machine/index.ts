@@ -110,6 +110,7 @@ export {
   SERIAL_OUT_AT,
   SERIAL_OUT_CAPACITY,
   SERIAL_OUT_SIZE,
+  SERIAL_PORTS,
 } from "../rings/bytes";
 
 /** A new machine with `ramSize` bytes of RAM, already in linear memory behind RAM_AT, and `vcpus` processors. */

@@ -65,7 +65,11 @@ export function targets(options: PcOptions, isTerminal: boolean): Targets {
   // Programs that speak QMP on the terminal do not share it.
   const controlled = options.controls.some(({ target }) => onTerminal(target));
   const taken =
-    onTerminal(serial) || onTerminal(monitor) || controlled || onTerminal(options.debugConsole?.target);
+    onTerminal(serial) ||
+    options.moreSerials.some(onTerminal) ||
+    onTerminal(monitor) ||
+    controlled ||
+    onTerminal(options.debugConsole?.target);
   if (display === "curses" && (taken || !isTerminal)) throw new UserError("We need a terminal output");
   if (display === "curses" || (isTerminal && !taken && !nographic && !quietConsole))
     return { serial: serial ?? SHARED_TERMINAL, monitor: monitor ?? SHARED_TERMINAL, screen: true };
@@ -97,7 +101,8 @@ export async function connect(
 ): Promise<Connections> {
   const wanted = targets(options, process.stdin.isTTY === true && process.stdout.isTTY === true);
   const ends: [ChardevSpec, FrontEnd][] = [];
-  if (wanted.serial.kind !== "none") ends.push([wanted.serial, serialEnd(machine.serial)]);
+  for (const [port, spec] of [wanted.serial, ...options.moreSerials].entries())
+    if (spec.kind !== "none") ends.push([spec, serialEnd(machine.serials[port]!, port)]);
   if (wanted.monitor.kind !== "none" && wanted.monitor.kind !== "null")
     ends.push([wanted.monitor, await monitorEnd(actions.monitorHost())]);
   for (const { target, pretty } of options.controls)
@@ -148,9 +153,9 @@ async function openDevice(spec: ChardevSpec): Promise<Chardev> {
   }
 }
 
-function serialEnd(serial: SerialPort): FrontEnd {
+function serialEnd(serial: SerialPort, port: number): FrontEnd {
   return {
-    name: "serial0",
+    name: `serial${port}`,
     input(bytes) {
       serial.write(bytes);
       return serial.waiting < TYPE_AHEAD;

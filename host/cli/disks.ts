@@ -10,6 +10,7 @@ import { PROBE_SIZE, probeFormat } from "../image/format.ts";
 import type { DiskImage } from "../image/image.ts";
 import { localPath, openImage } from "../image/open.ts";
 import { node } from "../runtimes/node.ts";
+import { bootOrder, plugDrives } from "./devices.ts";
 import { type Drive, placeDrives, withDefaultDrives } from "./drives.ts";
 import type { PcOptions } from "./pc-options.ts";
 
@@ -39,9 +40,11 @@ export async function openMedium(
 /** The machine's drives with their media. What has been opened is closed again if one cannot be. */
 export async function openDrives(options: PcOptions, say: (sentence: string) => void): Promise<OpenDrive[]> {
   const drives: OpenDrive[] = [];
-  const placed = placeDrives(options.drives);
+  const placed = placeDrives(plugDrives(options.drives, options.driveDevices));
+  const plugged = new Set(options.driveDevices.map(({ bus }) => bus));
+  options.boot.order = bootOrder(placed) ?? options.boot.order;
   try {
-    for (const drive of options.noDefaults ? placed : withDefaultDrives(placed)) {
+    for (const drive of options.noDefaults ? placed : withDefaultDrives(placed, plugged)) {
       const { bus, index, media, readOnly, file, id } = drive;
       const medium =
         file === undefined ? undefined : await openDrive({ ...drive, file }, options.snapshot, say);
@@ -68,7 +71,7 @@ async function openDrive(
 ): Promise<Medium> {
   try {
     if (drive.readOnly) return await openMedium(drive.file, drive.format, true);
-    if (drive.snapshot || snapshotAll || isRemote(drive.file)) {
+    if (drive.snapshot || (snapshotAll && !drive.isNode) || isRemote(drive.file)) {
       const image = await openSnapshot(drive);
       return { image, source: image };
     }

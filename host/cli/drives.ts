@@ -1,5 +1,6 @@
 // `-hda`, `-cdrom`, `-fda`, `-drive` and the bare image argument: from words to drives, and from drives to the places
 // of the machine's controllers.
+import { BlockOptions, unknownNode } from "../block/options.ts";
 import { UserError } from "../core/errors.ts";
 import type { DriveBus } from "../core/drives.ts";
 import { parseInteger, parseList, parseSwitch } from "./option-list.ts";
@@ -16,17 +17,22 @@ export interface Drive {
   bus: DriveBus | "none";
   media: "disk" | "cdrom";
   /** Place on the bus (IDE: channel * 2 + unit); undefined: the first free one. */
-  index?: number;
-  id?: string;
+  index?: number | undefined;
+  /** Where the search for a free place begins. */
+  from?: number | undefined;
+  bootIndex?: number | undefined;
+  id?: string | undefined;
   readOnly: boolean;
   snapshot: boolean;
+  /** From a `-blockdev`: `file` says all, and `-snapshot` does not touch it. */
+  isNode?: boolean;
   cache: CacheMode;
   /** The words that asked for this drive, to name them in messages. */
   option: string;
 }
 
 /** What a drive is when nothing is said about it. */
-function drive(option: string): Drive {
+export function emptyDrive(option: string): Drive {
   return { bus: "ide", media: "disk", readOnly: false, snapshot: false, cache: "writeback", option };
 }
 
@@ -35,17 +41,23 @@ const EMPTY = "Device needs media, but drive is empty";
 /** A drive as plain `-hda FILE` means it; `file` is taken literally, commas included. */
 export function plainDrive(option: string, file: string, index: number): Drive {
   if (file === "") throw new UserError(EMPTY);
-  return { ...drive(option), file, index };
+  return { ...emptyDrive(option), file, index };
 }
 
 /** `-cdrom FILE`; without a name the tray is empty. */
 export function cdDrive(option: string, file: string): Drive {
-  return { ...drive(option), ...(file === "" ? {} : { file }), media: "cdrom", index: 2, readOnly: true };
+  return {
+    ...emptyDrive(option),
+    ...(file === "" ? {} : { file }),
+    media: "cdrom",
+    index: 2,
+    readOnly: true,
+  };
 }
 
 /** `-fda FILE` and `-fdb FILE`. */
 export function floppyDrive(option: string, file: string, index: number): Drive {
-  return { ...drive(option), ...(file === "" ? {} : { file }), bus: "floppy", index };
+  return { ...emptyDrive(option), ...(file === "" ? {} : { file }), bus: "floppy", index };
 }
 
 // cache=none asks the host not to cache; the file's content after a flush is the same. unsafe allows us to skip
@@ -70,7 +82,7 @@ const WITHOUT_EFFECT: Readonly<Record<string, { values: readonly string[]; compl
 };
 
 /** Places that a bus has, and how many of them share a channel of it. */
-const BUSES: Readonly<Record<DriveBus, { places: number; unitsPerBus: number }>> = {
+export const BUSES: Readonly<Record<DriveBus, { places: number; unitsPerBus: number }>> = {
   ide: { places: 4, unitsPerBus: 2 },
   floppy: { places: 2, unitsPerBus: 2 },
   virtio: { places: 8, unitsPerBus: Infinity },
@@ -78,7 +90,7 @@ const BUSES: Readonly<Record<DriveBus, { places: number; unitsPerBus: number }>>
 
 /** Reads `-drive file=…,format=…,if=…,index=…,media=…,snapshot=…,readonly=…,cache=…,id=…`. */
 export function parseDrive(text: string): Drive {
-  const result = drive(`-drive ${text}`);
+  const result = emptyDrive(`-drive ${text}`);
   let bus: number | undefined;
   let unit: number | undefined;
   for (const { key, value } of parseList(text)) {
@@ -134,8 +146,36 @@ export function parseDrive(text: string): Drive {
   return result;
 }
 
+/**
+ * `-blockdev`, as settings or as JSON. Where it names a node of a `-blockdev` before it (`file=ID`), that one's settings
+ * take the name's place: each drive opens its own chain.
+ */
+export function parseBlockdev(text: string, before: readonly Drive[]): Drive {
+  const given = text.startsWith("{") ? BlockOptions.fromJson(text) : BlockOptions.fromList(text);
+  const { driver, "node-name": id, ...tree } = given.toTree();
+  if (typeof driver !== "string") throw new UserError("Parameter 'driver' is missing");
+  if (typeof id !== "string") throw new UserError("'node-name' must be specified for the root node");
+  if (before.some((drive) => drive.id === id)) throw new UserError(`Duplicate nodes with node-name='${id}'`);
+  for (const child of ["file", "backing", "data-file"])
+    if (typeof tree[child] === "string") tree[child] = nodeOptions(tree[child], before);
+  return {
+    ...emptyDrive(`-blockdev ${text}`),
+    bus: "none",
+    id: identifier(id),
+    readOnly: given.copy().takeSwitch("read-only") ?? false,
+    file: `json:${JSON.stringify({ driver, ...tree })}`,
+    isNode: true,
+  };
+}
+
+function nodeOptions(name: string, drives: readonly Drive[]): unknown {
+  const node = drives.find((drive) => drive.isNode && drive.id === name);
+  if (!node) throw unknownNode(name);
+  return BlockOptions.fromJson(node.file!.slice("json:".length)).toTree();
+}
+
 /** Disks are never empty, and an IDE disk has no way to tell a guest that it cannot be written. */
-function requireMedium({ bus, media, file, readOnly }: Drive): void {
+export function requireMedium({ bus, media, file, readOnly }: Drive): void {
   const removable = media === "cdrom" || bus === "floppy" || bus === "none";
   if (file === undefined && !removable) throw new UserError(EMPTY);
   if (bus === "ide" && media === "disk" && readOnly) throw new UserError("Block node is read-only");
@@ -194,7 +234,7 @@ export function placeDrives(drives: readonly Drive[]): PlacedDrive[] {
   for (const drive of drives) {
     if (drive.bus === "none") continue;
     const { places, unitsPerBus } = BUSES[drive.bus];
-    let index = drive.index ?? 0;
+    let index = drive.index ?? drive.from ?? 0;
     while (drive.index === undefined && taken(drive.bus, index)) index++;
     const bus = Number.isFinite(unitsPerBus) ? Math.floor(index / unitsPerBus) : 0;
     const unit = index - (bus && bus * unitsPerBus);
@@ -209,12 +249,18 @@ export function placeDrives(drives: readonly Drive[]): PlacedDrive[] {
   return placed;
 }
 
-/** The drives that a PC has unless told otherwise: a CD-ROM and a floppy, both empty, where nothing else is. */
-export function withDefaultDrives(placed: readonly PlacedDrive[]): PlacedDrive[] {
+/**
+ * The drives that a PC has unless told otherwise: a CD-ROM and a floppy, both empty, where nothing else is. As in QEMU
+ * a `-device` on a bus (`plugged`) does away with the default there.
+ */
+export function withDefaultDrives(
+  placed: readonly PlacedDrive[],
+  plugged: ReadonlySet<DriveBus> = new Set(),
+): PlacedDrive[] {
   const has = (bus: DriveBus, index: number): boolean =>
     placed.some((drive) => drive.bus === bus && drive.index === index);
   const all = [...placed];
-  if (!has("ide", 2)) all.push({ ...cdDrive("-cdrom", ""), bus: "ide", index: 2 });
+  if (!has("ide", 2) && !plugged.has("ide")) all.push({ ...cdDrive("-cdrom", ""), bus: "ide", index: 2 });
   if (!placed.some(({ bus }) => bus === "floppy"))
     all.push({ ...floppyDrive("-fda", "", 0), bus: "floppy", index: 0 });
   return all;

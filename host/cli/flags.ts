@@ -1,9 +1,10 @@
 // The command line of the PC: one row per flag. Parser, help text and "did you mean" all read these rows.
 import { UserError } from "../core/errors.ts";
-import { cdDrive, floppyDrive, parseDrive, plainDrive } from "./drives.ts";
+import { cdDrive, floppyDrive, parseBlockdev, parseDrive, plainDrive } from "./drives.ts";
+import { parseInteger, parseList, parseSize, parseSwitch } from "./option-list.ts";
+import { parseChardev, parseNamedChardev } from "./chardev/spec.ts";
+import { DEBUG_CONSOLE_PORT, setDevice } from "./devices.ts";
 import { withoutFeatures } from "../cpu-features.ts";
-import { parseInteger, parseList, parseSize, parseSwitch, type Setting } from "./option-list.ts";
-import { type ChardevSpec, parseChardev, parseNamedChardev } from "./chardev/spec.ts";
 import { parseVnc } from "./vnc/spec.ts";
 import type { PcOptions } from "./pc-options.ts";
 
@@ -21,8 +22,6 @@ export interface Flag {
 const MIB = 2 ** 20;
 /** One wasm memory of 4 GiB holds the engine and guest RAM; a PC's device memory starts at 3 GiB. */
 const MEMORY_LIMIT = 3072 * MIB;
-/** QEMU's own port for it; SeaBIOS writes to 402h. */
-const DEBUG_CONSOLE_PORT = 0xe9;
 const NO_EFFECT = (): void => {};
 
 /** Rows for the four `-hda` … `-hdd`. */
@@ -47,6 +46,8 @@ function floppyDisk(letter: string, index: number): Flag {
 
 /** assembly/machine/layout.ts: VCPUS_MAX. */
 const CPUS_MAX = 8;
+/** assembly/rings/bytes.ts: SERIAL_PORTS. */
+const SERIAL_PORTS = 4;
 
 export const FLAGS: readonly Flag[] = [
   {
@@ -113,6 +114,12 @@ export const FLAGS: readonly Flag[] = [
     apply: (options, text) => void options.drives.push(parseDrive(text)),
   },
   {
+    name: "blockdev",
+    argument: "driver=D,node-name=ID,…",
+    help: "an image by its options or as JSON, for -device drive=ID",
+    apply: (options, text) => void options.drives.push(parseBlockdev(text, options.drives)),
+  },
+  {
     name: "snapshot",
     help: "forget all disk changes at the end",
     apply: (options) => void (options.snapshot = true),
@@ -158,7 +165,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "device",
     argument: "DRIVER[,PROPERTY=VALUE,…]",
-    help: "isa-debug-exit (iobase=, iosize=): ends the machine with a code; isa-debugcon (iobase=, chardev=), virtio-rng-pci",
+    help: "ide-hd, ide-cd, virtio-blk-pci or floppy (drive=ID, bus=, unit=, bootindex=) for a drive with if=none; isa-debug-exit (iobase=, iosize=): ends the machine with a code; isa-debugcon (iobase=, chardev=), virtio-rng-pci",
     apply: setDevice,
   },
   {
@@ -180,7 +187,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "serial",
     argument: "DEV",
-    help: "where the serial port leads: stdio, mon:stdio, file:F, unix:PATH, tcp:HOST:PORT, telnet:…, null",
+    help: "where the serial port leads (again: the second, up to four): stdio, mon:stdio, file:F, unix:PATH, tcp:HOST:PORT, telnet:…, null",
     apply: setSerial,
   },
   {
@@ -258,7 +265,7 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev blockdev chroot compat D d daemonize debugcon dfilter fsdev full-screen fw_cfg gdb global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas s sandbox sd seed set singlestep smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
+  `acpitable action add-fd append-fw audio audiodev chroot compat D d daemonize debugcon dfilter fsdev full-screen fw_cfg gdb global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas s sandbox sd seed set singlestep smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
     /\s+/,
   ),
 );
@@ -380,55 +387,12 @@ function setBoot(options: PcOptions, text: string): void {
     else throw new UserError(`-boot ${key} is not supported yet: order=, once=, menu= and splash-time= are`);
   }
 }
-const DEVICES: readonly string[] = ["isa-debug-exit", "isa-debugcon", "virtio-rng-pci"];
-
-function setDevice(options: PcOptions, text: string): void {
-  const [driver, ...settings] = parseList(text, "driver");
-  if (driver?.key !== "driver" || driver.value === undefined)
-    throw new UserError("Parameter 'driver' is missing");
-  switch (driver.value) {
-    case "isa-debug-exit":
-      setDebugExit(options, settings);
-      break;
-    case "isa-debugcon":
-      setDebugConsole(options, settings);
-      break;
-    case "virtio-rng-pci":
-      if (settings.some(({ key }) => key !== "id"))
-        throw new UserError("virtio-rng-pci takes no property but id= yet");
-      options.entropy = true;
-      break;
-    default:
-      throw new UserError(`not supported yet: the devices are ${DEVICES.join(", ")}`);
-  }
-}
-
-function setDebugConsole(options: PcOptions, settings: readonly Setting[]): void {
-  let port = DEBUG_CONSOLE_PORT;
-  let target: ChardevSpec | undefined;
-  for (const { key, value } of settings) {
-    if (key === "iobase") port = parseInteger(key, value ?? "");
-    else if (key === "chardev") target = parseChardev(`chardev:${value}`, options.chardevs);
-    else throw new UserError(`Property 'isa-debugcon.${key}' not found`);
-  }
-  if (!target) throw new UserError("Can't create debugcon device, empty char device");
-  options.debugConsole = { port, target };
-}
-
-function setDebugExit(options: PcOptions, settings: readonly Setting[]): void {
-  const ports = { port: 0x501, ports: 2 };
-  for (const { key, value } of settings) {
-    if (key === "iobase") ports.port = parseInteger(key, value ?? "");
-    else if (key === "iosize") ports.ports = parseInteger(key, value ?? "");
-    else throw new UserError(`Property 'isa-debug-exit.${key}' not found`);
-  }
-  if (ports.port + ports.ports > 0x10000) throw new UserError("the ports end beyond FFFFh");
-  options.debugExit = ports;
-}
 
 function setSerial(options: PcOptions, text: string): void {
-  if (options.serial) throw new UserError("this version has one serial port: give -serial once");
-  options.serial = parseChardev(text, options.chardevs);
+  const target = parseChardev(text, options.chardevs);
+  if (options.serial === undefined) options.serial = target;
+  else if (options.moreSerials.push(target) >= SERIAL_PORTS)
+    throw new UserError(`a PC has ${SERIAL_PORTS} serial ports: give -serial ${SERIAL_PORTS} times at most`);
 }
 
 function setMonitor(options: PcOptions, text: string): void {

@@ -1,6 +1,7 @@
 // What a command line asks for: the record that host/cli/flags.ts fills and host/cli/run.ts carries out.
 import type { BootSettings } from "../core/firmware.ts";
 import type { ChardevSpec } from "./chardev/spec.ts";
+import type { DriveDevice } from "./devices.ts";
 import type { Drive } from "./drives.ts";
 import type { VncSpec } from "./vnc/spec.ts";
 
@@ -19,9 +20,14 @@ export interface PcOptions {
   firmwareFolders: string[];
   boot: BootSettings;
   drives: Drive[];
+  /** The `-device`s that take a drive. */
+  driveDevices: DriveDevice[];
   /** Every writable drive keeps its changes apart and forgets them at the end. */
   snapshot: boolean;
+  /** Where COM1 leads. */
   serial?: ChardevSpec;
+  /** Where COM2 and those after it lead. */
+  moreSerials: ChardevSpec[];
   monitor?: ChardevSpec;
   /** `-qmp`, `-qmp-pretty`: where QMP is spoken. */
   controls: { target: ChardevSpec; pretty: boolean }[];
@@ -72,6 +78,8 @@ export function defaultOptions(): PcOptions {
     firmwareFolders: [],
     boot: {},
     drives: [],
+    driveDevices: [],
+    moreSerials: [],
     controls: [],
     startsPaused: false,
     chardevs: new Map(),

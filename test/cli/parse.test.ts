@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { placeDrives, withDefaultDrives } from "../../host/cli/drives.ts";
+import { bootOrder, plugDrives } from "../../host/cli/devices.ts";
+import { type PlacedDrive, placeDrives, withDefaultDrives } from "../../host/cli/drives.ts";
 import { FLAGS } from "../../host/cli/flags.ts";
 import { HELP } from "../../host/cli/help.ts";
 import { parseArguments } from "../../host/cli/parse.ts";
@@ -171,4 +172,71 @@ describe("places of drives", () => {
     );
     expect(() => places("-drive", "file=a,index=9")).toThrow("does not support if=ide,bus=4,unit=1");
   });
+});
+
+describe("-device and -blockdev", () => {
+  const placed = (line: string): PlacedDrive[] => {
+    const { drives, driveDevices } = options(...line.split(" "));
+    return placeDrives(plugDrives(drives, driveDevices));
+  };
+
+  it("puts drives on their buses, whichever comes first on the line", () => {
+    const line =
+      "-device ide-cd,drive=c,bus=ide.1,unit=1 -device virtio-blk-pci,drive=v -device floppy,drive=f,unit=1 " +
+      "-device ide-hd,drive=h,bus=ide.1 -drive if=none,id=c,file=c -drive if=none,id=v,file=v " +
+      "-drive if=none,id=f,file=f -drive if=none,id=h,file=h -drive if=none,id=unused,file=u";
+    expect(placed(line)).toMatchObject([
+      { bus: "ide", index: 3, media: "cdrom", file: "c", readOnly: true },
+      { bus: "virtio", index: 0, media: "disk", file: "v" },
+      { bus: "floppy", index: 1, file: "f" },
+      { bus: "ide", index: 2, media: "disk", file: "h", readOnly: false },
+    ]);
+  });
+
+  it("opens nodes by their options, a node's name standing for its options", () => {
+    const [drive] = placed(
+      '-blockdev driver=file,node-name=f,filename=a.qcow2 -blockdev {"driver":"qcow2","node-name":"q","file":"f"} ' +
+        "-device ide-hd,drive=q",
+    );
+    expect(JSON.parse(drive!.file!.slice("json:".length))).toEqual({
+      driver: "qcow2",
+      file: { driver: "file", filename: "a.qcow2" },
+    });
+  });
+
+  it("boots in the order of bootindex", () => {
+    const disks = "-drive if=none,id=a,file=a -drive if=none,id=b,file=b -device ide-cd,bootindex=1 ";
+    expect(bootOrder(placed(`${disks}-device ide-hd,drive=a,bootindex=2`))).toBe("dc");
+    expect(bootOrder(placed(disks + "-device ide-hd,drive=a,bootindex=0 -device ide-hd,drive=b"))).toBe("cd");
+    expect(() =>
+      bootOrder(placed(disks + "-device ide-hd,drive=a -device ide-hd,drive=b,bootindex=0")),
+    ).toThrow("bootindex cannot prefer a drive");
+  });
+
+  it.each([
+    ["-device ide-hd", "No drive specified"],
+    ["-device virtio-blk-pci", "drive property not set"],
+    ["-device ide-hd,drive=x", "Property 'ide-hd.drive' can't find value 'x'"],
+    ["-drive id=x,file=x -device ide-hd,drive=x", "did you need 'if=none'"],
+    [
+      "-drive if=none,id=x,file=x -device ide-hd,drive=x -device ide-hd,drive=x",
+      "already in use by another device",
+    ],
+    ["-drive if=none,id=x,file=x,readonly=on -device ide-hd,drive=x", "Block node is read-only"],
+    ["-drive if=none,id=x,file=x -device ide-hd,drive=x,bus=ide.2", "Bus 'ide.2' not found"],
+    ["-drive if=none,id=x,file=x -device ide-hd,drive=x,unit=2", "Can't create ide unit 2"],
+    ["-blockdev driver=qcow2,file=nosuch,node-name=q", "Cannot find device='nosuch' nor node-name='nosuch'"],
+    ["-blockdev driver=qcow2,file.filename=a", "'node-name' must be specified for the root node"],
+  ])("refuses %s", (line, sentence) => {
+    expect(() => placed(line)).toThrow(sentence);
+  });
+});
+
+it("-serial again is the next port, up to four", () => {
+  const line = ["-serial", "none", "-serial", "stdio", "-serial", "null", "-serial", "null"];
+  expect(options(...line)).toMatchObject({
+    serial: { kind: "none" },
+    moreSerials: [{ kind: "stdio" }, { kind: "null" }, { kind: "null" }],
+  });
+  expect(complaint(...line, "-serial", "null")).toMatch("a PC has 4 serial ports");
 });

@@ -64,6 +64,15 @@ describe("disks", () => {
     expect(sha256(at("disk.qcow2"))).toBe(before);
   });
 
+  it("opens a -blockdev for a -device; -snapshot does not touch it", () => {
+    const node = ["-blockdev", "driver=qcow2,node-name=d,file.driver=file,file.filename=node.qcow2"];
+    expect(wasmqemu("img", "create", "-q", "-f", "qcow2", "node.qcow2", "16M").status).toBe(0);
+    boot([...node, "-device", "ide-hd,drive=d", "-snapshot"]);
+    expect(boot([...node, "-device", "ide-hd,drive=d"]).stdout).toContain("boot no.   2 of");
+    const drive = ["-drive", "if=none,id=d,file=node.qcow2"];
+    expect(boot([...drive, "-device", "ide-hd,drive=d"]).stdout).toContain("boot no.   3 of");
+  });
+
   it("keeps its changes in an overlay, not in the base", () => {
     wasmqemu("img", "create", "-q", "-f", "qcow2", "-b", "disk.qcow2", "-F", "qcow2", "overlay.qcow2");
     const before = sha256(at("disk.qcow2"));
