@@ -184,6 +184,23 @@ describe("endings", () => {
     expect(wasmqemu("-kernel", "exit.bin", "-display", "none", "-device", device).status).toBe(0x21);
   });
 
+  it("each -serial is the next port", () => {
+    // Writes '2', '3', '4' to COM2, COM3 and COM4 (2F8h, 3E8h, 2E8h); ends with a byte from COM2 through 501h.
+    const code = "baf802b032eebae803b033eebae802b034eebafd02eca80174fbbaf802ecba0105ee";
+    const disk = Buffer.alloc(512 * 64);
+    disk.write(code, "hex");
+    disk.writeUInt16LE(0xaa55, 510);
+    writeFileSync(at("ports.img"), disk);
+    const ports = ["null", "stdio", "file:com3", "file:com4"].flatMap((target) => ["-serial", target]);
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [CLI, "-drive", "file=ports.img,format=raw", "-display", "none", "-device", "isa-debug-exit", ...ports],
+      { cwd: folder, encoding: "utf8", timeout: 30_000, input: "\x05" },
+    );
+    expect({ status, stdout }).toEqual({ status: 2 * 5 + 1, stdout: "2" });
+    expect([readFileSync(at("com3"), "utf8"), readFileSync(at("com4"), "utf8")]).toEqual(["3", "4"]);
+  });
+
   it("-no-reboot ends when the guest resets", () => {
     expect(wasmqemu("-kernel", "reset.bin", "-display", "none", "-no-reboot")).toMatchObject({
       status: 0,
