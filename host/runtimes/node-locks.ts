@@ -4,22 +4,29 @@
 // Not seen: programs in another network namespace, and systems that have no such names.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { platform } from "node:process";
+import { platform, versions } from "node:process";
 import type { ImageLocks } from "./runtime.ts";
 
-/** Filled up to the longest name there is, so that no version of Node fills it up in its own way. */
+/** The longest name that every runtime can give. */
+const COMMON_LENGTH = 106;
+
 function socketName(identity: string): string {
-  return `wasmqemu-image-${identity}`.padEnd(107, ".");
+  return `wasmqemu-image-${identity}`.padEnd(COMMON_LENGTH, ".");
 }
 
+/** Filled up to the longest name there is, so that no version of Node fills it up in its own way; Bun refuses that one. */
+const filling = versions.bun === undefined ? "." : "";
+
 const socketLocks: ImageLocks = {
-  take(identity) {
+  async take(identity) {
+    // Where runtimes name it differently, only looking finds the other's.
+    if (await socketLocks.isTaken(identity)) return undefined;
     const server = createServer((stranger) => stranger.destroy());
     return new Promise((done, fail) => {
       server.on("error", (error: NodeJS.ErrnoException) =>
         error.code === "EADDRINUSE" ? done(undefined) : fail(error),
       );
-      server.listen({ path: `\0${socketName(identity)}`, exclusive: true }, () => {
+      server.listen({ path: `\0${socketName(identity)}${filling}`, exclusive: true }, () => {
         // A lock is no reason to stay alive.
         server.unref();
         done(() => new Promise((released) => void server.close(() => released())));
