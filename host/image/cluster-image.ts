@@ -94,7 +94,11 @@ export abstract class ClusterImage implements DiskImage {
       return this.mayHaveBacking
         ? { length: span, present: false, zero: false }
         : { length: span, present: true, zero: true };
-    if (run.kind === "data") return { length: span, present: true, zero: false, offset: run.offset + within };
+    if (run.kind === "data") {
+      const found = { length: span, present: true, zero: false };
+      // No offset where what lies there is not what the guest reads.
+      return this.encrypted ? found : { ...found, offset: run.offset + within };
+    }
     return run.kind === "zero"
       ? { length: span, present: true, zero: true }
       : { length: span, present: true, zero: false, compressed: true };
@@ -121,10 +125,23 @@ export abstract class ClusterImage implements DiskImage {
   }
 
   private async readRun(into: Uint8Array, offset: number, run: Run, within: number): Promise<void> {
-    if (run.kind === "data") await this.file.read(into, run.offset + within);
+    if (run.kind === "data") await this.readData(into, run.offset + within, offset);
     else if (run.kind === "packed") await this.readPacked(into, run, within);
     else if (run.kind === "none") await this.readBelow(into, offset);
     else into.fill(0);
+  }
+
+  get encrypted(): boolean {
+    return false;
+  }
+
+  /** Moves the guest's bytes at `guest` from or to their place in the file. */
+  protected readData(into: Uint8Array, place: number, _guest: number): Promise<void> {
+    return this.file.read(into, place);
+  }
+
+  protected writeData(from: Uint8Array, place: number, _guest: number): Promise<void> {
+    return this.file.write!(from, place);
   }
 
   async close(): Promise<void> {
@@ -233,7 +250,7 @@ export abstract class ClusterImage implements DiskImage {
         if (place) done += await this.fill(part, at, run, place);
         else {
           this.requireInside(run);
-          await this.file.write!(part, run.offset + within);
+          await this.writeData(part, run.offset + within, at);
           done += length;
         }
       }
@@ -282,9 +299,9 @@ export abstract class ClusterImage implements DiskImage {
     const bytes = part.subarray(0, count * this.unit - head);
     const tailAt = head + bytes.length;
     const tail = count * this.unit - tailAt;
-    await this.file.write!(bytes, offset + head);
-    // New space reads as zeros: only what shows something else is copied.
-    const shows = run.kind === "packed" || (run.kind === "none" && this.showsBelow);
+    await this.writeData(bytes, offset + head, at);
+    // New space reads as zeros, unless it is deciphered: only what shows something else is copied.
+    const shows = this.encrypted || run.kind === "packed" || (run.kind === "none" && this.showsBelow);
     if (shows) {
       await this.copyOld(index * this.unit, head, offset);
       await this.copyOld(index * this.unit + tailAt, tail, offset + tailAt);
@@ -297,7 +314,7 @@ export abstract class ClusterImage implements DiskImage {
     for (let done = 0; done < length; done += COPY_PIECE) {
       const old = new Uint8Array(Math.min(COPY_PIECE, length - done));
       await this.read(old, guest + done);
-      await this.file.write!(old, to + done);
+      await this.writeData(old, to + done, guest + done);
     }
   }
 

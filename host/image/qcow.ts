@@ -9,6 +9,10 @@ import { ClusterImage, type Run } from "./cluster-image.ts";
 import { Deflater } from "./deflate.ts";
 import type { CreateContext, Driver, OpenContext } from "./driver.ts";
 import { SIZE_OPTION } from "./driver.ts";
+import { passphraseOf } from "./encryption.ts";
+import { startCryptoEngine } from "./luks-keys.ts";
+import { oldCipher } from "./qcow2-encryption.ts";
+import type { SectorCipher } from "./sector-cipher.ts";
 import { Tables } from "./tables.ts";
 
 const MAGIC = 0x514649fb;
@@ -42,6 +46,8 @@ class QcowImage extends ClusterImage {
   constructor(
     private readonly context: OpenContext,
     private readonly header: Header,
+    /** Undefined where nothing is encrypted, or is only looked at from outside. */
+    private readonly cipher: SectorCipher | undefined,
   ) {
     super(context.name, context.file, context.readOnly, header.size, 2 ** header.clusterBits);
     this.l1 = new Tables(context.file, () => this.settle());
@@ -56,7 +62,7 @@ class QcowImage extends ClusterImage {
     return this.header.backingName;
   }
 
-  get encrypted(): boolean {
+  override get encrypted(): boolean {
     return this.header.encrypted;
   }
 
@@ -69,8 +75,6 @@ class QcowImage extends ClusterImage {
   }
 
   protected async find(index: number, limit: number): Promise<Run> {
-    if (this.encrypted)
-      throw new UserError("Encrypted images (aes) of format 'qcow' are not supported yet", "ENOTSUP");
     const within = index % this.entries;
     const most = Math.min(limit, this.entries - within);
     const table = await this.tableOf(index);
@@ -91,6 +95,21 @@ class QcowImage extends ClusterImage {
     let clusters = 1;
     while (clusters < count && entry(clusters) === first + BigInt(clusters) * step) clusters++;
     return { kind: first === 0n ? "none" : "data", clusters, offset };
+  }
+
+  protected override readData(into: Uint8Array, place: number, guest: number): Promise<void> {
+    if (!this.encrypted) return super.readData(into, place, guest);
+    return this.requireKey().read(this.file, into, place, guest);
+  }
+
+  protected override writeData(from: Uint8Array, place: number, guest: number): Promise<void> {
+    if (!this.encrypted) return super.writeData(from, place, guest);
+    return this.requireKey().write(this.file, from, place, guest);
+  }
+
+  private requireKey(): SectorCipher {
+    if (!this.cipher) throw new UserError("The image is open without its key", "EACCES");
+    return this.cipher;
   }
 
   private async tableOf(index: number): Promise<number> {
@@ -122,6 +141,8 @@ class QcowImage extends ClusterImage {
   }
 
   private async storePacked(packed: Uint8Array, offset: number): Promise<void> {
+    if (this.encrypted)
+      throw new UserError("Compression and encryption not supported at the same time", "ENOTSUP");
     await this.exclusively(offset, offset + this.unit, async () => {
       const at = this.end;
       this.end += packed.length;
@@ -199,7 +220,14 @@ async function parseHeader({ file }: OpenContext): Promise<Header> {
 }
 
 async function open(context: OpenContext): Promise<QcowImage> {
-  return new QcowImage(context, await parseHeader(context));
+  const header = await parseHeader(context);
+  const format = context.options.take("encrypt.format");
+  const secret = context.options.take("encrypt.key-secret");
+  if (format !== undefined && format !== "aes")
+    throw new UserError(`Header reported 'aes' encryption format but options specify '${format}'`, "EINVAL");
+  if (!header.encrypted || !context.unlock) return new QcowImage(context, header, undefined);
+  const passphrase = passphraseOf(context.secrets, secret, "encrypt.key-secret", context.passphrase);
+  return new QcowImage(context, header, oldCipher(await startCryptoEngine(context.runtime), passphrase));
 }
 
 async function create({ file, size, backingFile }: CreateContext): Promise<void> {

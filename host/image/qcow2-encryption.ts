@@ -9,7 +9,7 @@ import type { BlockSource } from "../block/source.ts";
 import type { CipherSpec } from "./ciphers.ts";
 import type { AmendContext, CreateOption, OpenContext, Secrets, Settings } from "./driver.ts";
 import { LUKS_OPTIONS, luksOptions, passphraseOf } from "./encryption.ts";
-import type { Engine } from "./engine.ts";
+import type { BlockExports, Engine } from "./engine.ts";
 import { amendKeySlots, KEY_SLOT_OPTIONS } from "./key-slots.ts";
 import { layLuks } from "./luks-header.ts";
 import { type LuksOptions, type LuksStore, LuksVolume } from "./luks-keys.ts";
@@ -100,6 +100,13 @@ const AES_SPEC: CipherSpec = {
   vectorHash: undefined,
 };
 
+/** The cipher of `aes`, here and in qcow's version 1: sectors are numbered by their place on the disk. */
+export function oldCipher(core: BlockExports, passphrase: Uint8Array): SectorCipher {
+  const key = new Uint8Array(AES_KEY_LENGTH);
+  key.set(passphrase.subarray(0, AES_KEY_LENGTH));
+  return new SectorCipher(core, AES_SPEC, key);
+}
+
 function storeAt(file: BlockSource, start: number): LuksStore {
   return {
     read: (into, offset) => file.read(into, start + offset),
@@ -130,9 +137,7 @@ export async function openEncryption(context: OpenContext, image: Qcow2Image): P
     const cipher = new SectorCipher(core, image.luks.header.spec, masterKey);
     image.unlocked = { cipher, countsHost: true, masterKey };
   } else {
-    const key = new Uint8Array(AES_KEY_LENGTH);
-    key.set(passphrase.subarray(0, AES_KEY_LENGTH));
-    image.unlocked = { cipher: new SectorCipher(core, AES_SPEC, key), countsHost: false };
+    image.unlocked = { cipher: oldCipher(core, passphrase), countsHost: false };
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { make, opened, patiently, SECRETS } from "../support/encrypted.ts";
 import { imgHere } from "../support/in-process.ts";
-import { scratchFolder, withoutNative } from "../support/qemu-img.ts";
+import { native, ours, scratchFolder, withoutNative } from "../support/qemu-img.ts";
 
 const folder = scratchFolder();
 process.chdir(folder);
@@ -187,5 +187,37 @@ describe.skipIf(withoutNative("refusals beside qemu-img"))("refuses in the same 
       truncateSync(path("bad.img"), length);
       await same("info", "-f", "luks", "bad.img");
     }
+  });
+});
+
+describe.skipIf(withoutNative("encrypted qcow beside qemu-img"))("qcow, version 1, with aes", () => {
+  it("is read and written as QEMU does", () => {
+    const secret = ["--object", "secret,id=s,data=abc123"];
+    const name = "driver=qcow,file.filename=old.qcow,encrypt.key-secret=s";
+    native(
+      folder,
+      "create",
+      "-fqcow",
+      ...secret,
+      "-oencrypt.format=aes,encrypt.key-secret=s",
+      "old.qcow",
+      "4M",
+    );
+    native(folder, "create", "-f", "raw", "plain.raw", "4M");
+    const bytes = readFileSync(join(folder, "plain.raw"));
+    bytes.fill(5, 100_000, 400_000);
+    bytes.fill(6, 3_000_001, 3_000_900);
+    writeFileSync(join(folder, "plain.raw"), bytes);
+    // Ours writes through whole and partial clusters and sectors; QEMU reads.
+    expect(
+      ours(folder, "convert", "-n", ...secret, "-f", "raw", "--target-image-opts", "plain.raw", name),
+    ).toMatchObject({ code: 0, err: "" });
+    const compare = ["compare", ...secret, "--image-opts", name, "driver=raw,file.filename=plain.raw"];
+    expect(native(folder, ...compare).code).toBe(0);
+    expect(ours(folder, ...compare)).toEqual(native(folder, ...compare));
+    expect(ours(folder, "map", ...secret, "--image-opts", "--output=json", name)).toEqual(
+      native(folder, "map", ...secret, "--image-opts", "--output=json", name),
+    );
+    expect(ours(folder, "map", "old.qcow")).toEqual(native(folder, "map", "old.qcow"));
   });
 });

@@ -86,7 +86,6 @@ const OTHERWISE: Readonly<Record<string, { except: readonly string[]; why: strin
     except: ["snapshots"],
     why: "a snapshot of a larger disk comes out whole, not cut off",
   },
-  "aes.qcow": { except: ["map", "check", "content"], why: "encrypted qcow images are not opened yet" },
   "vmdk-descriptor.vmdk": {
     except: ["info", "check", "convert"],
     why: "a descriptor is found despite the damage",
