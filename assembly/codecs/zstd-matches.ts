@@ -1,12 +1,16 @@
 // RFC 8878 writing, the search for repeats: hash chains over the whole frame, with foresight. A block becomes sequences
 // (§3.1.1.3.2) and the literals between them.
+//
+// Repeats of four bytes and more are found along short chains of places with the same hash; of eight and more, also the
+// last place is known: where much is alike, chains would end before they come to it.
 import { MAX_CLUSTER, ZSTD_AT } from "../block/layout";
 import { commonLength } from "./match";
 import { BLOCK_MAX, LENGTH_CODES, lengthBase, MATCH_CODES, matchBase } from "./zstd-codes";
 
 const MIN_MATCH: u32 = 4;
-/** Earlier places that are tried. */
+/** Earlier places that are tried, and how many where only something better than a match in hand is looked for. */
 const MAX_CHAIN: u32 = 16;
+const LATER_CHAIN: u32 = 4;
 /** A match this long is taken as it is. */
 const NICE_MATCH: u32 = 96;
 /** Hashes and comparisons read so many bytes. */
@@ -14,7 +18,8 @@ const READ: u32 = 8;
 
 const HASH_BITS: u32 = 16;
 const HEADS_AT: usize = ZSTD_AT;
-const CHAIN_AT: usize = HEADS_AT + (4 << HASH_BITS);
+const LONG_HEADS_AT: usize = HEADS_AT + (4 << HASH_BITS);
+const CHAIN_AT: usize = LONG_HEADS_AT + (4 << HASH_BITS);
 /** Literals of the block, one after the other. */
 export const LITERALS_AT: usize = CHAIN_AT + 4 * MAX_CLUSTER;
 /** Sequences: literals, match, offset value (u32 each), and the three codes (u8) in the same order. */
@@ -47,6 +52,7 @@ export function startMatches(from: usize, length: u32): void {
   const bits = min<u32>(HASH_BITS, max<u32>(8, 32 - clz(length)));
   hashShift = 32 - bits;
   memory.fill(HEADS_AT, 0, 4 << bits);
+  memory.fill(LONG_HEADS_AT, 0, 4 << bits);
   recent1 = 1;
   recent2 = 4;
   recent3 = 8;
@@ -71,6 +77,11 @@ function headOf(at: usize): usize {
   return HEADS_AT + ((<usize>((load<u32>(at) * 0x9e3779b1) >> hashShift)) << 2);
 }
 
+function longHeadOf(at: usize): usize {
+  const hash = (<u32>((load<u64>(at) * 0x9e3779b97f4a7c15) >> 32)) >> hashShift;
+  return LONG_HEADS_AT + ((<usize>hash) << 2);
+}
+
 /** Places are numbered from 1 at the frame's start; 0 is none. */
 function placeOf(at: usize): u32 {
   return <u32>(at - frame) + 1;
@@ -84,8 +95,10 @@ function chainOf(place: u32): usize {
 function rememberUntil(at: usize): void {
   for (; fresh < at; fresh++) {
     const head = headOf(fresh);
-    store<u32>(chainOf(placeOf(fresh)), load<u32>(head));
-    store<u32>(head, placeOf(fresh));
+    const place = placeOf(fresh);
+    store<u32>(chainOf(place), load<u32>(head));
+    store<u32>(head, place);
+    store<u32>(longHeadOf(fresh), place);
   }
 }
 
@@ -105,8 +118,21 @@ function tryRecent(at: usize, most: u32, distance: u32): void {
   matchDistance = distance;
 }
 
+/** Takes a match that has been found, if it gains more. */
+function tryMatch(length: u32, distance: u32): void {
+  const gain = gainOf(length, distance);
+  if (gain <= matchGain) return;
+  matchGain = gain;
+  matchLength = length;
+  matchDistance = distance;
+}
+
+function gainOf(length: u32, distance: u32): i32 {
+  return <i32>(length << 2) - <i32>(32 - clz(distance));
+}
+
 /** Looks for the match at `at` that gains most, and more than `least`; false: there is none. */
-function findMatch(at: usize, end: usize, least: i32): bool {
+function findMatch(at: usize, end: usize, least: i32, tries: u32): bool {
   const most = <u32>(end - at);
   matchGain = least;
   tryRecent(at, most, recent1);
@@ -115,9 +141,14 @@ function findMatch(at: usize, end: usize, least: i32): bool {
   rememberUntil(at);
   const own = placeOf(at);
   const bytes = load<u32>(at);
-  let place = load<u32>(headOf(at));
   let length: u32 = MIN_MATCH - 1;
-  for (let tries = MAX_CHAIN; place != 0 && tries > 0; tries--) {
+  const long = load<u32>(longHeadOf(at));
+  if (long != 0 && load<u64>(at - (own - long)) == load<u64>(at)) {
+    length = commonLength(at - (own - long), at, most);
+    tryMatch(length, own - long);
+  }
+  let place = load<u32>(headOf(at));
+  for (; place != 0 && tries > 0 && length < NICE_MATCH && length < most; tries--) {
     const distance = own - place;
     const other = at - distance;
     // Something longer agrees in the four bytes around the end of the longest so far, and in its own first four.
@@ -126,13 +157,7 @@ function findMatch(at: usize, end: usize, least: i32): bool {
       const common = commonLength(other, at, most);
       if (common > length) {
         length = common;
-        const gain = <i32>((common << 2) - (32 - clz(distance)));
-        if (gain > matchGain) {
-          matchGain = gain;
-          matchLength = common;
-          matchDistance = distance;
-        }
-        if (common >= NICE_MATCH || common == most) break;
+        tryMatch(common, distance);
       }
     }
     place = load<u32>(chainOf(place));
@@ -151,7 +176,7 @@ export function findSequences(start: usize, end: usize): void {
   let anchor = start;
   let at = start;
   while (at < stop) {
-    if (!findMatch(at, end, 0)) {
+    if (!findMatch(at, end, 0, MAX_CHAIN)) {
       // Where nothing has repeated for long, nothing is likely to.
       at += 1 + ((at - anchor) >> 8);
       continue;
@@ -160,7 +185,7 @@ export function findSequences(start: usize, end: usize): void {
     let distance = matchDistance;
     // One literal more is a code of its own: it must be worth it.
     for (let next = at + 1; length < NICE_MATCH && next < stop && next <= at + 2; next++) {
-      if (!findMatch(next, end, <i32>(length << 2) - <i32>(32 - clz(distance)) + 4)) continue;
+      if (!findMatch(next, end, gainOf(length, distance) + 4, LATER_CHAIN)) continue;
       at = next;
       length = matchLength;
       distance = matchDistance;
