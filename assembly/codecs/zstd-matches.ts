@@ -120,15 +120,11 @@ function tryRecent(at: usize, most: u32, distance: u32): void {
 
 /** Takes a match that has been found, if it gains more. */
 function tryMatch(length: u32, distance: u32): void {
-  const gain = gainOf(length, distance);
+  const gain = <i32>(length << 2) - <i32>(32 - clz(distance));
   if (gain <= matchGain) return;
   matchGain = gain;
   matchLength = length;
   matchDistance = distance;
-}
-
-function gainOf(length: u32, distance: u32): i32 {
-  return <i32>(length << 2) - <i32>(32 - clz(distance));
 }
 
 /** Looks for the match at `at` that gains most, and more than `least`; false: there is none. */
@@ -183,9 +179,11 @@ export function findSequences(start: usize, end: usize): void {
     }
     let length = matchLength;
     let distance = matchDistance;
+    let gain = matchGain;
     // One literal more is a code of its own: it must be worth it.
     for (let next = at + 1; length < NICE_MATCH && next < stop && next <= at + 2; next++) {
-      if (!findMatch(next, end, gainOf(length, distance) + 4, LATER_CHAIN)) continue;
+      if (!findMatch(next, end, gain + 4, LATER_CHAIN)) continue;
+      gain = matchGain;
       at = next;
       length = matchLength;
       distance = matchDistance;
