@@ -3,6 +3,7 @@
 import { fail } from "../block/exchange";
 import * as Failure from "../block/failures";
 import { L1_AT, REFCOUNT_TABLE_AT } from "../block/layout";
+import { isZero } from "../block/zeros";
 import { read64 } from "./bytes";
 import { image } from "./image";
 
@@ -18,11 +19,28 @@ const SNAPSHOT_TABLE: u64 = 5;
 const L1_OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
 const BLOCK_OFFSET: u64 = ~(<u64>511);
 
+/** Bytes of a table that are passed over at once if empty. */
+const RUN: usize = 512;
+
 let start: u64 = 0;
 let end: u64 = 0;
 
 function hits(offset: u64, bytes: u64): bool {
   return bytes != 0 && offset < end && offset + bytes > start;
+}
+
+/** Whether an entry of a table names a cluster that is hit. Every write asks, and most entries are empty. */
+function namesHit(table: usize, entries: u32, offsetBits: u64): bool {
+  const tableEnd = table + ((<usize>entries) << 3);
+  for (let run = table; run < tableEnd; run += RUN) {
+    const runEnd = min(run + RUN, tableEnd);
+    if (isZero(run, <u32>(runEnd - run))) continue;
+    for (let at = run; at < runEnd; at += 8) {
+      const offset = read64(at) & offsetBits;
+      if (offset != 0 && hits(offset, image.clusterSize)) return true;
+    }
+  }
+  return false;
 }
 
 function hit(what: u64): bool {
@@ -39,13 +57,7 @@ export function overlapsMetadata(cluster: u64, clusters: u64): bool {
   if (hits(image.refcountTableOffset, (<u64>image.refcountTableClusters) << image.clusterBits))
     return hit(REFCOUNT_TABLE);
   if (image.snapshotCount != 0 && hits(image.snapshotsOffset, 1)) return hit(SNAPSHOT_TABLE);
-  for (let i: u32 = 0; i < image.l1Size; i++) {
-    const table = read64(L1_AT + ((<usize>i) << 3)) & L1_OFFSET;
-    if (table != 0 && hits(table, image.clusterSize)) return hit(ACTIVE_L2);
-  }
-  for (let i: u32 = 0; i < image.refcountEntries; i++) {
-    const block = read64(REFCOUNT_TABLE_AT + ((<usize>i) << 3)) & BLOCK_OFFSET;
-    if (block != 0 && hits(block, image.clusterSize)) return hit(REFCOUNT_BLOCK);
-  }
+  if (namesHit(L1_AT, image.l1Size, L1_OFFSET)) return hit(ACTIVE_L2);
+  if (namesHit(REFCOUNT_TABLE_AT, image.refcountEntries, BLOCK_OFFSET)) return hit(REFCOUNT_BLOCK);
   return false;
 }
