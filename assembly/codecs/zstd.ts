@@ -1,5 +1,4 @@
-// RFC 8878 reading: one Zstandard frame without a dictionary → at most `capacity` bytes. The output is the window. A
-// content checksum is not looked at: a cluster's other structures find damage, as they do with deflate.
+// RFC 8878 reading: one Zstandard frame without a dictionary → at most `capacity` bytes. The output is the window.
 import { CODEC_AT } from "../block/layout";
 import {
   bitsLeft,
@@ -35,6 +34,7 @@ import {
   offsetCounts,
   WEIGHT_ACCURACY,
 } from "./zstd-codes";
+import { xxh64 } from "./xxh64";
 
 /** Entries: symbol | bits << 8. */
 const HUFFMAN_AT: usize = CODEC_AT;
@@ -53,6 +53,8 @@ let inputEnd: usize = 0;
 let output: usize = 0;
 let outputStart: usize = 0;
 let outputEnd: usize = 0;
+/** The frame ends with a checksum of its content. */
+let hasChecksum: bool = false;
 /** Bits of the longest Huffman code; 0: no tree has come yet. */
 let huffmanBits: u32 = 0;
 /** Which sequence tables have come, by their shift in the modes byte. */
@@ -83,7 +85,13 @@ export function unzstd(from: usize, length: u32, to: usize, capacity: u32): i32 
     last = (header & 1) != 0;
     if (!block((header >> 1) & 3, header >> 3)) return -1;
   }
+  if (hasChecksum && !checksumIsRight()) return -1;
   return <i32>(output - outputStart);
+}
+
+/** §3.1.1: the lower half of the content's XXH64. */
+function checksumIsRight(): bool {
+  return input + 4 <= inputEnd && load<u32>(input) == <u32>xxh64(outputStart, <u32>(output - outputStart));
 }
 
 /** §3.1.1.1. What it says of sizes is not needed: the caller knows how much may come. */
@@ -92,6 +100,7 @@ function frameHeader(): bool {
   const descriptor = <u32>load<u8>(input + 4);
   const single = (descriptor >> 5) & 1;
   const sizeFlag = descriptor >> 6;
+  hasChecksum = ((descriptor >> 2) & 1) != 0;
   const dictionary = descriptor & 3;
   const reserved = (descriptor >> 3) & 1;
   if (dictionary != 0 || reserved != 0) return false;

@@ -117,6 +117,35 @@ function mixture(next: (below: number) => number, length: number): Uint8Array {
   return bytes;
 }
 
+describe("a checksum of the content", () => {
+  const content = Buffer.from(Array.from({ length: 9 }, (_, n) => `checksum ${n}, `).join(""));
+  // Frames that `zstd --check` made of so many bytes of it.
+  it.each([
+    [0, "28b52ffd240001000099e9d851"],
+    [7, "28b52ffd0458390000636865636b7375775189a5"],
+    [
+      103,
+      "28b52ffd045835010098636865636b73756d20302c20313233343536370800a00830070c03468039601830e24549029804440e",
+    ],
+  ])("is verified: %i bytes", async (length, frame) => {
+    const core = await loadEngine<BlockExports>(node, "block.wasm");
+    core.reserve(0);
+    const memory = Buffer.from(core.memory.buffer as ArrayBuffer);
+    const from = core.PACKED_AT.value as number;
+    const to = core.UNPACKED_AT.value as number;
+    const unpack = (bytes: Buffer): number => {
+      memory.set(bytes, from);
+      return core.unpackZstd(from, bytes.length, to, 4096);
+    };
+    const packed = Buffer.from(frame, "hex");
+    expect(unpack(packed)).toBe(length);
+    expect(memory.subarray(to, to + length).equals(content.subarray(0, length))).toBe(true);
+    expect(unpack(packed.subarray(0, -1))).toBe(-1);
+    packed[packed.length - 1]! ^= 1;
+    expect(unpack(packed)).toBe(-1);
+  });
+});
+
 describe("zstd writing", () => {
   it("comes back by our reader, whatever the bytes and their number", async () => {
     const core = await loadEngine<BlockExports>(node, "block.wasm");
