@@ -179,7 +179,11 @@ export class Lapic {
 
   private report(error: u32): void {
     this.errors |= error;
-    if ((this.lvtError & LVT_MASKED) == 0) this.accept(this.lvtError & 0xff, false);
+    if (this.lvtError & LVT_MASKED) return;
+    const vector = this.lvtError & 0xff;
+    // The error interrupt's own vector may be illegal: that is one more error, and nobody to tell.
+    if (vector < 16) this.errors |= ERROR_RECEIVE_ILLEGAL_VECTOR;
+    else this.accept(vector, false);
   }
 
   /** Whether a message to `destination` in the given mode means this APIC (§11.6.2). */
