@@ -74,7 +74,7 @@ export type Ending =
   | { reason: "stopped" };
 
 /** What a machine does: it runs, `pause` holds it, or it has not been let run yet. */
-export type RunState = "prelaunch" | "running" | "paused" | "shutdown";
+export type RunState = "prelaunch" | "running" | "paused" | "debug" | "shutdown";
 
 /** An x86-64 PC, powered on when created. */
 export class Machine {
@@ -187,6 +187,9 @@ export class Machine {
         case "EXIT_HALTED":
           await this.alarm.sleep(this.clock.idle(this.engine.deadline));
           break;
+        case "EXIT_BREAK":
+          this.pause("debug");
+          break;
         case "EXIT_POWER_OFF":
           await this.disks.settle();
           this.events.emit("SHUTDOWN", { guest: true, reason: "guest-shutdown" });
@@ -241,7 +244,17 @@ export class Machine {
   }
 
   resume(): void {
+    this.goOn(false);
+  }
+
+  /** Runs one instruction, then holds the guest in state "debug". */
+  step(): void {
+    this.goOn(true);
+  }
+
+  private goOn(stepping: boolean): void {
     if (!this.held) return;
+    this.engine.exports.goOn(stepping);
     this.held = undefined;
     this.events.emit("RESUME");
     this.alarm.wake();

@@ -14,6 +14,8 @@ export const EXIT_RESET: u32 = 3;
 export const EXIT_DEBUG: u32 = 4;
 /** A ring holds requests that should not wait for the end of the slice. */
 export const EXIT_DOORBELL: u32 = 5;
+/** A debugger's breakpoint or step: the vCPU stands before the instruction. */
+export const EXIT_BREAK: u32 = 6;
 
 /** Ends the slice after the running block; the first reason stands until the host has served it. */
 export function leave(reason: u32): void {

@@ -25,7 +25,15 @@ export {
   X87_AT,
 } from "./layout";
 export { CLOCK_DEADLINE, CLOCK_EPOCH, CLOCK_PACE, CLOCK_SLICE_START, executed } from "./clock";
-export { EXIT_DEBUG, EXIT_DOORBELL, EXIT_HALTED, EXIT_POWER_OFF, EXIT_RESET, EXIT_SLICE } from "./exit";
+export {
+  EXIT_BREAK,
+  EXIT_DEBUG,
+  EXIT_DOORBELL,
+  EXIT_HALTED,
+  EXIT_POWER_OFF,
+  EXIT_RESET,
+  EXIT_SLICE,
+} from "./exit";
 export {
   LINUX_COMMAND_LINE_TO,
   LINUX_COMMAND_LINE_TOO_LONG,
@@ -43,6 +51,7 @@ export {
 } from "../firmware/linux-boot";
 export { setBootOptions } from "./boot-options";
 export { runMachine } from "./run";
+export { BREAKPOINTS_MAX, goOn, setBreakpoints } from "./debugger";
 export { serveRegion } from "../jit/core";
 export {
   LEFT_BUDGET,

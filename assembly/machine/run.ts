@@ -26,6 +26,7 @@ import { acknowledgeInterrupt } from "../devices/irq-lines";
 import { advanceChips, nextDeadline } from "./board";
 import { clock, executed, NEVER, now } from "./clock";
 import { EXIT_HALTED, EXIT_RESET, EXIT_SLICE } from "./exit";
+import { holdsInterrupts, isDebugged, stopsBefore } from "./debugger";
 import { switchTo, vcpu } from "./vcpus";
 
 /** Instructions that one vCPU runs before the next has its turn. */
@@ -47,7 +48,7 @@ export function runMachine(instructions: u32): u32 {
     if (cpu.budget <= 0) {
       const exit = lookAround();
       if (exit >= 0) return <u32>exit;
-      if (cpu.interruptShadow || cpu.eflags & TF || breakpointsEnabled()) {
+      if (cpu.interruptShadow || cpu.eflags & TF || breakpointsEnabled() || isDebugged()) {
         stepOnce();
         continue;
       }
@@ -75,17 +76,21 @@ function remaining(i: Insn): i32 {
   return <i32>((end - <u32>changetype<usize>(i)) / <u32>INSN_SIZE);
 }
 
-/** One instruction, for the shadow of STI and MOV SS, for the trap flag and while breakpoints are set. */
+/** One instruction, for the shadow of STI and MOV SS, for the trap flag, while breakpoints are set and for debuggers. */
 function stepOnce(): void {
+  if (!isDebugged() || !stopsBefore(linearRip())) runOne();
+  // Look again before the next: an interrupt may be due now, or another step.
+  clock.granted -= <u32>max(cpu.budget + cpu.withheld, 0);
+  cpu.budget = 0;
+  cpu.withheld = 0;
+}
+
+function runOne(): void {
   const stepping = (cpu.eflags & TF) != 0;
   // RF holds for one instruction; where that faults, the flags pushed have it set again (SDM 3B §17.3.1.1).
   const resumed = (cpu.eflags & RF) != 0;
   cpu.eflags &= ~RF;
   if (resumed || !breakpointsEnabled() || !breakBefore(linearRip())) step(stepping);
-  // Look again before the next: an interrupt may be due now, or another step.
-  clock.granted -= <u32>max(cpu.budget + cpu.withheld, 0);
-  cpu.budget = 0;
-  cpu.withheld = 0;
 }
 
 function step(stepping: bool): void {
@@ -193,7 +198,7 @@ function serveEvents(): void {
     wake();
     deliverExternal(2);
   }
-  if (events & EVENT_INTERRUPT && cpu.eflags & IF && cpu.activity <= HALTED) {
+  if (events & EVENT_INTERRUPT && cpu.eflags & IF && cpu.activity <= HALTED && !holdsInterrupts()) {
     cpu.events &= ~EVENT_INTERRUPT;
     const vector = acknowledgeInterrupt();
     if (vector >= 0) {

@@ -107,6 +107,7 @@ export async function connect(
     ends.push([wanted.monitor, await monitorEnd(actions.monitorHost())]);
   for (const { target, pretty } of options.controls)
     ends.push([target, await qmpEnd(actions.monitorHost(), pretty)]);
+  if (options.gdb) ends.push([options.gdb, await gdbEnd(actions.monitorHost())]);
   if (options.debugConsole) ends.push([options.debugConsole.target, debugEnd(machine.debugConsole)]);
   const open: { names: string[]; device: Chardev }[] = [];
   const onTerminal = ends.filter(([spec]) => spec.kind === "stdio");
@@ -199,6 +200,21 @@ async function qmpEnd(host: MonitorHost, pretty: boolean): Promise<FrontEnd> {
     },
     attach: (next) => (write = next),
     focused: () => session.open(),
+  };
+}
+
+async function gdbEnd(host: MonitorHost): Promise<FrontEnd> {
+  const { GdbStub } = await import("./gdb/stub.ts");
+  let write: (bytes: Uint8Array) => void = () => {};
+  const stub = new GdbStub(host, (text) => write(Buffer.from(text, "latin1")));
+  return {
+    name: "gdb",
+    input(bytes) {
+      stub.input(bytes);
+      return true;
+    },
+    attach: (next) => (write = next),
+    focused: () => stub.open(),
   };
 }
 

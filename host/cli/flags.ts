@@ -210,6 +210,13 @@ export const FLAGS: readonly Flag[] = [
     apply: setMon,
   },
   {
+    name: "gdb",
+    argument: "DEV",
+    help: "where gdb connects, such as tcp::1234; -s is that",
+    apply: setGdb,
+  },
+  { name: "s", help: "gdb connects to port 1234", apply: (options) => setGdb(options, "tcp::1234") },
+  {
     name: "S",
     help: "wait for the monitor's cont before the guest starts",
     apply: (options) => void (options.startsPaused = true),
@@ -265,7 +272,7 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev chroot compat D d daemonize debugcon dfilter fsdev full-screen fw_cfg gdb global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas s sandbox sd seed set singlestep smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
+  `acpitable action add-fd append-fw audio audiodev chroot compat D d daemonize debugcon dfilter fsdev full-screen fw_cfg global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas sandbox sd seed set singlestep smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
     /\s+/,
   ),
 );
@@ -401,6 +408,13 @@ function setMonitor(options: PcOptions, text: string): void {
 
 function addControl(options: PcOptions, text: string, pretty: boolean): void {
   options.controls.push({ target: parseChardev(text, options.chardevs), pretty });
+}
+
+/** A debugger's socket is a server that does not wait, whatever else is asked for. */
+function setGdb(options: PcOptions, text: string): void {
+  const spec = text === "none" ? undefined : parseChardev(text, options.chardevs);
+  if (spec && spec.kind !== "socket") throw new UserError("only tcp:, unix: and none are supported yet");
+  options.gdb = spec && { ...spec, server: true, wait: false };
 }
 
 function setMon(options: PcOptions, text: string): void {

@@ -31,6 +31,8 @@ export interface PcOptions {
   monitor?: ChardevSpec;
   /** `-qmp`, `-qmp-pretty`: where QMP is spoken. */
   controls: { target: ChardevSpec; pretty: boolean }[];
+  /** Where a debugger connects. */
+  gdb?: ChardevSpec | undefined;
   /** `-S`: the guest waits for `cont`. */
   startsPaused: boolean;
   /** Where VNC clients find the screen. */

@@ -134,6 +134,14 @@ export class Inspector {
     return true;
   }
 
+  /** The linear addresses at which the machine stops; false: those are too many. */
+  setBreakpoints(addresses: readonly bigint[]): boolean {
+    if (addresses.length > this.engine.constants.BREAKPOINTS_MAX) return false;
+    addresses.forEach((address, n) => this.view.setBigUint64(8 * n, address, true));
+    this.engine.exports.setBreakpoints(addresses.length);
+    return true;
+  }
+
   /** Reads an I/O port of 1, 2 or 4 bytes, with what that does to the device. */
   readPort(port: number, size: number): number {
     return this.engine.exports.readPort(port, size) >>> 0;

@@ -55,6 +55,9 @@ export interface MachineExports extends EngineExports {
   translateLinear(cpu: number, low: number, high: number): number;
   peekPhysical(address: number, length: number): void;
   pokePhysical(address: number, length: number): void;
+  /** Where to stop, from the first addresses of the buffer at INSPECT_AT; going on after a stop. */
+  setBreakpoints(count: number): void;
+  goOn(stepping: boolean): void;
   readPort(port: number, size: number): number;
   writePort(port: number, size: number, value: number): void;
 }
@@ -115,6 +118,8 @@ const CONSTANTS = [
   "LINUX_TOO_OLD",
   "LINUX_NO_ROOM",
   "LINUX_COMMAND_LINE_TOO_LONG",
+  "BREAKPOINTS_MAX",
+  "EXIT_BREAK",
   "EXIT_SLICE",
   "EXIT_HALTED",
   "EXIT_POWER_OFF",
