@@ -9,8 +9,8 @@ import { BLOCK_MAX, LENGTH_CODES, lengthBase, MATCH_CODES, matchBase } from "./z
 
 const MIN_MATCH: u32 = 4;
 /** Earlier places that are tried, and how many where only something better than a match in hand is looked for. */
-const MAX_CHAIN: u32 = 16;
-const LATER_CHAIN: u32 = 4;
+const MAX_CHAIN: u32 = 4;
+const LATER_CHAIN: u32 = 1;
 /** A match this long is taken as it is. */
 const NICE_MATCH: u32 = 96;
 /** Hashes and comparisons read so many bytes. */
