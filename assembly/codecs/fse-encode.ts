@@ -1,8 +1,6 @@
 // RFC 8878 §4.1, the other way: symbols become finite states and bits. What is read from its end is written from its
 // start: the last symbol goes first.
-import { symbolOf } from "./fse";
-
-const LOWEST_ACCURACY: u32 = 5;
+import { LOWEST_ACCURACY, symbolOf } from "./fse";
 
 let output: usize = 0;
 let hold: u64 = 0;

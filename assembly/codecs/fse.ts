@@ -6,7 +6,7 @@
 /** Room for the normalized counts of 256 symbols, then for how many states of each are numbered. */
 export const FSE_WORK: usize = 256 * 2 + 256 * 4;
 
-const LOWEST_ACCURACY: u32 = 5;
+export const LOWEST_ACCURACY: u32 = 5;
 
 // Streams are read from their last bit, a 1 that marks the end, to their first.
 let stream: usize = 0;
