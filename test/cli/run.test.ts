@@ -39,6 +39,7 @@ function makeKernel(name: string, code: readonly number[]): void {
 
 beforeAll(() => {
   makeKernel("spin.bin", [0xeb, 0xfe]); // jmp $
+  makeKernel("ready.bin", [0xb0, 0x72, 0x66, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0xfe]); // mov al, 'r'; mov dx, 3F8h; out dx, al; jmp $
   makeKernel("exit.bin", [0xb0, 0x10, 0xe6, 0xf4, 0xeb, 0xfe]); // mov al, 10h; out F4h, al; jmp $
   makeKernel("reset.bin", [0xb0, 0x06, 0x66, 0xba, 0xf9, 0x0c, 0xee, 0xeb, 0xfe]); // mov al, 6; mov dx, CF9h; out dx, al
   expect(wasmqemu("img", "create", "-q", "-f", "qcow2", "disk.qcow2", "16M").status).toBe(0);
@@ -159,11 +160,16 @@ describe("the same run every time", () => {
 });
 
 describe("endings", () => {
-  const spin = ["-kernel", at("spin.bin"), "-nographic"];
+  /** A machine whose guest runs by now, and goes on for ever. */
+  async function running(): Promise<GuestConsole> {
+    const machine = new GuestConsole(process.execPath, [CLI, "-kernel", at("ready.bin"), "-nographic"]);
+    await machine.find(/r/);
+    return machine;
+  }
 
   it("Ctrl-A x ends with 0", async () => {
-    const machine = new GuestConsole(process.execPath, [CLI, ...spin]);
-    setTimeout(() => machine.type("\x01x"), 500);
+    const machine = await running();
+    machine.type("\x01x");
     expect(await machine.exitCode).toBe(0);
     expect(machine.words).toBe("wasmqemu: terminated\n");
   });
@@ -173,8 +179,8 @@ describe("endings", () => {
     ["SIGINT", 2],
     ["SIGHUP", 1],
   ] as const)("%s ends with 0 and says so", async (signal, number) => {
-    const machine = new GuestConsole(process.execPath, [CLI, ...spin]);
-    setTimeout(() => machine.kill(signal), 500);
+    const machine = await running();
+    machine.kill(signal);
     expect(await machine.exitCode).toBe(0);
     expect(machine.words).toBe(`wasmqemu: terminating on signal ${number}\n`);
   });
