@@ -81,8 +81,9 @@ export const FIRMWARE_PORT: u32 = 0xe8;
 /** Both decode a page. */
 export const APIC_WINDOW: u32 = 0x1000;
 
+/** Who decodes `port`. A wide access at FFFFh reaches behind the last port, where nobody is: it does not wrap. */
 export function socketAt(port: u32): u32 {
-  return load<u8>(PORT_MAP_AT + <usize>(port & 0xffff));
+  return port < <u32>PORT_MAP_SIZE ? load<u8>(PORT_MAP_AT + <usize>port) : SOCKET_NONE;
 }
 
 function plug(socket: u32, port: u32, count: u32): void {

@@ -98,7 +98,8 @@ const POPS = /^(07|17|1F|5[8-9A-F]|61|8F|9D|C2|C3|C9|CA|CB|CF)$/;
 /** What LOCK may stand before, with a memory operand (SDM 2 "LOCK"). */
 const LOCKABLE = /^([0-3][01]|[0-2][89]|8[0-3]\.[0-6]|8[67]|F[67]\.[23]|F[EF]\.[01])$/;
 const STRINGS = /^(A[4-7A-F]|6[C-F])$/;
-const PORTS = /^E[4-7C-F]$/;
+const PORTS = /^(6[C-F]|E[4-7C-F])$/;
+const PORT_IN_OPCODE = /^E[4-7]$/;
 
 /** Why later processors do otherwise than the 286 here, or undefined. */
 function difference(form: Form, { bytes: hex, initial, final, exception }: RealModeCase): string | undefined {
@@ -113,7 +114,8 @@ function difference(form: Form, { bytes: hex, initial, final, exception }: RealM
     return 'LOCK raises #UD on these forms since the 386 (SDM 2 "LOCK")';
   if ((opcode === 0x8c || opcode === 0x8e) && ((modrm >> 4) & 3) === 2)
     return "FS and GS exist since the 386 (SDM 3B §22.18)";
-  if (PORTS.test(form.form)) return portDifference(form.form, bytes[opcodeAt + 1], initial.regs.dx);
+  const port = PORTS.test(form.form) && portDifference(form.form, bytes[opcodeAt + 1], initial.regs.dx);
+  if (port) return port;
   if (exception?.number !== 13) return undefined;
   if (hex.length / 2 - 1 > 10)
     return "an instruction may have 15 bytes since the 386, 10 before (SDM 3B §22.26)";
@@ -154,7 +156,7 @@ const CHIP_PORTS = [
 ];
 
 function portDifference(form: string, immediate: number, dx: number): string | undefined {
-  const port = form < "E8" ? immediate : dx;
+  const port = PORT_IN_OPCODE.test(form) ? immediate : dx;
   const isDecoded = CHIP_PORTS.some(([first, last]) => port + 1 >= first && port <= last);
   return isDecoded ? "a chip of the PC answers at this port" : undefined;
 }
