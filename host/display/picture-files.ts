@@ -1,4 +1,5 @@
 // Pictures as files: PPM (netpbm's P6) and PNG (ISO/IEC 15948).
+import { crc32 } from "../crc32.ts";
 import type { Picture } from "./vga.ts";
 
 export function ppm({ width, height, rgba }: Picture): Uint8Array {
@@ -48,18 +49,6 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
 async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb8_8320 ^ (c >>> 1) : c >>> 1;
-  return c;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let crc = ~0;
-  for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
-  return ~crc >>> 0;
 }
 
 function concatenate(parts: readonly Uint8Array[]): Uint8Array {

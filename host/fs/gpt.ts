@@ -2,6 +2,7 @@
 //
 //   0 "EFI PART" | 12 header size | 16 CRC-32 | 72 first sector of the entries u64 | 80 entries | 84 size of one
 //   entry: 0 type GUID | 16 own GUID | 32 first sector u64 | 40 last sector u64 | 56 name, 36 x UTF-16
+import { crc32 } from "../crc32.ts";
 import type { BlockSource } from "../block/source.ts";
 import type { Partition } from "./partitions.ts";
 
@@ -87,13 +88,4 @@ function guid(view: DataView): string {
   ]
     .join("-")
     .toUpperCase();
-}
-
-function crc32(bytes: Uint8Array): number {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }

@@ -3,7 +3,7 @@
 //   0      "vhdxfile", creator          192 KiB, 256 KiB   region tables, the same twice
 //   64 KiB, 128 KiB   headers: the valid one with the higher sequence number counts
 import { UserError } from "../core/errors.ts";
-import { crc32c } from "./crc32c.ts";
+import { crc32c } from "../crc32.ts";
 import type { ImageFile, NewFile } from "./driver.ts";
 import { VERSION } from "../version.ts";
 

@@ -7,7 +7,7 @@
 //              "zero", 0, u64 length, u64 file offset, u64 sequence
 //   sector     "data", high half of the sequence, 4084 bytes, low half
 import { UserError } from "../core/errors.ts";
-import { crc32c } from "./crc32c.ts";
+import { crc32c } from "../crc32.ts";
 import type { ImageFile } from "./driver.ts";
 import { type Header, MIB, SIZE_MAX } from "./vhdx-layout.ts";
 
