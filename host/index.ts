@@ -19,6 +19,7 @@ export {
   commit,
   info,
   type ImageInfo,
+  type ImageOrigin,
   map,
   type OpenImage,
   openImage,

@@ -1,4 +1,5 @@
 // Images for programs: the functions of the library's door, over the runtime that the process is in.
+import { BlobSource } from "../block/blob.ts";
 import type { BlockSource, ImageFile } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
 import { thisRuntime } from "../runtimes/this.ts";
@@ -13,6 +14,9 @@ import { Qcow2Image } from "./qcow2.ts";
 import { commitInto, copyFromBacking } from "./rebase.ts";
 import type { Watch } from "./watch.ts";
 
+/** Where an image is: by name, or what it lies in. */
+export type ImageOrigin = string | Blob | BlockSource;
+
 export interface OpenImageOptions {
   /** One of qemu-img's names of formats; undefined: probed. */
   format?: string;
@@ -22,43 +26,43 @@ export interface OpenImageOptions {
   readOnly?: boolean;
   /** Files that the image names (its backing files, its data file) may be opened. Default false: then it is refused. */
   followNames?: boolean;
+  /** What an overlay lies over, in place of the backing file that it names; closed with it. */
+  backing?: DiskImage;
 }
 
 /** An image in use; `await using` closes it. */
 export type OpenImage = DiskImage & AsyncDisposable;
 
 /**
- * Opens a disk image by its name (a path, a URL, `nbd://`, `json:{…}`) or in any `BlockSource`, which is closed with the
- * image. It is a `BlockSource` itself: read it, write it, or give it to a `Machine`. Offsets and sizes are in bytes.
+ * Opens a disk image by its name (a path, a URL, `nbd://`, `json:{…}`), in a `Blob` such as a file that a page's user
+ * picked, or in any `BlockSource`, which is closed with the image. It is a `BlockSource` itself: read it, write it, or give it to a `Machine`. Offsets and sizes are in bytes.
  *
  *     await using disk = await openImage("disk.qcow2");
  *     await disk.read(bytes, 0);
  *
  * Rejects with a `UserError`: one sentence, and the system's `code` (ENOENT, EACCES …) where it has one.
  */
-export async function openImage(
-  from: string | BlockSource,
-  options: OpenImageOptions = {},
-): Promise<OpenImage> {
+export async function openImage(from: ImageOrigin, options: OpenImageOptions = {}): Promise<OpenImage> {
   const image = await openSafely(from, options);
   return Object.assign(image, { [Symbol.asyncDispose]: () => image.close() });
 }
 
 /** Opens nothing that the image names unless that is allowed. */
 async function openSafely(
-  from: string | BlockSource,
-  { followNames = false, passphrase, ...rest }: OpenImageOptions,
+  from: ImageOrigin,
+  { followNames = false, passphrase, backing, ...rest }: OpenImageOptions,
 ): Promise<DiskImage> {
-  const name = typeof from === "string" ? from : "(source)";
+  const name = nameOf(from);
   const image = await open(thisRuntime(), name, {
     ...rest,
-    file: typeof from === "string" ? undefined : asFile(from),
-    chain: followNames,
+    file: fileOf(from),
+    chain: followNames && !backing,
     passphrase: passphrase === undefined ? undefined : bytesOf(passphrase),
   });
+  image.backing ??= backing;
   if (followNames) return image;
   const external = image instanceof Qcow2Image && image.hasExternalData;
-  const named = external ? image.extensions.dataFile : image.backingName;
+  const named = external ? image.extensions.dataFile : backing ? undefined : image.backingName;
   try {
     if (named !== undefined)
       throw new UserError(
@@ -73,7 +77,16 @@ async function openSafely(
   }
 }
 
-/** A source as what an image lies in; of its file, if it has one, nothing is known. */
+function nameOf(from: ImageOrigin): string {
+  return typeof from === "string" ? from : ((from as Partial<File>).name ?? "(source)");
+}
+
+/** What an image that has no name lies in; of a source's file, if it has one, nothing is known. */
+function fileOf(from: ImageOrigin): ImageFile | undefined {
+  if (typeof from === "string") return undefined;
+  return from instanceof Blob ? new BlobSource(from) : asFile(from);
+}
+
 function asFile(source: BlockSource): ImageFile {
   const file: ImageFile = {
     get size() {
@@ -141,11 +154,7 @@ export interface ConvertOptions extends Watch {
  *
  *     await convert("in.raw", "out.qcow2", { compress: true, signal: AbortSignal.timeout(60_000) });
  */
-export async function convert(
-  from: string | BlockSource,
-  to: string,
-  options: ConvertOptions = {},
-): Promise<void> {
+export async function convert(from: ImageOrigin, to: string, options: ConvertOptions = {}): Promise<void> {
   const { format = "qcow2", compress = false, followNames = false, passphrase, ...watch } = options;
   const runtime = thisRuntime();
   const source = await openSafely(from, { followNames, ...(passphrase === undefined ? {} : { passphrase }) });
@@ -233,12 +242,11 @@ export interface ImageInfo {
 
 /** What an image says of itself. Nothing that it names is opened, and no key is asked for. */
 export async function info(
-  from: string | BlockSource,
+  from: ImageOrigin,
   options: Pick<OpenImageOptions, "format"> = {},
 ): Promise<ImageInfo> {
-  const file = typeof from === "string" ? undefined : asFile(from);
-  const name = typeof from === "string" ? from : "(source)";
-  const image = await open(thisRuntime(), name, { ...options, file, chain: false, unlock: false });
+  const how = { ...options, file: fileOf(from), chain: false, unlock: false };
+  const image = await open(thisRuntime(), nameOf(from), how);
   try {
     return {
       format: image.format,

@@ -1,0 +1,136 @@
+// Debian's Chromium without a window, and modules of ours in one of its workers: what browsers do is tried there.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { build } from "esbuild";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import {
+  POLICY,
+  serveFolder,
+  type StaticServer,
+  type StaticServerOptions,
+} from "../../tools/static-server.ts";
+import { missingTools } from "./needs.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+
+/** Why there is no browser here; undefined when there is. */
+export function chromiumObstacle(): string | undefined {
+  return missingTools("chromium").length > 0 ? "chromium is not installed" : undefined;
+}
+
+/** Root has no sandbox to give; containers have a small /dev/shm. */
+const LAUNCH = {
+  executablePath: "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+};
+
+export function startChromium(): Promise<Browser> {
+  return chromium.launch(LAUNCH);
+}
+
+/** A browser that keeps what it stores in `folder`, as people's do; others keep it in memory. */
+export function startStoringChromium(folder: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, LAUNCH);
+}
+
+/**
+ * A page whose worker runs the exported functions of a module, `run(name, …)`; they see OPFS and dist/'s engines. Content
+ * security policy as strict as can be, no cross-origin isolation.
+ */
+export class WorkerLab {
+  private constructor(
+    readonly browser: Browser,
+    readonly server: StaticServer,
+    private readonly folder: string,
+  ) {}
+
+  static async open(module: string, options: StaticServerOptions = {}): Promise<WorkerLab> {
+    const folder = mkdtempSync(join(tmpdir(), "wasmqemu-lab-"));
+    await bundle(join(ROOT, module), folder);
+    const server = await serveFolder(folder, { headers: { "content-security-policy": POLICY }, ...options });
+    return new WorkerLab(await startChromium(), server, folder);
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    await this.server.close();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  /** A browser profile of its own: nothing stored in others is there. */
+  async profile(): Promise<BrowserContext> {
+    return this.browser.newContext();
+  }
+
+  async tab(context: BrowserContext): Promise<Tab> {
+    const page = await context.newPage();
+    await page.goto(`${this.server.url}lab.html`);
+    return new Tab(page);
+  }
+}
+
+export class Tab {
+  constructor(readonly page: Page) {}
+
+  /** Calls an exported function of the module in the tab's worker; arguments and answer are cloned. */
+  run<T>(name: string, ...args: unknown[]): Promise<T> {
+    return this.page.evaluate(
+      async ([called, given]) => {
+        const lab = globalThis as unknown as { call(name: string, args: unknown[]): Promise<unknown> };
+        return lab.call(called, given);
+      },
+      [name, args] as const,
+    ) as Promise<T>;
+  }
+
+  close(): Promise<void> {
+    return this.page.close();
+  }
+}
+
+/** lab.html, its script, and the module behind a worker's port, with the engines beside. */
+async function bundle(module: string, folder: string): Promise<void> {
+  const { copyFileSync, writeFileSync } = await import("node:fs");
+  await build({
+    stdin: {
+      contents: `
+        import * as lab from ${JSON.stringify(module)};
+        self.onmessage = async ({ data: [id, name, args] }) => {
+          try { self.postMessage([id, true, await lab[name](...args)]); }
+          catch (error) { self.postMessage([id, false, error.message]); }
+        };`,
+      resolveDir: ROOT,
+    },
+    outfile: join(folder, "worker.js"),
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    logLevel: "warning",
+  });
+  await build({
+    entryPoints: [join(ROOT, "host/runtimes/browser-codec-thread.ts")],
+    outfile: join(folder, "codec-thread.js"),
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+  });
+  writeFileSync(join(folder, "lab.html"), '<!doctype html><script type="module" src="lab.js"></script>');
+  writeFileSync(
+    join(folder, "lab.js"),
+    `const waiting = new Map();
+    const worker = new Worker("worker.js", { type: "module" });
+    worker.onmessage = ({ data: [id, succeeded, answer] }) => {
+      const { done, fail } = waiting.get(id);
+      waiting.delete(id);
+      if (succeeded) done(answer); else fail(new Error(answer));
+    };
+    let last = 0;
+    window.call = (name, args) => new Promise((done, fail) => {
+      waiting.set(++last, { done, fail });
+      worker.postMessage([last, name, args]);
+    });`,
+  );
+  for (const asset of ["block.wasm", "machine.wasm", "bios.bin", "demo.bin"])
+    copyFileSync(join(ROOT, "dist", asset), join(folder, asset));
+}
