@@ -1,6 +1,6 @@
 // A file of the runtime as a BlockSource.
 import { codeOf, reason, UserError } from "../core/errors.ts";
-import type { OpenMode, Runtime, RuntimeFile } from "../runtimes/runtime.ts";
+import type { DataRange, OpenMode, Runtime, RuntimeFile } from "../runtimes/runtime.ts";
 import type { ProtocolRequest } from "./protocols.ts";
 import type { ImageFile } from "./source.ts";
 
@@ -48,7 +48,20 @@ async function lock(
   return release;
 }
 
+function firstEndingAfter(ranges: readonly DataRange[], offset: number): number {
+  let low = 0;
+  for (let high = ranges.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (ranges[middle]![1] > offset) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 export class FileSource implements ImageFile {
+  readonly extent?: (offset: number, length: number) => Promise<{ length: number; zero: boolean }>;
+  private ranges: Promise<readonly DataRange[] | undefined> | undefined;
+
   private constructor(
     readonly fileName: string,
     readonly identity: string | undefined,
@@ -56,7 +69,11 @@ export class FileSource implements ImageFile {
     private length: number,
     private readonly unsafe: boolean,
     private readonly release: Release | undefined,
-  ) {}
+    /** Nobody writes it while it is open: its holes stay where they are. */
+    settled: boolean,
+  ) {
+    if (settled && file.dataRanges) this.extent = (offset, length) => this.extentAt(offset, length);
+  }
 
   static async open(
     runtime: Runtime,
@@ -70,7 +87,9 @@ export class FileSource implements ImageFile {
       release = await lock(runtime, path, mode, options.shared ?? false);
       if (mode === "create") await file.truncate(0);
       const identity = await runtime.identity(path);
-      return new FileSource(path, identity, file, await file.size(), options.unsafe ?? false, release);
+      const settled = mode === "read" && !options.shared;
+      const size = await file.size();
+      return new FileSource(path, identity, file, size, options.unsafe ?? false, release, settled);
     } catch (error) {
       await file.close();
       await release?.();
@@ -102,6 +121,14 @@ export class FileSource implements ImageFile {
 
   allocated(): Promise<number | undefined> {
     return this.file.allocated();
+  }
+
+  private async extentAt(offset: number, length: number): Promise<{ length: number; zero: boolean }> {
+    const ranges = await (this.ranges ??= this.file.dataRanges!());
+    if (!ranges) return { length, zero: false };
+    const [start, end] = ranges[firstEndingAfter(ranges, offset)] ?? [Infinity, Infinity];
+    const zero = offset < start;
+    return { length: Math.min(length, (zero ? start : end) - offset), zero };
   }
 
   async read(into: Uint8Array, offset: number): Promise<void> {

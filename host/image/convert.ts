@@ -18,6 +18,8 @@ import type { Watch } from "./watch.ts";
 import { withCodecs } from "./with-codecs.ts";
 
 const CHUNK = 2 * 2 ** 20;
+/** What is known to be zeros counts in units of so many bytes: more requests would cost more than such a read. */
+const WORTHWHILE_GAP = 64 * 1024;
 /** Requests at once where nobody asks for another number. */
 const IN_FLIGHT = 4;
 
@@ -42,6 +44,7 @@ export interface CopyOptions extends Watch {
   targetOffset?: number;
 }
 
+/** A part of the source, which begins and ends where a unit of the copy does. */
 interface Piece {
   offset: number;
   length: number;
@@ -76,7 +79,9 @@ async function copyWith(
   const shift = options.targetOffset ?? 0;
   // A target with clusters allocates them whole: a smaller hole in one saves nothing.
   const unit = Math.max(options.sparse, options.sparse ? (target.clusterSize ?? 0) : 0);
-  const align = pack || target.wholeClusters ? target.clusterSize! : 1;
+  // Likewise a cluster that is partly known to be zeros is read and written whole, in one request.
+  const { clusterSize = WORTHWHILE_GAP } = target;
+  const align = CHUNK % clusterSize === 0 ? clusterSize : WORTHWHILE_GAP;
   const pieces = walk(source, align, options.backed ?? false);
   const started = performance.now();
   let copied = 0;
@@ -283,7 +288,6 @@ async function* walk(source: DiskImage, align: number, backed: boolean): AsyncGe
     const extent = await statusAt(source, offset, source.size - offset);
     const kind = kindOf(extent);
     const last = offset + extent.length === source.size;
-    // Compression works on whole clusters of the target, so what is known counts from one border to the next.
     const known = last ? extent.length : extent.length - ((offset + extent.length) % align);
     if (kind !== "data" && known > 0) {
       yield { offset, length: known, kind };

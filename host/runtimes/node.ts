@@ -14,11 +14,12 @@ import {
 import { readFile, stat, unlink } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { platform, versions } from "node:process";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { UserError } from "../core/errors.ts";
 import { imageLocks } from "./node-locks.ts";
-import type { OpenMode, Runtime, RuntimeFile, RuntimeThread, ThreadEvents } from "./runtime.ts";
+import type { DataRange, OpenMode, Runtime, RuntimeFile, RuntimeThread, ThreadEvents } from "./runtime.ts";
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY,
@@ -28,6 +29,9 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
 
 /** st_blocks counts units of 512 bytes whatever the file system's block (stat(2)). */
 const STAT_BLOCK = 512;
+
+/** Deno would ask its user for the right to run a program. */
+const canFindHoles = platform === "linux" && !("deno" in versions);
 
 type Settle<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
 
@@ -48,6 +52,13 @@ class NodeFile implements RuntimeFile {
 
   async allocated(): Promise<number> {
     return (await this.stat()).blocks * STAT_BLOCK;
+  }
+
+  async dataRanges(): Promise<readonly DataRange[] | undefined> {
+    const { size, blocks } = await this.stat();
+    // Only a file with holes takes less than its length; to ask for them costs a process.
+    if (blocks * STAT_BLOCK >= size || !canFindHoles) return undefined;
+    return (await import("./node-holes.ts")).dataRanges(this.descriptor);
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {

@@ -1,11 +1,16 @@
 // What we ask of a runtime. Node is in node.ts; Deno and browsers are equal siblings with the same shape.
 
+/** From its first byte to the one behind its last. */
+export type DataRange = readonly [start: number, end: number];
+
 /** A file open for positional access. Every method may have several calls in flight. */
 export interface RuntimeFile {
   /** Length in bytes now. */
   size(): Promise<number>;
   /** Bytes that the file takes on its disk; undefined where the runtime cannot tell. */
   allocated(): Promise<number | undefined>;
+  /** Where it holds data, in order; between these it reads as zeros. Undefined: the runtime cannot tell, all may be data. */
+  dataRanges?(): Promise<readonly DataRange[] | undefined>;
   /** Fills `into` from `position` on; returns how many bytes there were, fewer only at the end of the file. */
   read(into: Uint8Array, position: number): Promise<number>;
   /** Writes all of `from`; the file grows where needed. */
