@@ -6,14 +6,16 @@ import type { ProtocolRequest } from "./protocols.ts";
 import type { ImageFile } from "./source.ts";
 
 const KIB = 1024;
-const PIECE = 64 * KIB;
+const PIECE = 32 * KIB;
 /** Pieces that one request asks for, at most. */
-const PIECES_PER_REQUEST = 16;
+const PIECES_PER_REQUEST = 32;
 const REQUESTS_AT_ONCE = 6;
 /** 32 MiB. */
-const CACHED_PIECES = 512;
+const CACHED_PIECES = 1024;
 /** Read-ahead grows up to this while reading goes straight on. */
 const AHEAD_MAX = 4096 * KIB;
+/** Of what was asked for, so much may have been fetched in vain before reading ahead pauses. */
+const WASTE = 0.25;
 
 const DEFAULT_TIMEOUT = 30;
 const RETRIES = 4;
@@ -66,6 +68,9 @@ export class HttpSource implements ImageFile {
   /** Where the last read ended, and how far beyond it is fetched. */
   private end = 0;
   private ahead = 0;
+  /** Bytes read from here, and from the server. */
+  private asked = 0;
+  private fetched = 0;
 
   private constructor(
     private readonly resource: HttpResource,
@@ -91,6 +96,7 @@ export class HttpSource implements ImageFile {
     const end = Math.min(offset + into.length, this.size);
     into.fill(0, Math.max(0, end - offset));
     if (offset >= end) return;
+    this.asked += end - offset;
     const first = Math.floor(offset / PIECE);
     const last = Math.floor((end - 1) / PIECE);
     const wanted = this.want(first, last);
@@ -132,9 +138,9 @@ export class HttpSource implements ImageFile {
 
   private request(first: number, count: number): void {
     const start = first * PIECE;
-    const whole = this.inTurn(() =>
-      this.resource.fetchRange(start, Math.min(count * PIECE, this.size - start)),
-    );
+    const length = Math.min(count * PIECE, this.size - start);
+    this.fetched += length;
+    const whole = this.inTurn(() => this.resource.fetchRange(start, length));
     for (let index = 0; index < count; index++) {
       // A copy, so that a piece that stays does not keep all that came with it.
       const piece = whole.then((bytes) => bytes.slice(index * PIECE, (index + 1) * PIECE));
@@ -144,10 +150,12 @@ export class HttpSource implements ImageFile {
   }
 
   private fetchAhead(start: number, end: number): void {
-    const goesOn = start >= this.end - PIECE && start <= this.end + AHEAD_MAX && start > 0;
+    const goesOn = start >= this.end - PIECE && start <= this.end + Math.max(PIECE, this.ahead) && start > 0;
     this.ahead = goesOn ? Math.min(AHEAD_MAX, Math.max(this.firstAhead, this.ahead * 2)) : 0;
     this.end = Math.max(goesOn ? this.end : 0, end);
-    if (!goesOn || this.firstAhead === 0) return;
+    // A guest that boots jumps about: half of what is fetched early for it would be in vain.
+    const isTooMuch = this.fetched + this.ahead > this.asked * (1 + WASTE) + AHEAD_MAX;
+    if (!goesOn || this.firstAhead === 0 || isTooMuch) return;
     const first = Math.ceil(this.end / PIECE);
     const last = Math.floor((Math.min(this.end + this.ahead, this.size) - 1) / PIECE);
     // Half the window at a time, so that requests are not made for single pieces.

@@ -91,18 +91,19 @@ it("reads any range, neighbours with one request, and none of them twice", async
 
 it("fetches ahead where reading goes on, and not where it jumps", async () => {
   const source = await open(256 * 1024);
-  for (let offset = 0; offset < 2 * MIB; offset += 4096) await read(source, offset, 4096);
+  for (let offset = 0; offset < content.length; offset += 4096) await read(source, offset, 4096);
   expect(asked.length).toBeLessThan(12);
-  const before = asked.length;
-  await read(source, 5 * MIB, 10);
-  expect(asked.slice(before)).toHaveLength(1);
+  asked = [];
+  const jumping = await open(256 * 1024);
+  for (const offset of [3 * MIB, MIB, 4 * MIB]) await read(jumping, offset, 4096);
+  expect(asked.map(([first]) => first)).toEqual([0, 3 * MIB, MIB, 4 * MIB]);
 });
 
 it("keeps no more than its cache", async () => {
   const source = await open();
   for (let round = 0; round < 3; round++) await read(source, 0, content.length);
   const { pieces } = source as unknown as { pieces: Map<number, unknown> };
-  expect(pieces.size).toBeLessThanOrEqual(512);
+  expect(pieces.size).toBeLessThanOrEqual(1024);
   expect(asked.length).toBeLessThan(10);
 });
 
