@@ -14,7 +14,7 @@ export interface HttpOptions {
 }
 
 /** What tells one state of a resource from another. */
-interface Validators {
+export interface ResourceState {
   size: number;
   etag: string | undefined;
   modified: string | undefined;
@@ -27,7 +27,7 @@ const PASSING = [408, 425, 429, 500, 502, 503, 504];
 class Passing extends Error {}
 
 export class HttpResource {
-  private validators: Validators | undefined;
+  private validators: ResourceState | undefined;
 
   constructor(
     readonly url: string,
@@ -35,9 +35,9 @@ export class HttpResource {
   ) {}
 
   /** Reads the first bytes, at most `length`, and learns what the resource is. */
-  async open(length: number): Promise<{ size: number; head: Uint8Array }> {
+  async open(length: number): Promise<{ state: ResourceState; head: Uint8Array }> {
     const head = await this.fetchRange(0, length);
-    return { size: this.validators!.size, head };
+    return { state: this.validators!, head };
   }
 
   /** Exactly these bytes, fewer only where the resource ends. */

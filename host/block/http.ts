@@ -1,7 +1,9 @@
 // An HTTP(S) resource as a BlockSource: pieces of it in a bounded cache, neighbours fetched with one request, several
 // requests at a time, and what comes next fetched early where reading goes straight on.
 import { UserError } from "../core/errors.ts";
-import { HttpResource } from "./http-request.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+import { HttpCache } from "./http-cache.ts";
+import { HttpResource, type ResourceState } from "./http-request.ts";
 import type { ProtocolRequest } from "./protocols.ts";
 import type { ImageFile } from "./source.ts";
 
@@ -56,8 +58,10 @@ export async function openHttp(scheme: string, request: ProtocolRequest): Promis
     ...(login === undefined ? {} : { authorization: `Basic ${login}` }),
   };
   const waiting = { timeout: timeout * 1000, retries: RETRIES, pause: PAUSE };
-  return HttpSource.open(new HttpResource(url.href, { ...waiting, headers }), given, ahead);
+  return HttpSource.open(new HttpResource(url.href, { ...waiting, headers }), given, ahead, request.runtime);
 }
+
+function ignore(): undefined {}
 
 export class HttpSource implements ImageFile {
   readonly identity: string;
@@ -75,17 +79,30 @@ export class HttpSource implements ImageFile {
   private constructor(
     private readonly resource: HttpResource,
     readonly fileName: string,
-    readonly size: number,
+    /** What the resource was when it was opened, and is as long as this reads it. */
+    readonly state: ResourceState,
     private readonly firstAhead: number,
+    private readonly cache: HttpCache | undefined,
   ) {
     this.identity = resource.url;
   }
 
-  static async open(resource: HttpResource, name: string, ahead: number): Promise<HttpSource> {
-    const { size, head } = await resource.open(PIECE);
-    const source = new HttpSource(resource, name, size, ahead);
+  /** `runtime`: what is fetched is kept there for the next time. */
+  static async open(
+    resource: HttpResource,
+    name: string,
+    ahead: number,
+    runtime?: Runtime,
+  ): Promise<HttpSource> {
+    const { state, head } = await resource.open(PIECE);
+    const cache = runtime && (await HttpCache.open(runtime, resource.url, state, PIECE));
+    const source = new HttpSource(resource, name, state, ahead, cache);
     source.pieces.set(0, Promise.resolve(head));
     return source;
+  }
+
+  get size(): number {
+    return this.state.size;
   }
 
   async allocated(): Promise<undefined> {
@@ -111,6 +128,7 @@ export class HttpSource implements ImageFile {
 
   async close(): Promise<void> {
     this.pieces.clear();
+    await this.cache?.close();
   }
 
   /** These pieces, fetched as far as they are not here, neighbours together. */
@@ -123,8 +141,13 @@ export class HttpSource implements ImageFile {
         this.pieces.set(index++, known);
         continue;
       }
+      if (this.cache?.has(index)) {
+        this.hold(index, this.recall(this.cache, index));
+        index++;
+        continue;
+      }
       let count = 1;
-      while (count < PIECES_PER_REQUEST && index + count <= last && !this.pieces.has(index + count)) count++;
+      while (count < PIECES_PER_REQUEST && index + count <= last && !this.isHere(index + count)) count++;
       this.request(index, count);
       index += count;
     }
@@ -136,17 +159,36 @@ export class HttpSource implements ImageFile {
     return wanted;
   }
 
+  private isHere(index: number): boolean {
+    return this.pieces.has(index) || (this.cache?.has(index) ?? false);
+  }
+
   private request(first: number, count: number): void {
-    const start = first * PIECE;
-    const length = Math.min(count * PIECE, this.size - start);
-    this.fetched += length;
-    const whole = this.inTurn(() => this.resource.fetchRange(start, length));
+    const whole = this.fetch(first, count);
     for (let index = 0; index < count; index++) {
       // A copy, so that a piece that stays does not keep all that came with it.
       const piece = whole.then((bytes) => bytes.slice(index * PIECE, (index + 1) * PIECE));
-      this.pieces.set(first + index, piece);
-      piece.catch(() => this.pieces.delete(first + index));
+      this.hold(first + index, piece);
+      if (this.cache) void piece.then((bytes) => this.cache!.keep(first + index, bytes), ignore);
     }
+  }
+
+  private fetch(first: number, count: number): Promise<Uint8Array> {
+    const start = first * PIECE;
+    const length = Math.min(count * PIECE, this.size - start);
+    this.fetched += length;
+    return this.inTurn(() => this.resource.fetchRange(start, length));
+  }
+
+  private hold(index: number, piece: Promise<Uint8Array>): void {
+    this.pieces.set(index, piece);
+    piece.catch(() => this.pieces.delete(index));
+  }
+
+  /** A piece that was kept, or else fetched after all. */
+  private async recall(cache: HttpCache, index: number): Promise<Uint8Array> {
+    const length = Math.min(PIECE, this.size - index * PIECE);
+    return (await cache.read(index, length).catch(ignore)) ?? this.fetch(index, 1);
   }
 
   private fetchAhead(start: number, end: number): void {
@@ -160,7 +202,7 @@ export class HttpSource implements ImageFile {
     const last = Math.floor((Math.min(this.end + this.ahead, this.size) - 1) / PIECE);
     // Half the window at a time, so that requests are not made for single pieces.
     let missing = first;
-    while (missing <= last && this.pieces.has(missing)) missing++;
+    while (missing <= last && this.isHere(missing)) missing++;
     if (last - missing + 1 >= this.ahead / PIECE / 2) void this.want(missing, last);
   }
 

@@ -13,6 +13,7 @@ export const browser: Runtime = {
   openFile: openOpfsFile,
   removeFile: removeOpfsFile,
   identity: opfsIdentity,
+  cacheFolder: ".cache",
 
   async readAsset(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const url = assetUrl(name);

@@ -81,6 +81,8 @@ export interface Runtime {
   /** Absent where there are no sockets. */
   connect?(address: Address): Promise<Connection>;
   listen?(address: Address, onConnection: (connection: Connection) => void): Promise<Listener>;
+  /** Where files may lie that can be made again; absent: nowhere. */
+  readonly cacheFolder?: string;
   /** A file of ours from dist/, such as "block.wasm". */
   readAsset(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Starts a script of ours from dist/ in a thread of its own; absent where the runtime has no threads. */
