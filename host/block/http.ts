@@ -188,7 +188,11 @@ export class HttpSource implements ImageFile {
   /** A piece that was kept, or else fetched after all. */
   private async recall(cache: HttpCache, index: number): Promise<Uint8Array> {
     const length = Math.min(PIECE, this.size - index * PIECE);
-    return (await cache.read(index, length).catch(ignore)) ?? this.fetch(index, 1);
+    const kept = await cache.read(index, length).catch(ignore);
+    if (kept) return kept;
+    const bytes = await this.fetch(index, 1);
+    await cache.keep(index, bytes);
+    return bytes;
   }
 
   private fetchAhead(start: number, end: number): void {
