@@ -2,7 +2,7 @@
 // clock and the disks meet; the engine decides everything about the guest, this file serves its exits.
 import { ByteOutput } from "./byte-output.ts";
 import type { BlockSource } from "./block/source.ts";
-import { DiskService } from "./core/disks.ts";
+import { DiskService, type Traffic } from "./core/disks.ts";
 import {
   attachDrives,
   connectorOf,
@@ -214,6 +214,22 @@ export class Machine {
   /** What the translator did since power on; it counts only under `countsJit`. */
   jitStats(): JitStats {
     return this.engine.jitStats();
+  }
+
+  /** Instructions run since power on. */
+  get instructions(): number {
+    return this.engine.instructions;
+  }
+
+  /** The medium in a drive, and what went to and fro. */
+  drive(drive: Omit<DriveOptions, "source">): { source: BlockSource | undefined } & Readonly<Traffic> {
+    const connector = connectorOf(this.engine, drive);
+    return { source: this.media[connector], ...this.disks.traffic(connector) };
+  }
+
+  /** Bytes of memory that the machine takes. */
+  get footprint(): number {
+    return this.engine.exports.memory.buffer.byteLength;
   }
 
   /** Ends `run` at the next instant between two slices. */

@@ -8,6 +8,8 @@ export class SerialPort {
   private readonly roomListeners = new Set<() => void>();
   /** What was written and has not fitted into the ring yet. */
   private queue: Uint8Array[] = [];
+  /** Whoever listens cannot take more: what the guest sends stays with it, and in the end it waits. */
+  held = false;
 
   /** @internal */
   constructor(
@@ -34,6 +36,19 @@ export class SerialPort {
     this.roomListeners.add(listener);
   }
 
+  /** `write`, done when all of it has gone to the guest. */
+  async writeAll(data: Uint8Array | string): Promise<void> {
+    this.write(data);
+    if (this.queue.length === 0) return;
+    await new Promise<void>((resolve) => {
+      const listener = (): void => {
+        this.roomListeners.delete(listener);
+        resolve();
+      };
+      this.roomListeners.add(listener);
+    });
+  }
+
   /** Bytes written that the guest's port has had no room for. */
   get waiting(): number {
     return this.queue.reduce((sum, { length }) => sum + length, 0);
@@ -55,6 +70,7 @@ export class SerialPort {
 
   /** Hands on what the guest has sent. @internal */
   deliver(): void {
+    if (this.held) return;
     const sent = this.out.drain();
     if (sent.length > 0) for (const listener of this.listeners) listener(sent);
   }

@@ -55,9 +55,39 @@ async function engine(
   writeFileSync(stamp, digest);
 }
 
+/** What the host becomes: the command line and the library for Node, Deno and Bun; the library for browsers. */
+const BUNDLES = [
+  {
+    platform: "node",
+    target: "node20",
+    entryPoints: {
+      cli: "host/cli/main.ts",
+      index: "host/index.ts",
+      "codec-thread": "host/runtimes/node-codec-thread.ts",
+      "machine-thread": "host/runtimes/node-machine-thread.ts",
+    },
+  },
+  {
+    platform: "browser",
+    target: "es2022",
+    entryPoints: {
+      browser: "host/browser.ts",
+      "browser-codec-thread": "host/runtimes/browser-codec-thread.ts",
+      "browser-machine-thread": "host/runtimes/browser-machine-thread.ts",
+    },
+  },
+];
+
+async function bundle() {
+  const common = { outdir: "dist", bundle: true, splitting: true, format: "esm", metafile: true };
+  const named = { chunkNames: "[name]-[hash]", logLevel: "warning" };
+  removeStale(await Promise.all(BUNDLES.map((one) => build({ ...common, ...named, ...one }))));
+}
+
 /** Chunks carry a hash in their names: those of earlier builds go. */
-function removeStale({ metafile }) {
-  const made = new Set(Object.keys(metafile.outputs).map((file) => basename(file)));
+function removeStale(builds) {
+  const outputs = builds.flatMap(({ metafile }) => Object.keys(metafile.outputs));
+  const made = new Set(outputs.map((file) => basename(file)));
   for (const file of readdirSync("dist"))
     if (file.endsWith(".js") && !made.has(file)) rmSync(join("dist", file));
 }
@@ -89,27 +119,7 @@ if (wants("testing") && existsSync("assembly/testing"))
     jobs.push(
       engine(`assembly/testing/${file}`, "machine", `dist/testing/${file.replace(/\.ts$/, ".wasm")}`),
     );
-if (wants("host") && existsSync("host/cli/main.ts")) {
-  const entries = {
-    cli: "host/cli/main.ts",
-    index: "host/index.ts",
-    "codec-thread": "host/runtimes/node-codec-thread.ts",
-  };
-  jobs.push(
-    build({
-      metafile: true,
-      entryPoints: entries,
-      outdir: "dist",
-      bundle: true,
-      splitting: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      chunkNames: "[name]-[hash]",
-      logLevel: "warning",
-    }).then(removeStale),
-  );
-}
+if (wants("host")) jobs.push(bundle());
 if (wants("guests")) jobs.push(assembled());
 await Promise.all(jobs);
 if (args.includes("--types") || !only) {

@@ -14,8 +14,15 @@ export interface DiskServiceOptions {
   report(sentence: string): void;
 }
 
+/** Bytes that went from and to a drive's medium since power on. */
+export interface Traffic {
+  read: number;
+  written: number;
+}
+
 export class DiskService {
   private readonly underWay = new Set<Promise<void>>();
+  private readonly traffics: Traffic[] = [];
 
   constructor(private readonly options: DiskServiceOptions) {}
 
@@ -36,6 +43,15 @@ export class DiskService {
     this.underWay.add(work);
   }
 
+  /** Of the drive on `connector`. */
+  traffic(connector: number): Readonly<Traffic> {
+    return this.trafficOf(connector);
+  }
+
+  private trafficOf(connector: number): Traffic {
+    return (this.traffics[connector] ??= { read: 0, written: 0 });
+  }
+
   /** Returns when nothing is under way any more. */
   async settle(): Promise<void> {
     while (this.underWay.size > 0) await Promise.all(this.underWay);
@@ -48,12 +64,14 @@ export class DiskService {
       case "read": {
         const run = segments.length === 1 ? segments[0]! : new Uint8Array(length);
         await disk.read(run, offset);
+        this.trafficOf(drive).read += length;
         if (segments.length > 1) scatter(run, segments);
         break;
       }
       case "write":
         if (!disk.write) throw new Error("the drive is read-only");
         await disk.write(segments.length === 1 ? segments[0]! : gather(segments, length), offset);
+        this.trafficOf(drive).written += length;
         break;
       case "flush":
         await disk.flush?.();

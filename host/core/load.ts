@@ -28,6 +28,11 @@ export function compileEngine(runtime: Runtime, name: string): Promise<WebAssemb
   return module;
 }
 
+/** A module that another thread has compiled: a copy would be optimised all over again. */
+export function useEngine(name: string, module: WebAssembly.Module): void {
+  modules.set(name, Promise.resolve(module));
+}
+
 /** One more instance of the engine `name`, with a memory of its own. */
 export async function loadEngine<Exports extends EngineExports>(
   runtime: Runtime,

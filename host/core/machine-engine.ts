@@ -176,7 +176,8 @@ export class MachineEngine {
   readonly ram: Uint8Array;
   private readonly record: DataView;
   private readonly exits: ReadonlyMap<number, ExitName>;
-  private instructions = 0;
+  /** Run by the guest since power on. */
+  instructions = 0;
 
   private constructor(
     readonly exports: MachineExports,

@@ -5,19 +5,20 @@ const immediate = (globalThis as { setImmediate?: (task: () => void) => void }).
 
 /** Lets everything that waits in the event loop run once: input, timers, finished disk requests. */
 export function breathe(): Promise<void> {
-  return new Promise((resolve) => {
-    if (immediate) {
-      immediate(resolve);
-      return;
-    }
-    // setTimeout would wait 4 ms once it nests; a message does not.
-    const channel = new MessageChannel();
-    channel.port1.onmessage = (): void => {
-      channel.port1.close();
-      resolve();
-    };
-    channel.port2.postMessage(undefined);
-  });
+  return new Promise(immediate ?? nextMessage);
+}
+
+let channel: MessageChannel | undefined;
+const breathers: (() => void)[] = [];
+
+/** `immediate` where there is none: a timer would wait 4 ms once it nests (HTML §8.6), a message does not. */
+function nextMessage(task: () => void): void {
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = (): void => breathers.shift()!();
+  }
+  breathers.push(task);
+  channel.port2.postMessage(undefined);
 }
 
 /** Timers of the host are no finer than this, in ms: what comes sooner is waited for awake. */
@@ -47,6 +48,8 @@ export class Alarm {
       });
       clearTimeout(timer);
       this.awake = undefined;
+      // A timer set within a timer's turn is the one that nests: the machine goes on in another turn.
+      if (!immediate) await breathe();
     }
     this.rung = false;
   }

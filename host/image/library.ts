@@ -58,7 +58,7 @@ async function openSafely(
     file: fileOf(from),
     chain: followNames && !backing,
     passphrase: passphrase === undefined ? undefined : bytesOf(passphrase),
-  });
+  }).catch(sayOnce);
   image.backing ??= backing;
   if (followNames) return image;
   const external = image instanceof Qcow2Image && image.hasExternalData;
@@ -85,6 +85,12 @@ function nameOf(from: ImageOrigin): string {
 function fileOf(from: ImageOrigin): ImageFile | undefined {
   if (typeof from === "string") return undefined;
   return from instanceof Blob ? new BlobSource(from) : asFile(from);
+}
+
+/** qemu-img names a file that cannot be opened twice; once is enough. */
+function sayOnce(error: unknown): never {
+  if (!(error instanceof UserError)) throw error;
+  throw new UserError(error.message.replace(/^(Could not open '.*?': )\1/, "$1"), error.code);
 }
 
 function asFile(source: BlockSource): ImageFile {

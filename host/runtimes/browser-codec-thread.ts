@@ -1,4 +1,4 @@
-// codec-thread.js in browsers: host/image/codec-thread.ts in a worker.
+// dist/browser-codec-thread.js: host/image/codec-thread.ts in a worker.
 import { codecThread } from "../image/codec-thread.ts";
 
 const work = codecThread((answer) => self.postMessage(answer, { transfer: [answer.buffer] }));

@@ -4,10 +4,19 @@ import { UserError } from "../core/errors.ts";
 import { openOpfsFile, opfsIdentity, removeOpfsFile } from "./opfs.ts";
 import type { Runtime, RuntimeThread, ThreadEvents } from "./runtime.ts";
 
-/** What lies beside the bundle that this is part of. */
-function assetUrl(name: string): URL {
-  return new URL(name, import.meta.url);
-}
+/** What lies beside the bundle that this is part of. Written out one by one: so bundlers find them and take them along. */
+const ASSETS: Readonly<Record<string, URL>> = {
+  "machine.wasm": new URL("./machine.wasm", import.meta.url),
+  "block.wasm": new URL("./block.wasm", import.meta.url),
+  "bios.bin": new URL("./bios.bin", import.meta.url),
+  "demo.bin": new URL("./demo.bin", import.meta.url),
+};
+const THREADS: Readonly<Record<string, () => Worker>> = {
+  "machine-thread.js": () =>
+    new Worker(new URL("./browser-machine-thread.js", import.meta.url), { type: "module" }),
+  "codec-thread.js": () =>
+    new Worker(new URL("./browser-codec-thread.js", import.meta.url), { type: "module" }),
+};
 
 export const browser: Runtime = {
   openFile: openOpfsFile,
@@ -16,7 +25,7 @@ export const browser: Runtime = {
   cacheFolder: ".cache",
 
   async readAsset(name: string): Promise<Uint8Array<ArrayBuffer>> {
-    const url = assetUrl(name);
+    const url = ASSETS[name]!;
     const response = await fetch(url).catch((error: unknown) => {
       throw new UserError(`${url.href} cannot be fetched: ${(error as Error).message}`);
     });
@@ -26,7 +35,7 @@ export const browser: Runtime = {
   },
 
   startThread(script: string, { onMessage, onError }: ThreadEvents): RuntimeThread {
-    const worker = new Worker(assetUrl(script), { type: "module" });
+    const worker = THREADS[script]!();
     worker.onmessage = ({ data }: MessageEvent<unknown>): void => onMessage(data);
     worker.onerror = ({ message }): void => onError(new Error(message || `${script} does not start`));
     return {

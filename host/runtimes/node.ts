@@ -175,6 +175,7 @@ export const node: Runtime = {
     worker.on("error", onError);
     return {
       send: (message, transfer) => worker.postMessage(message, transfer),
+      keepAlive: (on) => (on ? worker.ref() : worker.unref()),
       stop: async () => void (await worker.terminate()),
     };
   },

@@ -52,6 +52,8 @@ export interface Listener {
 export interface RuntimeThread {
   /** `transfer`: buffers in the message that move instead of being copied. */
   send(message: unknown, transfer: ArrayBuffer[]): void;
+  /** Whether the process must stay for it, as it does unless told; absent where pages live as long as they like. */
+  keepAlive?(on: boolean): void;
   stop(): Promise<void>;
 }
 

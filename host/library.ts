@@ -1,0 +1,48 @@
+// What the library offers, in every runtime: its doors (index.ts, browser.ts) only say which runtime it is.
+export type { BlockSource } from "./block/source.ts";
+export type { DriveBus } from "./core/drives.ts";
+export type { EventCause, EventName, MachineEvent, MachineEvents } from "./core/machine-events.ts";
+export type { DisplayMode, Picture } from "./display/vga.ts";
+export { UserError } from "./core/errors.ts";
+export type { CompareOptions, Difference } from "./image/compare.ts";
+export type { ChainExtent, CheckResult, DiskImage, Extent, Repair } from "./image/image.ts";
+export {
+  check,
+  compare,
+  convert,
+  type ConvertOptions,
+  createImage,
+  type CreateImageOptions,
+  commit,
+  info,
+  type ImageInfo,
+  type ImageOrigin,
+  map,
+  type OpenImage,
+  openImage,
+  type OpenImageOptions,
+  rebase,
+  type RebaseOptions,
+  resize,
+  type ResizeOptions,
+} from "./image/library.ts";
+export {
+  addBitmap,
+  applySnapshot,
+  type BitmapInfo,
+  createSnapshot,
+  deleteSnapshot,
+  listBitmaps,
+  listSnapshots,
+  removeBitmap,
+} from "./image/library-qcow2.ts";
+export type { Watch } from "./image/watch.ts";
+export type { Snapshot } from "./image/qcow2-snapshots.ts";
+export type { Ending, RunState } from "./machine.ts";
+export { VERSION } from "./version.ts";
+export { type ConsoleChoice, type DrivePlace, Machine } from "./worker/client.ts";
+export type { ByteSource, DriveDescription, MachineDescription } from "./worker/description.ts";
+export type { DriveInfo, Frame, MachineInfo } from "./worker/protocol.ts";
+export type { Keyboard, Mouse, Screen } from "./worker/screen.ts";
+export type { SerialPort } from "./worker/serial.ts";
+export type { WaitOptions } from "./worker/waiting.ts";

@@ -1,0 +1,238 @@
+// A machine in a thread of its own, seen from the thread that wants it: the library's `Machine`. Every call crosses to
+// host/worker/service.ts, which has the engine, the images and the loop.
+import type { BlockSource } from "../block/source.ts";
+import { UserError } from "../core/errors.ts";
+import { compileEngine } from "../core/load.ts";
+import { MachineEvents } from "../core/machine-events.ts";
+import type { Ending } from "../machine.ts";
+import type { RuntimeThread } from "../runtimes/runtime.ts";
+import { thisRuntime } from "../runtimes/this.ts";
+import { Calls } from "./calls.ts";
+import { type ByteSource, type MachineDescription, planMachine, planSource } from "./description.ts";
+import type { CallerVerbs, MachineInfo, MachineVerbs } from "./protocol.ts";
+import { Keyboard, Mouse, Screen } from "./screen.ts";
+import { SerialPort } from "./serial.ts";
+import { Lender, type LentSources } from "./sources.ts";
+import type { WaitOptions } from "./waiting.ts";
+
+/** The thread's script in dist/. */
+const SCRIPT = "machine-thread.js";
+
+/** Where words go and come from: the first serial port, or screen and keyboard. */
+export interface ConsoleChoice {
+  /** Default "serial". */
+  on?: "serial" | "screen" | undefined;
+}
+
+/** A drive whose medium can be changed. */
+export interface DrivePlace {
+  media: "cdrom" | "floppy";
+  /** Its place on its bus; undefined: the CD-ROM drive, or the first floppy drive. */
+  index?: number;
+}
+
+/** An x86-64 PC in a thread of its own. */
+export class Machine {
+  /** COM1 to COM4. */
+  readonly serials: readonly SerialPort[];
+  readonly screen: Screen;
+  readonly keyboard: Keyboard;
+  readonly mouse: Mouse;
+  /** What happens to the machine as a whole: stopped, reset, shut down. */
+  readonly events: MachineEvents;
+  private running: Promise<Ending> | undefined;
+
+  private constructor(
+    private readonly connection: Connection,
+    serialPorts: number,
+  ) {
+    const { calls, closed } = connection;
+    this.serials = Array.from({ length: serialPorts }, (_, port) => connection.port(port));
+    this.screen = new Screen(calls, closed.signal);
+    this.keyboard = new Keyboard(calls);
+    this.mouse = new Mouse(calls);
+    this.events = connection.events;
+  }
+
+  /**
+   * Makes a machine as described, its drives opened; it runs from `start` or `run` on.
+   *
+   *     await using machine = await Machine.create({ memory: "512M", drives: ["disk.qcow2"], cdrom: "install.iso" });
+   *     machine.start();
+   *     await machine.waitFor(/login: $/, { timeout: 120_000 });
+   *     await machine.type("root\n");
+   *
+   * Rejects with a `UserError`: one sentence, and the system's `code` where it has one.
+   */
+  static async create(description: MachineDescription = {}): Promise<Machine> {
+    description.signal?.throwIfAborted();
+    const lender = new Lender();
+    const plan = planMachine(description, (source) => lender.lend(source));
+    const module = await compileEngine(thisRuntime(), "machine.wasm");
+    const connection = new Connection(lender, description.onTrouble ?? ((): void => {}));
+    try {
+      const { serialPorts } = await connection.calls.call("create", plan, { module });
+      const machine = new Machine(connection, serialPorts);
+      description.signal?.throwIfAborted();
+      description.signal?.addEventListener("abort", () => void machine.close(), {
+        signal: connection.closed.signal,
+      });
+      return machine;
+    } catch (error) {
+      await connection.close("the machine could not be made");
+      throw error;
+    }
+  }
+
+  /** COM1. */
+  get serial(): SerialPort {
+    return this.serials[0]!;
+  }
+
+  /** Lets the machine run; how it ends is `run`'s to tell. */
+  start(): void {
+    // A failure is told to whoever asks for it by `run`.
+    this.run().catch(() => {});
+  }
+
+  /** Lets the machine run until the guest ends it or `stop` is called; if it runs already, waits for that. */
+  run(): Promise<Ending> {
+    this.running ??= this.connection.run().finally(() => (this.running = undefined));
+    return this.running;
+  }
+
+  /** Ends `run` at the next instant, the guest not being asked; `run` goes on from there. */
+  async stop(): Promise<void> {
+    await this.connection.calls.call("stop");
+    await this.running;
+  }
+
+  /** Holds the guest, its clock included, until `resume`. */
+  pause(): Promise<void> {
+    return this.connection.calls.call("pause");
+  }
+
+  resume(): Promise<void> {
+    return this.connection.calls.call("resume");
+  }
+
+  /** Presses the reset button. */
+  reset(): Promise<void> {
+    return this.connection.calls.call("reset");
+  }
+
+  /** Presses the power button: a guest that speaks ACPI shuts down, and `run` ends. */
+  powerdown(): Promise<void> {
+    return this.connection.calls.call("powerdown");
+  }
+
+  /** Stops the machine, closes what it has opened, and ends its thread. `await using` does the same. */
+  async close(): Promise<void> {
+    await this.connection.calls.call("close").catch(() => {});
+    await this.connection.close("the machine is closed");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Waits for words of the guest: see `SerialPort.waitFor` and `Screen.waitFor`. */
+  waitFor(pattern: RegExp, { on = "serial", ...options }: ConsoleChoice & WaitOptions = {}): Promise<string> {
+    return on === "serial" ? this.serial.waitFor(pattern, options) : this.screen.waitFor(pattern, options);
+  }
+
+  /** Types `text`: sends it to the first serial port, or presses its keys. Enter is "\n". */
+  type(text: string, { on = "serial" }: ConsoleChoice = {}): Promise<void> {
+    // What a terminal sends for Enter is a carriage return.
+    return on === "serial" ? this.serial.write(text.replace(/\r?\n/g, "\r")) : this.keyboard.type(text);
+  }
+
+  /** Presses keys together: "ctrl-alt-delete". */
+  sendKey(names: string): Promise<void> {
+    return this.keyboard.sendKey(names);
+  }
+
+  /** Puts another CD or floppy into a drive, or takes it out; the guest is told. */
+  async changeMedium({ media, index }: DrivePlace, source: ByteSource | undefined): Promise<void> {
+    const bus = media === "floppy" ? "floppy" : "ide";
+    const place = index ?? (media === "floppy" ? 0 : 2);
+    const drive = {
+      bus,
+      index: place,
+      media: media === "cdrom" ? media : "disk",
+      source: undefined,
+    } as const;
+    const lend = (own: BlockSource): number => this.connection.lender.lend(own);
+    const lent = source === undefined ? undefined : planSource(source, lend);
+    await this.connection.calls.call("changeMedium", drive, lent);
+  }
+
+  /** What the machine is doing. */
+  info(): Promise<MachineInfo> {
+    return this.connection.calls.call("info");
+  }
+}
+
+/** The thread and what it says. */
+class Connection {
+  readonly calls: Calls<MachineVerbs>;
+  readonly events = new MachineEvents();
+  readonly closed = new AbortController();
+  private readonly ports: SerialPort[] = [];
+  private readonly thread: RuntimeThread;
+
+  constructor(
+    readonly lender: Lender,
+    onTrouble: (sentence: string) => void,
+  ) {
+    const { startThread } = thisRuntime();
+    if (!startThread) throw new UserError("this runtime has no threads, which a machine runs in");
+    const verbs: Omit<CallerVerbs, keyof LentSources> = {
+      serial: (port, bytes) => this.port(port).receive(bytes),
+      event: (name, cause) => this.events.emit(name, cause),
+      trouble: onTrouble,
+    };
+    this.thread = startThread(SCRIPT, {
+      onMessage: (message) => this.calls.receive(message),
+      onError: (error) => this.calls.end(error),
+    });
+    this.calls = new Calls(
+      (message, buffers) => this.thread.send(message, buffers),
+      { ...lender.verbs, ...verbs },
+      // A machine that is idle does not keep its process alive.
+      (busy) => this.thread.keepAlive?.(busy),
+    );
+    this.thread.keepAlive?.(false);
+  }
+
+  port(number: number): SerialPort {
+    return (this.ports[number] ??= new SerialPort({
+      write: (bytes) => this.calls.call("writeSerial", number, bytes),
+      taken: (count) => this.calls.tell("serialRead", number, count),
+    }));
+  }
+
+  async run(): Promise<Ending> {
+    for (const port of this.ports) port.goOn();
+    try {
+      const ending = await this.calls.call("run");
+      this.hush(`the machine has ended (${ending.reason})`);
+      return ending;
+    } catch (error) {
+      this.hush(`the machine has failed (${(error as Error).message})`);
+      throw error;
+    }
+  }
+
+  async close(why: string): Promise<void> {
+    this.closed.abort(new UserError(why));
+    this.calls.end(new UserError(why));
+    this.hush(why);
+    for (const port of this.ports) port.close();
+    await this.thread.stop();
+  }
+
+  private hush(why: string): void {
+    for (const port of this.ports) port.end(why);
+  }
+}

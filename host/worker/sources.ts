@@ -1,0 +1,132 @@
+// What the machine's thread reads from and writes to: what it opens itself, and what stays with the caller.
+import { BlobSource } from "../block/blob.ts";
+import { MemorySource } from "../block/memory.ts";
+import { OverlaySource } from "../block/overlay.ts";
+import { parseFileName, findProtocol } from "../block/protocols.ts";
+import type { BlockSource } from "../block/source.ts";
+import { reason, UserError } from "../core/errors.ts";
+import { openImage } from "../image/library.ts";
+import { thisRuntime } from "../runtimes/this.ts";
+import { Moved, type Calls } from "./calls.ts";
+import type { PlannedDrive, PlannedSource, SourceVerb } from "./description.ts";
+
+/** What the caller's thread does for the machine's. */
+export interface LentSources {
+  readSource(number: number, offset: number, length: number): Promise<Moved<ArrayBuffer>>;
+  writeSource(number: number, offset: number, bytes: Uint8Array): Promise<void>;
+  discardSource(number: number, offset: number, length: number): Promise<void>;
+  flushSource(number: number): Promise<void>;
+}
+
+/** The caller's own sources, by the numbers that the machine's thread knows them by. */
+export class Lender {
+  private readonly sources: BlockSource[] = [];
+
+  lend(source: BlockSource): number {
+    return this.sources.push(source) - 1;
+  }
+
+  readonly verbs: LentSources = {
+    readSource: async (number, offset, length) => {
+      const bytes = new Uint8Array(length);
+      await this.sources[number]!.read(bytes, offset);
+      return new Moved(bytes.buffer, [bytes.buffer]);
+    },
+    writeSource: (number, offset, bytes) => this.sources[number]!.write!(bytes, offset),
+    discardSource: (number, offset, length) => this.sources[number]!.discard!(offset, length),
+    flushSource: (number) => this.sources[number]!.flush!(),
+  };
+}
+
+/** The same, seen from the machine's thread: every request crosses and comes back. */
+class LentSource implements BlockSource {
+  readonly write?: BlockSource["write"];
+  readonly discard?: BlockSource["discard"];
+  readonly flush?: BlockSource["flush"];
+
+  constructor(
+    private readonly caller: Calls<LentSources>,
+    private readonly number: number,
+    readonly size: number,
+    verbs: readonly SourceVerb[],
+  ) {
+    if (verbs.includes("write"))
+      this.write = (from, offset) => caller.call("writeSource", number, offset, from.slice());
+    if (verbs.includes("discard"))
+      this.discard = (offset, length) => caller.call("discardSource", number, offset, length);
+    if (verbs.includes("flush")) this.flush = () => caller.call("flushSource", number);
+  }
+
+  async read(into: Uint8Array, offset: number): Promise<void> {
+    into.set(new Uint8Array(await this.caller.call("readSource", this.number, offset, into.length)));
+  }
+
+  /** The caller's to close. */
+  async close(): Promise<void> {}
+}
+
+/** The bytes of a source, as they are. */
+async function openBytes(source: PlannedSource, caller: Calls<LentSources>): Promise<BlockSource> {
+  switch (source.kind) {
+    case "name": {
+      const options = parseFileName(source.name);
+      const protocol = findProtocol(options.take("driver")!)!;
+      return protocol.open({ runtime: thisRuntime(), options, mode: "read" });
+    }
+    case "blob":
+      return new BlobSource(source.blob);
+    case "bytes":
+      return new MemorySource(source.bytes);
+    case "caller":
+      return new LentSource(caller, source.number, source.size, source.verbs);
+  }
+}
+
+/** All of a source; `what` names it in messages. */
+export async function readWhole(
+  what: string,
+  source: PlannedSource,
+  caller: Calls<LentSources>,
+): Promise<Uint8Array> {
+  if (source.kind === "bytes") return source.bytes;
+  try {
+    const file = await openBytes(source, caller);
+    try {
+      const bytes = new Uint8Array(file.size);
+      await file.read(bytes, 0);
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw new UserError(`${what}: ${reason(error)}`);
+  }
+}
+
+/** The disk in a drive, its image format understood. */
+export async function openMedium(
+  drive: Omit<PlannedDrive, "bus" | "index">,
+  source: PlannedSource,
+  caller: Calls<LentSources>,
+): Promise<BlockSource> {
+  const { format, followNames, passphrase, media } = drive;
+  const kept = media === "cdrom" || drive.readOnly === true || isRemote(source);
+  const readOnly = kept || drive.snapshot === true;
+  // An object of the caller's is a disk as it is: he has opened it by its format already.
+  const image =
+    source.kind === "caller" && format === undefined
+      ? await openBytes(source, caller)
+      : await openImage(source.kind === "name" ? source.name : await openBytes(source, caller), {
+          readOnly,
+          ...(format === undefined ? {} : { format }),
+          ...(followNames === undefined ? {} : { followNames }),
+          ...(passphrase === undefined ? {} : { passphrase }),
+        });
+  const forgets = media !== "cdrom" && drive.readOnly !== true && readOnly;
+  return forgets ? new OverlaySource(image) : image;
+}
+
+/** Nothing is written back to these. */
+function isRemote(source: PlannedSource): boolean {
+  return source.kind === "blob" || (source.kind === "name" && /^https?:/.test(source.name));
+}
