@@ -41,7 +41,7 @@ describe.skipIf(why)("a browser's disks", () => {
   it("are refused in words", async () => {
     const tab = await lab.tab(await lab.profile());
     expect(await tab.run("refusals")).toEqual([
-      "Could not open 'missing.qcow2': Could not open 'missing.qcow2': No such file or directory",
+      "Could not open 'missing.qcow2': No such file or directory",
       "Could not open 'a/../b.qcow2': 'a/../b.qcow2' is no name of a file",
       "Could not open 'https:///': 'https:///' is no URL",
       `Could not open '${lab.server.url}no-ranges': Server does not support 'range' (byte ranges).`,

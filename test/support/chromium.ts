@@ -110,7 +110,7 @@ async function bundle(module: string, folder: string): Promise<void> {
   });
   await build({
     entryPoints: [join(ROOT, "host/runtimes/browser-codec-thread.ts")],
-    outfile: join(folder, "codec-thread.js"),
+    outfile: join(folder, "browser-codec-thread.js"),
     bundle: true,
     format: "esm",
     platform: "browser",
