@@ -1,6 +1,7 @@
 // The machine as a library: power on, attach, run. The loop below is the only place where the engine's slices, the
 // clock and the disks meet; the engine decides everything about the guest, this file serves its exits.
 import { ByteOutput } from "./byte-output.ts";
+import { MemorySource } from "./block/memory.ts";
 import type { BlockSource } from "./block/source.ts";
 import { DiskService, type Traffic } from "./core/disks.ts";
 import {
@@ -27,6 +28,7 @@ import type { Runtime } from "./runtimes/runtime.ts";
 import { withheldWords } from "./cpu-features.ts";
 import { thisRuntime } from "./runtimes/this.ts";
 import { SerialPort } from "./serial.ts";
+import { loadState, type MachineParts, saveState } from "./state/machine-state.ts";
 
 export interface MachineOptions {
   /** Guest RAM in bytes. */
@@ -97,12 +99,15 @@ export class Machine {
   private stopping = false;
   private held: RunState | undefined;
   private resetWanted = false;
+  private running = false;
+  /** What is to be done while the machine stands still. */
+  private errands: (() => Promise<void>)[] = [];
 
   private constructor(
     private readonly engine: MachineEngine,
     private readonly options: MachineOptions,
     private readonly media: Media,
-    now: () => number,
+    private readonly runtime: Runtime,
   ) {
     const at = engine.constants;
     const memory = engine.exports.memory.buffer;
@@ -133,7 +138,7 @@ export class Machine {
     });
     this.clock =
       options.instructionShift === undefined
-        ? new WallClock(now)
+        ? new WallClock(runtime.now)
         : new InstructionClock(options.instructionShift);
   }
 
@@ -157,7 +162,7 @@ export class Machine {
     if (options.entropy) engine.exports.attachRng();
     engine.powerOn();
     if (options.linux) startLinux(engine, options.linux);
-    return new Machine(engine, options, media, runtime.now);
+    return new Machine(engine, options, media, runtime);
   }
 
   /** COM1. */
@@ -168,7 +173,19 @@ export class Machine {
   /** Runs until the guest ends it or `stop` is called. */
   async run(): Promise<Ending> {
     this.stopping = false;
+    this.running = true;
+    try {
+      return await this.runOn();
+    } finally {
+      this.running = false;
+      await this.runErrands();
+    }
+  }
+
+  private async runOn(): Promise<Ending> {
+    if (!this.held) this.clock.goOn();
     while (!this.stopping) {
+      await this.runErrands();
       if (this.resetWanted) await this.startOver();
       if (this.held) {
         await this.stay();
@@ -252,6 +269,22 @@ export class Machine {
     this.alarm.wake();
   }
 
+  /** The whole machine as it is now: processors, memory, chips, time; its disks' content is not in it. */
+  async saveState(): Promise<Uint8Array> {
+    const state = new MemorySource();
+    await this.whileStill(() => saveState(this.parts, (bytes) => state.write(bytes, state.size)));
+    return state.content;
+  }
+
+  /**
+   * Goes back, or on, to what `saveState` of a machine with the same memory, processors and drives gave. Refused, the
+   * machine staying as it is, where the state is damaged or another build of this package made it. What is on the disks
+   * must be what it was then: see `saveSnapshot`.
+   */
+  async loadState(state: Uint8Array): Promise<void> {
+    await this.whileStill(() => loadState(this.parts, new MemorySource(state)));
+  }
+
   /** Holds the guest, its clock included, until `resume`. */
   pause(state: Exclude<RunState, "running"> = "paused"): void {
     if (this.held) return;
@@ -294,8 +327,40 @@ export class Machine {
   private async stay(): Promise<void> {
     await this.disks.settle();
     this.clock.hold();
-    while (this.held && !this.stopping && !this.resetWanted) await this.alarm.sleep(Infinity);
-    this.clock.goOn();
+    while (this.held && !this.stopping && !this.resetWanted && this.errands.length === 0)
+      await this.alarm.sleep(Infinity);
+    if (!this.held) this.clock.goOn();
+  }
+
+  /**
+   * Does `work` while the machine stands still: between two slices, its clock held, no disk request under way. Then it
+   * goes on as before.
+   */
+  private async whileStill<T>(work: () => Promise<T>): Promise<T> {
+    const done = new Promise<T>((resolve, reject) => {
+      this.errands.push(() => work().then(resolve, reject));
+    });
+    this.alarm.wake();
+    if (!this.running) await this.runErrands();
+    return done;
+  }
+
+  private async runErrands(): Promise<void> {
+    if (this.errands.length === 0) return;
+    this.clock.hold();
+    await this.disks.settle();
+    // A request that ends may lead to the next.
+    while (await this.startRequests()) await this.disks.settle();
+    const paused = this.held !== undefined || !this.running;
+    if (!paused) this.events.emit("STOP");
+    for (let errand = this.errands.shift(); errand; errand = this.errands.shift()) await errand();
+    if (!paused) this.events.emit("RESUME");
+    if (!this.held) this.clock.goOn();
+  }
+
+  private get parts(): MachineParts {
+    const { runtime, engine, clock, media } = this;
+    return { runtime, engine, clock, media };
   }
 
   private async startOver(): Promise<void> {
@@ -309,9 +374,14 @@ export class Machine {
     await breathe();
   }
 
-  private async startRequests(): Promise<void> {
-    for (let request = this.requests.take(); request; request = this.requests.take())
+  /** Starts what the guest has asked of its disks; false: nothing. */
+  private async startRequests(): Promise<boolean> {
+    let any = false;
+    for (let request = this.requests.take(); request; request = this.requests.take()) {
       this.disks.start(request);
+      any = true;
+    }
     if (this.clock.deterministic) await this.disks.settle();
+    return any;
   }
 }

@@ -210,6 +210,10 @@ export function trimEnd(): u32 {
   return refcount.trimEnd();
 }
 
+export function reach(end: f64): u32 {
+  return sizing.reach(<u64>end);
+}
+
 export function resize(size: f64): u32 {
   return sizing.resize(<u64>size);
 }

@@ -99,6 +99,11 @@ export class Mc146818 {
     this.index = 0;
   }
 
+  /** Virtual time 0 is `epoch` from now on, in Unix time in ns: the time shown follows as it does in a second's step. */
+  countFrom(epoch: u64): void {
+    this.epoch = epoch;
+  }
+
   /** A byte of CMOS RAM, as the maker's set-up program would store it. */
   store(index: u32, value: u32): void {
     this.set(index, value);

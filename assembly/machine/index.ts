@@ -5,13 +5,15 @@ import { resetCpu } from "../cpu/modes";
 import { updateMode } from "../cpu/segments";
 import { CpuState, WAIT_FOR_SIPI, cpu, setCpl } from "../cpu/state";
 import { fillConfiguration } from "../firmware/configuration";
-import { flushTlb } from "../memory/tlb";
+import { flushEveryTlb, flushTlb } from "../memory/tlb";
 import { physicalMap } from "../memory/physical";
-import { debugConsole, debugExit, resetChips } from "./board";
+import { debugConsole, debugExit, resetChips, rtc } from "./board";
 import { clock } from "./clock";
 import { switchTo } from "./vcpus";
 export {
   BOARD_AT,
+  CODE_AT,
+  CONFIGURATION_ITEMS_AT,
   CPU_AT,
   RAM_AT,
   ROM_AT,
@@ -73,6 +75,7 @@ export {
   DRIVE_CD,
   DRIVE_DISK,
   DRIVE_FLOPPY,
+  DRIVES,
   FLOPPY_DRIVE,
   VIRTIO_DRIVE,
   attachDrive,
@@ -89,7 +92,7 @@ export {
   BLOCK_SLOT_SIZE,
   BLOCK_WRITE,
 } from "../rings/block";
-export { pressPowerButton, VBE_AT, VGA_AT } from "./board";
+export { DRIVES_AT, pressPowerButton, VBE_AT, VGA_AT } from "./board";
 export {
   INSPECT_AT,
   INSPECT_SIZE,
@@ -151,6 +154,18 @@ export function setTranslator(warm: u32): void {
 export function resetMachine(): void {
   powerOn(physicalMap.ramSize, clock.vcpus);
 }
+
+/**
+ * The host has put the state of another moment in place (host/state/): what was derived from the one before goes. The
+ * RTC counts from `clock.epoch`, which the host may have moved.
+ */
+export function adoptState(): void {
+  dropAllBlocks();
+  flushEveryTlb();
+  rtc.countFrom(clock.epoch);
+}
+
+export { isZero } from "../block/zeros";
 
 /** The firmware is the last `size` bytes of the ROM at ROM_AT. */
 export function attachFirmware(size: u32): void {

@@ -12,7 +12,8 @@
 //   VRAM_AT    video memory
 //   RAM_AT     guest physical memory, address 0 first
 //
-// CPU_AT up to CODE_AT is the machine's state: a snapshot is one copy of it, plus VRAM and RAM.
+// The machine's state is CPU_AT up to CODE_AT and CONFIGURATION_ITEMS_AT up to the end of RAM: all but static data and
+// what is derived. Mutable globals hold nothing between two slices but the bookkeeping of CODE_AT and JIT_AT.
 
 export const PAGE_SIZE: usize = 4096;
 

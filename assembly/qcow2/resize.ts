@@ -26,8 +26,18 @@ export function resetResize(): void {
 
 /** Sets the virtual size. What lies beyond a smaller one has been released by `zeroClusters` before. */
 export function resize(size: u64): u32 {
+  return change(size, image.l1SizeFor(size));
+}
+
+/** Makes the L1 table reach `end`, behind the disk: that is where VM state lies (specification, "Snapshots"). */
+export function reach(end: u64): u32 {
+  const entries = image.l1SizeFor(end);
+  if (entries <= <u64>image.l1Size && phase == START) return (exchange.step = DONE);
+  return change(image.size, entries);
+}
+
+function change(size: u64, entries: u64): u32 {
   exchange.step = DONE;
-  const entries = image.l1SizeFor(size);
   if (entries > L1_MAX / 8) fail(Failure.L1_LARGE);
   else if (entries > <u64>image.l1Size || phase > START) growTable(size, <u32>entries);
   else setSize(size);

@@ -40,6 +40,14 @@ export function connectorOf({ constants }: MachineEngine, { bus, index }: DriveO
   }
 }
 
+/** What messages call a connector. */
+export function connectorName({ constants }: MachineEngine, connector: number): string {
+  const { FLOPPY_DRIVE, VIRTIO_DRIVE } = constants;
+  if (connector < FLOPPY_DRIVE) return `IDE drive ${connector}`;
+  if (connector < VIRTIO_DRIVE) return `floppy drive ${connector - FLOPPY_DRIVE}`;
+  return `virtio drive ${connector - VIRTIO_DRIVE}`;
+}
+
 /** Sectors that the guest sees of `source`: whole ones, and on a CD whole blocks. */
 export function sectorsOf(drive: Pick<DriveOptions, "bus" | "index" | "media">, source: BlockSource): number {
   const unit = drive.media === "cdrom" ? CD_BLOCK : SECTOR;

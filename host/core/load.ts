@@ -1,6 +1,7 @@
 // The one place where an engine becomes callable: bytes → compiled module (once) → instance with typed exports.
 import { instantiateSync } from "@assemblyscript/loader";
 import type { Runtime } from "../runtimes/runtime.ts";
+import { xxh32 } from "../xxh32.ts";
 
 /** What every engine exports besides its own verbs; addresses are globals (`exports.STATE_AT.value`). */
 export interface EngineExports {
@@ -31,6 +32,13 @@ export function compileEngine(runtime: Runtime, name: string): Promise<WebAssemb
 /** A module that another thread has compiled: a copy would be optimised all over again. */
 export function useEngine(name: string, module: WebAssembly.Module): void {
   modules.set(name, Promise.resolve(module));
+}
+
+/** Tells builds of `name` apart. */
+export async function engineFingerprint(runtime: Runtime, name: string): Promise<string> {
+  return xxh32(await runtime.readAsset(name))
+    .toString(16)
+    .padStart(8, "0");
 }
 
 /** One more instance of the engine `name`, with a memory of its own. */

@@ -45,6 +45,10 @@ export interface MachineExports extends EngineExports {
   debugExitCode(): number;
   /** The request in `slot` has ended with BLOCK_OK or BLOCK_FAILED. */
   completeBlock(slot: number, status: number): void;
+  // For states of the whole machine (host/state/).
+  isZero(at: number, length: number): number;
+  /** The memory is another moment's: what is derived from it goes. */
+  adoptState(): void;
   /** Decides where a kernel's pieces go; returns LINUX_*. */
   planLinux(kernelSize: number, initrdSize: number, commandLineSize: number): number;
   startLinux(): void;
@@ -64,6 +68,11 @@ export interface MachineExports extends EngineExports {
 
 /** Constants that the engine exports by name: addresses, capacities, codes. */
 const CONSTANTS = [
+  "CPU_AT",
+  "CODE_AT",
+  "CONFIGURATION_ITEMS_AT",
+  "DRIVES_AT",
+  "DRIVES",
   "RAM_AT",
   "ROM_AT",
   "ROM_SIZE",
@@ -178,6 +187,8 @@ export class MachineEngine {
   private readonly exits: ReadonlyMap<number, ExitName>;
   /** Run by the guest since power on. */
   instructions = 0;
+  /** Of the display, as no run of the machine comes to them: one for each state adopted. */
+  private generations = 0x8000_0000;
 
   private constructor(
     readonly exports: MachineExports,
@@ -245,8 +256,12 @@ export class MachineEngine {
   /** Processors and chips come up; the disks are attached by now. */
   powerOn(): void {
     this.exports.powerOn(this.options.ramBytes, this.options.vcpus);
-    this.exports.setTranslator(this.options.translates ? WARM : 0);
+    this.chooseTranslator();
     this.exports.countJit(this.options.countsJit ?? false);
+  }
+
+  private chooseTranslator(): void {
+    this.exports.setTranslator(this.options.translates ? WARM : 0);
   }
 
   /** What the translator did since power on; all zero unless it was told to count. */
@@ -255,6 +270,54 @@ export class MachineEngine {
       compileMs: this.regions.compileMs,
       instructions: this.instructions,
     });
+  }
+
+  /** Where the machine's state lies (assembly/machine/layout.ts): all but static data and what is derived. */
+  get stateRanges(): readonly (readonly [from: number, to: number])[] {
+    const { CPU_AT, CODE_AT, CONFIGURATION_ITEMS_AT, RAM_AT } = this.constants;
+    return [
+      [CPU_AT, CODE_AT],
+      [CONFIGURATION_ITEMS_AT, RAM_AT],
+      [RAM_AT, RAM_AT + this.ram.length],
+    ];
+  }
+
+  /** Linear memory itself, not a copy. */
+  bytes(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.exports.memory.buffer, at, length);
+  }
+
+  isZero(at: number, length: number): boolean {
+    return this.exports.isZero(at, length) !== 0;
+  }
+
+  /** Writes zeros where there are others: a page never touched stays so. */
+  clearMemory(at: number, length: number): void {
+    if (!this.isZero(at, length)) this.bytes(at, length).fill(0);
+  }
+
+  /** By connector (assembly/devices/drives.ts: Drive). */
+  drives(): { kind: number; sectors: number; readOnly: boolean }[] {
+    return Array.from({ length: this.constants.DRIVES }, (_, connector) => {
+      const at = this.constants.DRIVES_AT + 16 * connector;
+      return {
+        sectors: Number(this.record.getBigUint64(at, true)),
+        kind: this.record.getUint32(at + 8, true),
+        readOnly: this.record.getUint32(at + 12, true) !== 0,
+      };
+    });
+  }
+
+  /** The state in memory is another moment's, `instructions` after power on and, on the host's clock, `passed` ms ago. */
+  adoptState(passed: number, instructions: number): void {
+    const { CLOCK_EPOCH, VGA_AT, VGA_GENERATION } = this.constants;
+    const epoch = this.record.getBigUint64(CLOCK_EPOCH, true);
+    this.record.setBigUint64(CLOCK_EPOCH, epoch + BigInt(Math.round(passed)) * NANOSECONDS_PER_MS, true);
+    this.exports.adoptState();
+    this.chooseTranslator();
+    // Whoever draws the screen draws it anew.
+    this.record.setUint32(VGA_AT + VGA_GENERATION, this.generations++, true);
+    this.instructions = instructions;
   }
 
   /** The reset line: RAM stays as it is. */

@@ -23,9 +23,11 @@ export interface VirtualClock {
   ran(instructions: number): void;
   /** Nothing to do until `deadline` (Infinity: for ever): the ms to sleep; 0 says that it has passed or comes at once. */
   idle(deadline: number): number;
-  /** The machine is held: time stands still until `goOn`. */
+  /** The machine is held: time stands still until `goOn`. Both may be called again. */
   hold(): void;
   goOn(): void;
+  /** While the machine is held: it goes on from another moment. */
+  setTime(time: number): void;
 }
 
 /** A slice: short enough that keys and disks are served at once, long enough that serving costs nothing. */
@@ -46,7 +48,7 @@ export class WallClock implements VirtualClock {
   grant = FIRST_GRANT;
   private measured = FIRST_PACE;
   private powerOn: number;
-  private heldSince = 0;
+  private heldSince: number | undefined;
   private sliceBegan: number;
   private time = 0;
   private wall = 0;
@@ -62,7 +64,7 @@ export class WallClock implements VirtualClock {
   }
 
   now(): number {
-    this.sliceBegan = this.read();
+    this.sliceBegan = this.heldSince ?? this.read();
     this.wall = (this.sliceBegan - this.powerOn) * NANOSECONDS_PER_MS;
     this.time = Math.max(this.time, this.wall);
     return this.time;
@@ -84,11 +86,17 @@ export class WallClock implements VirtualClock {
   }
 
   hold(): void {
-    this.heldSince = this.read();
+    this.heldSince ??= this.read();
   }
 
   goOn(): void {
-    this.powerOn += this.read() - this.heldSince;
+    this.powerOn += this.read() - (this.heldSince ?? this.read());
+    this.heldSince = undefined;
+  }
+
+  setTime(time: number): void {
+    this.time = this.wall = time;
+    this.powerOn = (this.heldSince ?? this.read()) - time / NANOSECONDS_PER_MS;
   }
 }
 
@@ -121,4 +129,8 @@ export class InstructionClock implements VirtualClock {
   hold(): void {}
 
   goOn(): void {}
+
+  setTime(time: number): void {
+    this.time = time;
+  }
 }
