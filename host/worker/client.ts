@@ -126,6 +126,27 @@ export class Machine {
     return this.connection.calls.call("powerdown");
   }
 
+  /**
+   * The whole machine as it is now, for `loadState`: processors, memory, chips, time. It goes on running. What is on
+   * its disks is not in it.
+   *
+   *     const ready = await machine.saveState();
+   *     // … any number of times, in any number of machines:
+   *     await another.loadState(ready);
+   */
+  saveState(): Promise<Uint8Array> {
+    return this.connection.calls.call("saveState");
+  }
+
+  /**
+   * Puts this machine where the one was that saved `state`. Both must have the same memory, processors and drives, and
+   * be of the same build of this package. Its disks must hold what they held then. Rejects with a `UserError` where the
+   * state does not fit or is damaged; the machine then stays as it is.
+   */
+  loadState(state: Uint8Array): Promise<void> {
+    return this.connection.calls.call("loadState", state);
+  }
+
   /** Stops the machine, closes what it has opened, and ends its thread. `await using` does the same. */
   async close(): Promise<void> {
     await this.connection.calls.call("close").catch(() => {});

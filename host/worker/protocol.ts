@@ -49,6 +49,8 @@ export interface MachineVerbs {
   resume(): void;
   reset(): void;
   powerdown(): void;
+  saveState(): Promise<Moved<Uint8Array>>;
+  loadState(state: Uint8Array): Promise<void>;
   /** Stops it, and closes what it has opened. */
   close(): Promise<void>;
   changeMedium(drive: PlannedDrive, source: PlannedDrive["source"]): Promise<void>;

@@ -118,6 +118,15 @@ export class MachineService implements MachineVerbs {
     this.machine.powerdown();
   }
 
+  async saveState(): Promise<Moved<Uint8Array>> {
+    const state = await this.machine.saveState();
+    return new Moved(state, [state.buffer as ArrayBuffer]);
+  }
+
+  loadState(state: Uint8Array): Promise<void> {
+    return this.machine.loadState(state);
+  }
+
   async close(): Promise<void> {
     if (this.running) this.machine.stop();
     // Why it failed is for whoever runs it; the images are closed all the same.
