@@ -1,5 +1,6 @@
-// Builds dist/: the engines (asc, only when their sources changed), the host bundle (esbuild), the types (tsc).
-// `node scripts/build.mjs [--debug] [--only=machine,block,host,guests,testing]`; testing: small engines that tests drive.
+// Builds dist/: the engines (asc, only when their sources changed), the host's bundles and the page (esbuild), the types (tsc).
+// `node scripts/build.mjs [--debug] [--only=machine,block,host,guests,testing,web]`; testing: small engines that
+// tests drive; web: the page.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +8,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { buildBios } from "./bios.mjs";
+import { buildPage } from "./page.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const args = process.argv.slice(2);
@@ -122,6 +124,7 @@ if (wants("testing") && existsSync("assembly/testing"))
 if (wants("host")) jobs.push(bundle());
 if (wants("guests")) jobs.push(assembled());
 await Promise.all(jobs);
+if (wants("web")) await buildPage();
 if (args.includes("--types") || !only) {
   if (existsSync("host/index.ts") && readdirSync("host").length > 0)
     await run("node_modules/typescript/bin/tsc", ["-p", "host/types.tsconfig.json"]);

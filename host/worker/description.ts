@@ -30,6 +30,8 @@ export interface DriveDescription {
   snapshot?: boolean | undefined;
   /** Files that the image names (its backing file, its data file) may be opened. Default false: then it is refused. */
   followNames?: boolean | undefined;
+  /** An image that `source`, an overlay, lies over in place of the backing file that it names. Never written. */
+  backing?: ByteSource | undefined;
   /** Of an encrypted image. */
   passphrase?: string | Uint8Array | undefined;
 }
@@ -81,11 +83,15 @@ export type PlannedSource =
 export const SOURCE_VERBS = ["write", "discard", "flush"] as const;
 export type SourceVerb = (typeof SOURCE_VERBS)[number];
 
-export interface PlannedDrive extends Omit<DriveDescription, "source" | "interface" | "media" | "index"> {
+export interface PlannedDrive extends Omit<
+  DriveDescription,
+  "source" | "backing" | "interface" | "media" | "index"
+> {
   bus: DriveBus;
   index: number;
   media: "disk" | "cdrom";
   source: PlannedSource | undefined;
+  backing?: PlannedSource | undefined;
 }
 
 /** What the machine's thread builds the machine from. */
@@ -189,7 +195,7 @@ function planDrives(
   const placed: PlannedDrive[] = [];
   const taken = (bus: DriveBus, index: number): boolean =>
     placed.some((other) => other.bus === bus && other.index === index);
-  for (const { source, media = "disk", interface: plug = "ide", index: asked, ...rest } of inOrder) {
+  for (const { source, backing, media = "disk", interface: plug = "ide", index: asked, ...rest } of inOrder) {
     const bus = media === "floppy" ? "floppy" : plug;
     const place = asked ?? firstFree(bus, media, taken);
     if (!(place < PLACES[bus])) throw new UserError(`${bus} has places for ${PLACES[bus]} drives, no more`);
@@ -202,6 +208,7 @@ function planDrives(
       index: place,
       media: media === "cdrom" ? media : "disk",
       source: planned(source),
+      backing: planned(backing),
     });
   }
   if (!taken("ide", CD_PLACE)) placed.push(emptyDrive("ide", CD_PLACE, "cdrom"));

@@ -5,7 +5,7 @@ import { OverlaySource } from "../block/overlay.ts";
 import { parseFileName, findProtocol } from "../block/protocols.ts";
 import type { BlockSource } from "../block/source.ts";
 import { reason, UserError } from "../core/errors.ts";
-import { openImage } from "../image/library.ts";
+import { type OpenImage, openImage, type OpenImageOptions } from "../image/library.ts";
 import { thisRuntime } from "../runtimes/this.ts";
 import { Moved, type Calls } from "./calls.ts";
 import type { PlannedDrive, PlannedSource, SourceVerb } from "./description.ts";
@@ -103,6 +103,14 @@ export async function readWhole(
   }
 }
 
+async function openPlanned(
+  source: PlannedSource,
+  caller: Calls<LentSources>,
+  options?: OpenImageOptions,
+): Promise<OpenImage> {
+  return openImage(source.kind === "name" ? source.name : await openBytes(source, caller), options);
+}
+
 /** The disk in a drive, its image format understood. */
 export async function openMedium(
   drive: Omit<PlannedDrive, "bus" | "index">,
@@ -116,11 +124,12 @@ export async function openMedium(
   const image =
     source.kind === "caller" && format === undefined
       ? await openBytes(source, caller)
-      : await openImage(source.kind === "name" ? source.name : await openBytes(source, caller), {
+      : await openPlanned(source, caller, {
           readOnly,
           ...(format === undefined ? {} : { format }),
           ...(followNames === undefined ? {} : { followNames }),
           ...(passphrase === undefined ? {} : { passphrase }),
+          ...(drive.backing === undefined ? {} : { backing: await openPlanned(drive.backing, caller) }),
         });
   const forgets = media !== "cdrom" && drive.readOnly !== true && readOnly;
   return forgets ? new OverlaySource(image) : image;

@@ -1,0 +1,39 @@
+// What the page asks of its disk worker, which alone can open files of the origin private file system.
+
+/** What a disk of this browser lies over: a file of the user's, which he has to pick again, or an address. */
+export interface Base {
+  kind: "file" | "address";
+  /** The file's name, or the address. */
+  name: string;
+  size: number;
+  /** By which a changed base is known: the file's time, the server's validators. */
+  state: string;
+}
+
+export interface KeptDisk {
+  name: string;
+  /** Path of its qcow2 image in the origin private file system. */
+  path: string;
+  /** Of the disk as the guest sees it, and of what is stored of it. */
+  size: number;
+  stored: number;
+  base: Base | undefined;
+}
+
+export type Origin = File | string;
+
+/** Served by the worker. */
+export interface DiskVerbs {
+  list(): Promise<KeptDisk[]>;
+  create(name: string, size: number): Promise<KeptDisk>;
+  /** The disk of that name over `origin`, as the last visit left it or made now; refuses it over anything else. */
+  over(name: string, origin: Origin): Promise<KeptDisk>;
+  remove(name: string): Promise<void>;
+  /** The disk as a qcow2 file that needs no other; `origin`: its base, if that is a file. */
+  whole(name: string, origin: Origin | undefined): Promise<File>;
+}
+
+/** Served by the page. */
+export interface PageVerbs {
+  progress(percent: number): void;
+}

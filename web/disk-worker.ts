@@ -1,0 +1,137 @@
+// The page's disk worker: disks that stay in this browser, each a folder of the origin private file system with its
+// qcow2 image and, where that is an overlay, a note of what it lies over.
+import { openHttp } from "../host/block/http.ts";
+import { BlockOptions } from "../host/block/options.ts";
+import { protocolOf } from "../host/block/protocols.ts";
+import { UserError } from "../host/core/errors.ts";
+import { copyImage } from "../host/image/convert.ts";
+import { createImage, info, openImage } from "../host/image/library.ts";
+import { browser } from "../host/runtimes/browser.ts";
+import { findOpfsFile } from "../host/runtimes/opfs.ts";
+import { useRuntime } from "../host/runtimes/this.ts";
+import { Calls } from "../host/worker/calls.ts";
+import type { Base, DiskVerbs, KeptDisk, Origin, PageVerbs } from "./disk-protocol.ts";
+
+const FOLDER = "disks";
+const IMAGE = "disk.qcow2";
+const NOTE = "base.json";
+/** A download is made here. */
+const WHOLE = "whole.qcow2";
+
+useRuntime(browser);
+
+const pathOf = (name: string, file: string): string => `${FOLDER}/${name}/${file}`;
+
+async function textOf(path: string): Promise<string> {
+  return (await (await findOpfsFile(path)).getFile()).text();
+}
+
+async function put(path: string, text: string): Promise<void> {
+  const file = await browser.openFile(path, "create");
+  const bytes = new TextEncoder().encode(text);
+  await file.truncate(bytes.length);
+  await file.write(bytes, 0);
+  await file.sync();
+  await file.close();
+}
+
+async function exists(name: string): Promise<boolean> {
+  return (await browser.identity(pathOf(name, IMAGE))) !== undefined;
+}
+
+async function baseOf(name: string): Promise<Base | undefined> {
+  return textOf(pathOf(name, NOTE)).then(
+    (text) => JSON.parse(text) as Base,
+    () => undefined,
+  );
+}
+
+/** Read through the page's view of the file, so that a disk in use can be told of as well. */
+async function describe(name: string): Promise<KeptDisk> {
+  const path = pathOf(name, IMAGE);
+  const file = await (await findOpfsFile(path)).getFile();
+  const { size } = await info(file, { format: "qcow2" });
+  return { name, path, size, stored: file.size, base: await baseOf(name) };
+}
+
+async function look(origin: Origin): Promise<Base> {
+  if (origin instanceof File)
+    return { kind: "file", name: origin.name, size: origin.size, state: String(origin.lastModified) };
+  const source = await openHttp(protocolOf(origin) ?? "https", {
+    runtime: browser,
+    options: BlockOptions.of({ url: origin }),
+    mode: "read",
+  });
+  const { size, etag, modified } = source.state;
+  await source.close();
+  return { kind: "address", name: origin, size, state: etag ?? modified ?? "" };
+}
+
+const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(message, { transfer }), {
+  async list() {
+    const root = await navigator.storage.getDirectory();
+    const folder = await root.getDirectoryHandle(FOLDER, { create: true });
+    const names: string[] = [];
+    for await (const name of folder.keys()) names.push(name);
+    const disks = await Promise.all(names.map((name) => describe(name).catch(() => undefined)));
+    return disks.filter((disk) => disk !== undefined).toSorted((a, b) => a.name.localeCompare(b.name));
+  },
+
+  async create(name, size) {
+    if (await exists(name)) throw new UserError(`There is a disk named '${name}' already`);
+    await createImage(pathOf(name, IMAGE), { size });
+    return describe(name);
+  },
+
+  async over(name, origin) {
+    const base = await look(origin);
+    const known = (await exists(name)) ? await describe(name) : undefined;
+    if (known && !isSame(known.base, base))
+      throw new UserError(
+        `The disk '${name}' of this browser was made over another '${known.base?.name ?? "disk"}': ` +
+          "start that, or delete it first",
+      );
+    if (known) return known;
+    const { size, format } = await info(origin);
+    await createImage(pathOf(name, IMAGE), { size, backingFile: base.name, backingFormat: format });
+    await put(pathOf(name, NOTE), JSON.stringify(base));
+    return describe(name);
+  },
+
+  async remove(name) {
+    const root = await navigator.storage.getDirectory();
+    const folder = await root.getDirectoryHandle(FOLDER);
+    // Opening for writing refuses, in words, a disk that a machine uses.
+    await (await browser.openFile(pathOf(name, IMAGE), "write")).close();
+    await folder.removeEntry(name, { recursive: true });
+  },
+
+  async whole(name, origin) {
+    const { path, base, size } = await describe(name);
+    if (!base) return (await findOpfsFile(path)).getFile();
+    const below = base.kind === "address" ? base.name : origin;
+    if (below === undefined)
+      throw new UserError(`'${name}' lies over the file '${base.name}': open that first`);
+    if (!isSame(base, await look(below))) throw new UserError(`'${base.name}' is not what it was any more`);
+    const disk = await openImage(path, { format: "qcow2", backing: await openImage(below) });
+    try {
+      const target = pathOf(name, WHOLE);
+      await createImage(target, { size });
+      const copy = await openImage(target, { format: "qcow2", readOnly: false });
+      await copyImage(browser, disk, copy, {
+        sparse: 4096,
+        targetIsZero: true,
+        onProgress: (done, total) => page.tell("progress", Math.floor((done * 100) / Math.max(1, total))),
+      });
+      await copy.close();
+      return (await findOpfsFile(target)).getFile();
+    } finally {
+      await disk.close();
+    }
+  },
+} satisfies DiskVerbs);
+self.onmessage = ({ data }: MessageEvent<unknown>): void => page.receive(data);
+
+function isSame(a: Base | undefined, b: Base): boolean {
+  return a?.kind === b.kind && a.name === b.name && a.size === b.size && a.state === b.state;
+}

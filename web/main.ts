@@ -1,0 +1,201 @@
+// The page: a machine is put together from files, addresses and the disks of this browser, and run.
+import { type DriveDescription, type MachineDescription, UserError } from "../host/library.ts";
+import { browser } from "../host/runtimes/browser.ts";
+import { useRuntime } from "../host/runtimes/this.ts";
+import { Calls } from "../host/worker/calls.ts";
+import type { DiskVerbs, KeptDisk, Origin, PageVerbs } from "./disk-protocol.ts";
+import { ask, element, make, onPress, sizeInWords } from "./elements.ts";
+import { clearComplaint, complain, say } from "./notices.ts";
+import { type Part, Parts } from "./parts.ts";
+import { type Console, Session } from "./session.ts";
+
+useRuntime(browser);
+
+const DEMO_DISK = { name: "demo", size: 16 * 2 ** 20 };
+const GIB = 2 ** 30;
+
+const worker = new Worker(new URL("disk-worker.js", import.meta.url), { type: "module" });
+const disks = new Calls<DiskVerbs>((message, transfer) => worker.postMessage(message, transfer), {
+  progress: (percent) => say(`Putting the disk together: ${percent} %`),
+} satisfies PageVerbs);
+worker.onmessage = ({ data }: MessageEvent<unknown>): void => disks.receive(data);
+worker.onerror = ({ message }): void => complain(message || "The page's worker does not start");
+
+const parts = new Parts(clearComplaint);
+const session = new Session(() => {
+  say("");
+  element("choose").focus();
+  refresh();
+});
+
+function refresh(): void {
+  showDisks().catch(complain);
+}
+
+async function showDisks(): Promise<void> {
+  const kept = await disks.call("list");
+  element("disks").replaceChildren(...kept.map(diskRow));
+  element("kept").hidden = kept.length === 0;
+}
+
+function diskRow(disk: KeptDisk): HTMLLIElement {
+  const { name, size, stored, base } = disk;
+  const facts = `${sizeInWords(size)}, ${sizeInWords(stored)} stored${base ? `, over ${base.name}` : ""}`;
+  const action = (text: string, run: () => Promise<void>): HTMLButtonElement => {
+    const button = make("button", { type: "button", ariaLabel: `${text} ${name}` }, text);
+    button.addEventListener("click", () => void run().catch(complain));
+    return button;
+  };
+  return make(
+    "li",
+    {},
+    make("span", { className: "name" }, name),
+    make("span", { className: "facts" }, facts),
+    action("Use", () => use(disk)),
+    action("Download", () => download(disk)),
+    action("Delete", async () => {
+      if (!confirm(`Delete the disk '${name}' and all that is on it?`)) return;
+      await disks.call("remove", name);
+      await showDisks();
+    }),
+  );
+}
+
+async function use(disk: KeptDisk): Promise<void> {
+  parts.addKept(disk, await originOf(disk));
+  element("start").focus();
+}
+
+/** What a kept disk lies over; a file has to be picked again, for pages may not remember files. */
+async function originOf({ base }: KeptDisk): Promise<Origin | undefined> {
+  if (base?.kind !== "file") return base?.name;
+  const known = parts.all.find(({ origin }) => origin instanceof File && origin.name === base.name);
+  if (known) return known.origin;
+  say(`Pick the file '${base.name}', which that disk lies over.`);
+  const [file] = await pickFiles();
+  say("");
+  if (!file) throw new UserError(`That disk lies over the file '${base.name}': pick that`);
+  return file;
+}
+
+function pickFiles(): Promise<File[]> {
+  const input = element<HTMLInputElement>("files");
+  input.value = "";
+  return new Promise((picked) => {
+    const settle = (): void => picked([...(input.files ?? [])]);
+    input.onchange = input.oncancel = settle;
+    input.click();
+  });
+}
+
+async function download(disk: KeptDisk): Promise<void> {
+  const file = await disks.call("whole", disk.name, await originOf(disk));
+  say("");
+  const url = URL.createObjectURL(file);
+  make("a", { href: url, download: `${disk.name.replace(/\.qcow2$/i, "")}.qcow2` }).click();
+  // The browser has opened it by then, and reads it from its place.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+async function newDisk(): Promise<void> {
+  if ((await ask("new-disk-dialog")) !== "create") return;
+  const name = element<HTMLInputElement>("new-disk-name").value.trim();
+  const size = Math.round((element<HTMLInputElement>("new-disk-size").valueAsNumber * GIB) / 512) * 512;
+  parts.addKept(await disks.call("create", name, size), undefined);
+  await showDisks();
+}
+
+/** A hard disk as the machine gets it: the one of this browser that lies over its origin. */
+async function driveOf({ name, origin, kept }: Part): Promise<DriveDescription> {
+  if (origin === undefined) return { source: kept!.path, format: "qcow2" };
+  // Without this, browsers may forget disks when space runs short. Whoever says no gets no less.
+  void navigator.storage.persist();
+  const disk = await disks.call("over", kept?.name ?? name, origin);
+  return { source: disk.path, format: "qcow2", backing: origin };
+}
+
+async function describe(): Promise<MachineDescription> {
+  const originOfRole = (role: Part["role"]): Origin | undefined =>
+    parts.all.find((part) => part.role === role)?.origin;
+  const kernel = originOfRole("kernel");
+  if (!kernel && originOfRole("initrd"))
+    throw new UserError("An initial RAM disk needs a kernel: add it too");
+  const drives: DriveDescription[] = [];
+  for (const part of parts.all) if (part.role === "disk") drives.push(await driveOf(part));
+  const value = (id: string): string => element<HTMLInputElement | HTMLSelectElement>(id).value;
+  return {
+    memory: value("memory"),
+    cpus: Number(value("cpus")),
+    drives,
+    cdrom: originOfRole("cdrom"),
+    floppy: originOfRole("floppy"),
+    // A CD that cannot be booted is passed over, and installers on a CD are what people start with.
+    bootOrder: value("boot") || "dca",
+    ...(kernel ? { kernel, initrd: originOfRole("initrd"), commandLine: value("command-line") } : {}),
+  };
+}
+
+async function start(): Promise<void> {
+  const description = await describe();
+  const isSerial = /console=ttyS/.test(description.commandLine ?? "");
+  await session.run(description, isSerial ? "serial" : "screen");
+}
+
+/** A small guest from the package, which counts its visits on its disk. */
+async function demo(): Promise<void> {
+  const kept = (await disks.call("list")).find(({ name }) => name === DEMO_DISK.name);
+  const { path } = kept ?? (await disks.call("create", DEMO_DISK.name, DEMO_DISK.size));
+  const kernel = await fetch(new URL("demo.bin", import.meta.url));
+  const first: Console = "serial";
+  await session.run(
+    { kernel: new Uint8Array(await kernel.arrayBuffer()), drives: [{ source: path, format: "qcow2" }] },
+    first,
+  );
+}
+
+/** Presses of a button that are still at work: a second one waits for nothing and does nothing. */
+let isStarting = false;
+async function once(action: () => Promise<void>): Promise<void> {
+  if (isStarting) return;
+  isStarting = true;
+  try {
+    await action();
+  } catch (error) {
+    say("");
+    throw error;
+  } finally {
+    isStarting = false;
+  }
+}
+
+onPress("choose", complain, async () => parts.addFiles(await pickFiles()));
+onPress("new-disk", complain, newDisk);
+onPress("demo", complain, () => once(demo));
+onPress("add-address", complain, addAddress);
+element("setup").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void once(start).catch(complain);
+});
+element("address").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  void addAddress();
+});
+
+function addAddress(): void {
+  const field = element<HTMLInputElement>("address");
+  if (!field.reportValidity() || field.value === "") return;
+  parts.addAddress(field.value);
+  field.value = "";
+}
+
+const drop = element("drop");
+for (const type of ["dragenter", "dragover", "dragleave", "drop"] as const)
+  document.addEventListener(type, (event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", type === "dragenter" || type === "dragover");
+    if (type !== "drop" || element("setup").hidden) return;
+    parts.addFiles(event.dataTransfer?.files ?? []).catch(complain);
+  });
+
+refresh();

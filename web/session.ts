@@ -1,0 +1,165 @@
+// One machine from power on to its end, and all on the page that belongs to it.
+import { type Ending, Machine, type MachineDescription } from "../host/library.ts";
+import { ask, element, onPress } from "./elements.ts";
+import { connectKeyboard } from "./keyboard.ts";
+import { connectLights } from "./lights.ts";
+import { clearComplaint, complain, say } from "./notices.ts";
+import { connectPointer, releasePointer } from "./pointer.ts";
+import { ScreenView } from "./screen.ts";
+import type { SerialConsole } from "./serial.ts";
+
+const CONSOLES = ["screen", "serial"] as const;
+export type Console = (typeof CONSOLES)[number];
+
+const ENDINGS: Readonly<Record<Ending["reason"], string>> = {
+  "power-off": "The machine has switched itself off.",
+  reset: "The machine has ended with a reset.",
+  "debug-exit": "The guest has ended the machine.",
+  stopped: "The machine is switched off.",
+};
+
+/** Works on a running machine only. */
+const CONTROLS = ["pause", "reset", "power", "ctrl-alt-delete", "paste"];
+
+export class Session {
+  private readonly canvas = element<HTMLCanvasElement>("screen");
+  private readonly screen = new ScreenView(this.canvas, element("screen-panel"));
+  /** Loaded with the first machine: it is most of the page's code. */
+  private serial: SerialConsole | undefined;
+  private machine: Machine | undefined;
+  private isPaused = false;
+
+  /** `left` is called when the user goes back. */
+  constructor(private readonly left: () => void) {
+    const running = (id: string, action: (machine: Machine) => unknown): void =>
+      onPress(id, complain, () => this.machine && action(this.machine));
+    running("pause", (machine) => (this.isPaused ? machine.resume() : machine.pause()));
+    running("reset", (machine) => machine.reset());
+    running("power", (machine) => machine.powerdown());
+    running("ctrl-alt-delete", (machine) => machine.sendKey("ctrl-alt-delete"));
+    running("paste", (machine) => this.paste(machine));
+    onPress("off", complain, () => this.leave());
+    onPress("full-screen", complain, () => this.fillScreen());
+    for (const name of CONSOLES) onPress(`${name}-tab`, complain, () => this.turnTo(name));
+    // Tabs are one stop of the keyboard's, arrows change between them (WAI-ARIA tabs pattern).
+    element("screen-tab").parentElement!.addEventListener("keydown", ({ key }) => {
+      if (key !== "ArrowLeft" && key !== "ArrowRight") return;
+      const other = element("screen-tab").ariaSelected === "true" ? "serial" : "screen";
+      this.select(other);
+      element(`${other}-tab`).focus();
+    });
+  }
+
+  /** Makes the machine and lets it run; returns when it has ended. */
+  async run(description: MachineDescription, first: Console): Promise<void> {
+    clearComplaint();
+    say("Starting…");
+    const over = new AbortController();
+    const machine = await Machine.create({ ...description, onTrouble: complain });
+    this.serial ??= new (await import("./serial.ts")).SerialConsole(element("serial-panel"));
+    this.machine = machine;
+    const { signal } = over;
+    try {
+      this.open(machine, first, signal);
+      const ending = await machine.run();
+      // What the guest has drawn last is still on its way.
+      await new Promise((drawn) => setTimeout(drawn, 100));
+      say(ENDINGS[ending.reason]);
+    } catch (error) {
+      // Switched off by the user: that is no failure.
+      if (this.machine) complain(error);
+    } finally {
+      over.abort();
+      this.machine = undefined;
+      await machine.close();
+      this.enable(false);
+      releasePointer();
+    }
+  }
+
+  private open(machine: Machine, first: Console, signal: AbortSignal): void {
+    element("setup").hidden = true;
+    element("machine").hidden = false;
+    this.enable(true);
+    this.showPaused(false);
+    say("");
+    this.screen.clear();
+    this.serial!.connect(machine, () => this.tellNews(), signal);
+    this.screen.show(machine, signal).catch((error: unknown) => signal.aborted || complain(error));
+    connectKeyboard(this.canvas, machine, () => this.getOut(), signal);
+    connectPointer(this.canvas, machine, () => this.screen.scale, signal);
+    connectLights(machine, signal);
+    machine.events.on(({ name }) => {
+      if (name === "STOP" || name === "RESUME") this.showPaused(name === "STOP");
+    });
+    this.turnTo(first);
+  }
+
+  private enable(isOn: boolean): void {
+    for (const id of CONTROLS) element<HTMLButtonElement>(id).disabled = !isOn;
+    element("off").textContent = isOn ? "Switch off" : "Back";
+    element("off").classList.toggle("primary", !isOn);
+    if (!isOn) element("off").focus();
+  }
+
+  private showPaused(isPaused: boolean): void {
+    this.isPaused = isPaused;
+    element("pause").textContent = isPaused ? "Resume" : "Pause";
+    say(isPaused ? "Paused." : "");
+  }
+
+  private async leave(): Promise<void> {
+    const { machine } = this;
+    this.machine = undefined;
+    await machine?.close();
+    element("machine").hidden = true;
+    element("setup").hidden = false;
+    this.left();
+  }
+
+  private select(name: Console): void {
+    for (const other of CONSOLES) {
+      const isChosen = other === name;
+      const tab = element(`${other}-tab`);
+      tab.ariaSelected = String(isChosen);
+      tab.tabIndex = isChosen ? 0 : -1;
+      element(`${other}-panel`).hidden = !isChosen;
+    }
+    element("hint").hidden = name !== "screen";
+    if (name === "serial") element("serial-tab").querySelector<HTMLElement>(".news")!.hidden = true;
+  }
+
+  private turnTo(name: Console): void {
+    this.select(name);
+    if (name === "screen") this.canvas.focus();
+    else this.serial?.focus();
+  }
+
+  private tellNews(): void {
+    if (element("serial-panel").hidden)
+      element("serial-tab").querySelector<HTMLElement>(".news")!.hidden = false;
+  }
+
+  /** To where Tab goes on from. */
+  private getOut(): void {
+    releasePointer();
+    element("screen-tab").focus();
+  }
+
+  private async fillScreen(): Promise<void> {
+    await element("screen-panel").requestFullscreen();
+    this.turnTo("screen");
+    // Chromium's: then Alt-Tab, Escape and the like are the guest's as well.
+    const { keyboard } = navigator as { keyboard?: { lock(): Promise<void> } };
+    await keyboard?.lock();
+  }
+
+  private async paste(machine: Machine): Promise<void> {
+    const field = element<HTMLTextAreaElement>("paste-text");
+    field.value = await navigator.clipboard.readText().catch(() => "");
+    field.select();
+    if ((await ask("paste-dialog")) !== "type") return;
+    this.turnTo("screen");
+    await machine.keyboard.type(field.value.replaceAll("\r\n", "\n"));
+  }
+}
