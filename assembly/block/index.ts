@@ -164,18 +164,21 @@ export function planRead(guest: f64, length: f64): u32 {
 export function planWrite(guest: f64, length: f64): u32 {
   return writing.planWrite(<u64>guest, <u64>length);
 }
-export function commitWrite(guest: f64, host: f64, clusters: u32): u32 {
-  return writing.commitWrite(<u64>guest, <u64>host, clusters);
+export function commitWrite(guest: f64, host: f64, length: f64): u32 {
+  return writing.commitWrite(<u64>guest, <u64>host, <u64>length);
 }
 /** `commitWrite` for space that is only kept: with subclusters none of them counts as data. */
-export function commitReserved(guest: f64, host: f64, clusters: u32): u32 {
-  return writing.commitWrite(<u64>guest, <u64>host, clusters, true);
+export function commitReserved(guest: f64, host: f64, length: f64): u32 {
+  return writing.commitWrite(<u64>guest, <u64>host, <u64>length, true);
 }
 export function cancelWrite(host: f64, clusters: u32): u32 {
   return writing.cancelWrite(<u64>host, clusters);
 }
 export function zeroClusters(guest: f64, length: f64, unmap: bool, hasBacking: bool): u32 {
   return writing.zeroClusters(<u64>guest, <u64>length, unmap, hasBacking);
+}
+export function zeroSubclusters(guest: f64, length: f64, hasBacking: bool): u32 {
+  return writing.zeroSubclusters(<u64>guest, <u64>length, hasBacking);
 }
 export function planPacked(length: u32): u32 {
   return writing.planPacked(length);
@@ -246,6 +249,12 @@ export function referenceTree(active: bool, offset: f64, entries: u32, act: u32)
 export function allocateRange(clusters: u32): u32 {
   exchange.step = DONE;
   exchange.extentOffset = refcount.allocate(clusters, true);
+  return exchange.step;
+}
+/** Adds one reference to a cluster that has some. */
+export function shareCluster(offset: f64): u32 {
+  exchange.step = DONE;
+  refcount.addReference((<u64>offset) >> image.clusterBits);
   return exchange.step;
 }
 /** Drops one reference of each cluster of a range that no table on disk names any more. */

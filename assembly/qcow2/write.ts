@@ -33,8 +33,12 @@ import {
 } from "./refcount";
 import { fetchTable, L2_TABLE, newTable, touch } from "./table-cache";
 
-/** Kind of extent beside plan.ts's: room that no table names yet, to be filled whole and then committed. */
+/** Kinds of extent beside plan.ts's: room that no table names yet, to be filled whole and then committed … */
 export const FRESH: u32 = 5;
+/** … the same, where of each cluster only the subclusters written to need be filled, since the others hold nothing … */
+export const FRESH_PARTS: u32 = 6;
+/** … and room that its table names already: filled and committed likewise, also in parts, but never given back. */
+export const KEPT: u32 = 7;
 
 /** Clusters in one answer: bounds what one commit may release. */
 const MAX_RUN: u64 = 2048;
@@ -107,7 +111,12 @@ function isKept(at: usize): bool {
   return (entry & (COMPRESSED | COPIED)) == COPIED && (entry & OFFSET) != 0;
 }
 
-/** Room for the first part of the range: DATA to be written in place, or FRESH to be filled and committed. */
+/** With subclusters: nothing is lost with what the entry names. */
+function holdsNothing(at: usize): bool {
+  return image.hasSubclusters && (read64(at) & COMPRESSED) == 0 && (read64(at + 8) & ALL_ALLOCATED) == 0;
+}
+
+/** Room for the first part of the range: DATA to be written in place, or room to be filled and committed. */
 export function planWrite(guest: u64, length: u64): u32 {
   exchange.step = DONE;
   const table = writableTable(guest);
@@ -125,15 +134,16 @@ export function planWrite(guest: u64, length: u64): u32 {
     while (n < clusters && follows(at, n, host, inPlace)) n++;
     if (!image.hasExternalData && (liesPastEnd(host, n) || overlapsMetadata(host >> image.clusterBits, n)))
       return exchange.step;
-    return room(inPlace ? DATA : FRESH, host, first, n, guest, end);
+    return room(inPlace ? DATA : KEPT, host, first, n, guest, end);
   }
   let n: u64 = 1;
   while (n < clusters && !isInPlace(entryNext(at, n)) && !isKept(entryNext(at, n))) n++;
   // Data in a file of its own lies where the guest sees it, and is not counted.
-  if (image.hasExternalData) return room(FRESH, first, first, n, guest, end);
+  if (image.hasExternalData) return room(KEPT, first, first, n, guest, end);
   const host = allocate(n, false);
   if (host == 0) return exchange.step;
-  return room(FRESH, host, first, allocated, guest, end);
+  const inParts = holdsNothing(at) && holdsNothing(entryNext(at, allocated - 1));
+  return room(inParts ? FRESH_PARTS : FRESH, host, first, allocated, guest, end);
 }
 
 function entryNext(at: usize, n: u64): usize {
@@ -173,27 +183,38 @@ function releaseEntry(entry: u64, kept: u64): void {
 }
 
 /**
- * Names `clusters` clusters at `host`, now filled, for the guest's clusters from `guest` on. `reserved`: their space is
- * theirs, but where there are subclusters to say so they hold nothing yet.
+ * Names what lies at `host`, now filled, for `length` bytes from `guest` on: whole clusters, or subclusters where room
+ * in parts was given. `reserved`: the space is theirs, but where there are subclusters to say so they hold nothing yet.
  */
-export function commitWrite(guest: u64, host: u64, clusters: u64, reserved: bool = false): u32 {
+export function commitWrite(guest: u64, host: u64, length: u64, reserved: bool = false): u32 {
   exchange.step = DONE;
-  if (!roomToRelease(clusters)) return exchange.step;
+  const end = guest + length;
+  const first = guest & ~image.offsetInCluster;
+  if (!roomToRelease(((end - first - 1) >> image.clusterBits) + 1)) return exchange.step;
   const table = writableTable(guest);
   if (table == 0) return exchange.step;
   exchange.step = DONE;
   touch(table);
-  for (let n: u64 = 0; n < clusters; n++) {
-    const at = entryNext(entryAt(table, guest), n);
-    const cluster = host + (n << image.clusterBits);
+  for (let offset = first; offset < end; offset += image.clusterSize) {
+    const at = entryAt(table, offset);
+    const cluster = host - guest + offset;
     releaseEntry(read64(at), cluster);
     write64(at, cluster | COPIED);
-    if (image.hasSubclusters) write64(at + 8, reserved ? 0 : ALL_ALLOCATED);
+    if (!image.hasSubclusters) continue;
+    const from = max(offset, guest);
+    const filled = subclusters(from, min(offset + image.clusterSize, end) - from);
+    write64(at + 8, reserved ? 0 : (read64(at + 8) & ~(filled << 32)) | filled);
   }
   return DONE;
 }
 
-/** Gives back room that could not be filled. */
+/** The bits "allocated" of the subclusters of a range within one cluster. */
+function subclusters(guest: u64, length: u64): u64 {
+  const bits = <u64>(image.clusterBits - 5);
+  return (((<u64>1) << (length >> bits)) - 1) << ((guest & image.offsetInCluster) >> bits);
+}
+
+/** Gives back fresh room that could not be filled. */
 export function cancelWrite(host: u64, clusters: u64): u32 {
   exchange.step = DONE;
   for (let n = cancelled; n < clusters; n++) {
@@ -237,6 +258,39 @@ export function zeroClusters(guest: u64, length: u64, unmap: bool, hasBacking: b
   }
   if (unmap && ((end & (perTable - 1)) == 0 || end >= image.size) && isBlank(table)) dropTable(guest);
   exchange.extentLength = end - guest;
+  return DONE;
+}
+
+/**
+ * Makes whole subclusters of one cluster read as zeros, and frees it with its last allocated one. Extent length 0: only
+ * writing can, since the cluster is compressed.
+ */
+export function zeroSubclusters(guest: u64, length: u64, hasBacking: bool): u32 {
+  exchange.step = DONE;
+  exchange.extentLength = length;
+  const current = tableFor(guest);
+  if (current == 0) return exchange.step;
+  if (current == NO_TABLE && !hasBacking) return DONE;
+  if (!roomToRelease(1)) return exchange.step;
+  const table = writableTable(guest);
+  if (table == 0) return exchange.step;
+  exchange.step = DONE;
+  const at = entryAt(table, guest);
+  const entry = read64(at);
+  if ((entry & COMPRESSED) != 0) {
+    exchange.extentLength = 0;
+    return DONE;
+  }
+  touch(table);
+  const chosen = subclusters(guest, length);
+  const before = read64(at + 8);
+  const allocated = before & ALL_ALLOCATED & ~chosen;
+  // Space that was kept from the start, with nothing allocated, is kept on.
+  if (allocated == 0 && (before & ALL_ALLOCATED) != 0 && !image.hasExternalData) {
+    releaseEntry(entry, 0);
+    write64(at, 0);
+  }
+  write64(at + 8, (before & ALL_ZERO) | (chosen << 32) | allocated);
   return DONE;
 }
 

@@ -9,6 +9,8 @@ export interface FileOptions {
   unsafe?: boolean;
   /** Others may have it open. */
   shared?: boolean;
+  /** Writes fail once it is aborted, wherever they are: for a target likewise. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Bytes that a QEMU program keeps locked while it writes an image, and while nobody else may. */
@@ -67,7 +69,7 @@ export class FileSource implements ImageFile {
     readonly identity: string | undefined,
     private readonly file: RuntimeFile,
     private length: number,
-    private readonly unsafe: boolean,
+    private readonly how: FileOptions,
     private readonly release: Release | undefined,
     /** Nobody writes it while it is open: its holes stay where they are. */
     settled: boolean,
@@ -89,7 +91,7 @@ export class FileSource implements ImageFile {
       const identity = await runtime.identity(path);
       const settled = mode === "read" && !options.shared;
       const size = await file.size();
-      return new FileSource(path, identity, file, size, options.unsafe ?? false, release, settled);
+      return new FileSource(path, identity, file, size, options, release, settled);
     } catch (error) {
       await file.close();
       await release?.();
@@ -137,12 +139,13 @@ export class FileSource implements ImageFile {
   }
 
   async write(from: Uint8Array, offset: number): Promise<void> {
+    this.how.signal?.throwIfAborted();
     await this.file.write(from, offset);
     this.length = Math.max(this.length, offset + from.length);
   }
 
   async flush(): Promise<void> {
-    if (!this.unsafe) await this.file.sync();
+    if (!this.how.unsafe) await this.file.sync();
   }
 
   async resize(size: number): Promise<void> {

@@ -40,8 +40,11 @@ export async function fillWithZeros(
   target: Required<Pick<BlockSource, "write">>,
   offset: number,
   length: number,
+  signal?: AbortSignal,
 ): Promise<void> {
   const zeros = new Uint8Array(Math.min(length, 2 ** 20));
-  for (let at = 0; at < length; at += zeros.length)
+  for (let at = 0; at < length; at += zeros.length) {
+    signal?.throwIfAborted();
     await target.write(zeros.subarray(0, Math.min(zeros.length, length - at)), offset + at);
+  }
 }

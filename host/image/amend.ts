@@ -5,6 +5,7 @@ import { setDataFile, setLazyRefcounts, setVersion } from "./qcow2-header-edit.t
 import type { Qcow2Image } from "./qcow2.ts";
 import { changeRefcountWidth } from "./qcow2-refcount-width.ts";
 import { rewriteSnapshots } from "./qcow2-snapshots.ts";
+import type { Watch } from "./watch.ts";
 
 export interface AmendOptions {
   version?: 2 | 3 | undefined;
@@ -18,7 +19,11 @@ export interface AmendOptions {
 
 const V2_REFCOUNT_BITS = 16;
 
-export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Promise<void> {
+export async function amendQcow2(
+  image: Qcow2Image,
+  options: AmendOptions,
+  { signal }: Watch = {},
+): Promise<void> {
   const { core } = image.engine;
   const before = core.version();
   const after = options.version ?? before;
@@ -36,7 +41,8 @@ export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Prom
     await setVersion(image, 3);
   }
   const bits = options.refcountBits;
-  if (bits !== undefined && bits !== 2 ** core.refcountOrder()) await changeRefcountWidth(image, bits);
+  if (bits !== undefined && bits !== 2 ** core.refcountOrder())
+    await changeRefcountWidth(image, bits, signal);
   if (options.lazyRefcounts !== undefined && core.version() === 3)
     await setLazyRefcounts(image, options.lazyRefcounts);
   if (options.dataFile !== undefined || (options.dataFileRaw === false && image.hasRawData))
@@ -47,7 +53,7 @@ export async function amendQcow2(image: Qcow2Image, options: AmendOptions): Prom
       throw new UserError("Can't resize a v2 image which has snapshots", "ENOTSUP");
     await image.resize!(options.size);
   }
-  if (after < before) await downgrade(image);
+  if (after < before) await downgrade(image, signal);
 }
 
 /** A data file can be renamed, and stop being raw; what it holds makes all else impossible. */

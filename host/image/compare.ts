@@ -132,7 +132,8 @@ async function* walk(a: DiskImage, b: DiskImage, start: number, end: number): As
       length,
       left: !left.zero,
       right: !right.zero,
-      sameAllocation: left.present === right.present,
+      sameAllocation:
+        left.present === right.present && left.zero === right.zero && left.placed === right.placed,
     };
     const alike =
       piece &&
@@ -156,12 +157,15 @@ interface Seen {
   length: number;
   present: boolean;
   zero: boolean;
+  /** Lies somewhere in a file as it is; compressed and encrypted clusters do not. */
+  placed: boolean;
 }
 
 /** An image goes on as zeros where it has ended and the other has not. */
 async function look(image: DiskImage, offset: number, end: number): Promise<Seen> {
-  if (offset >= image.size) return { length: end - offset, present: false, zero: true };
-  return chainExtent(image, offset, Math.min(end, image.size) - offset);
+  if (offset >= image.size) return { length: end - offset, present: false, zero: true, placed: false };
+  const extent = await chainExtent(image, offset, Math.min(end, image.size) - offset);
+  return { ...extent, placed: extent.offset !== undefined };
 }
 
 function zerosAtStart(core: BlockExports, at: number, length: number): number {

@@ -3,6 +3,7 @@ import type { BlockOptions } from "../block/options.ts";
 import type { BlockSource, ImageFile } from "../block/source.ts";
 import type { OpenMode, Runtime } from "../runtimes/runtime.ts";
 import type { DiskImage } from "./image.ts";
+import type { Watch } from "./watch.ts";
 
 export type { ImageFile };
 
@@ -66,11 +67,10 @@ export interface CreateContext {
   createNamed(name: string): Promise<NewFile>;
 }
 
-export interface AmendContext {
+export interface AmendContext extends Watch {
   secrets: Secrets;
   /** --force: what cannot be undone is done. */
   force: boolean;
-  onProgress?: (done: number, total: number) => void;
 }
 
 export interface Driver {

@@ -55,10 +55,11 @@ export interface BlockExports extends EngineExports {
   setBacking(offset: number, length: number): void;
   planRead(guest: number, length: number): number;
   planWrite(guest: number, length: number): number;
-  commitWrite(guest: number, host: number, clusters: number): number;
-  commitReserved(guest: number, host: number, clusters: number): number;
+  commitWrite(guest: number, host: number, length: number): number;
+  commitReserved(guest: number, host: number, length: number): number;
   cancelWrite(host: number, clusters: number): number;
   zeroClusters(guest: number, length: number, unmap: boolean, hasBacking: boolean): number;
+  zeroSubclusters(guest: number, length: number, hasBacking: boolean): number;
   planPacked(length: number): number;
   commitPacked(guest: number, host: number, length: number): number;
   unpackCluster(length: number): number;
@@ -74,6 +75,7 @@ export interface BlockExports extends EngineExports {
   abandon(): void;
   referenceTree(active: boolean, offset: number, entries: number, act: number): number;
   allocateRange(clusters: number): number;
+  shareCluster(offset: number): number;
   dropRange(offset: number, clusters: number): number;
   setSnapshots(count: number, offset: number): void;
   setActive(size: number, offset: number, entries: number): void;

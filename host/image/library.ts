@@ -134,7 +134,10 @@ export async function createImage(name: string, options: CreateImageOptions): Pr
   if (encryption && format !== "qcow2")
     throw new UserError(`Format '${format}' has no encryption`, "ENOTSUP");
   const settings = format === "raw" ? { size: rest.size } : qcow2Settings(rest);
-  if (!encryption) return create(thisRuntime(), name, format, settings);
+  if (!encryption) {
+    await create(thisRuntime(), name, format, settings);
+    return;
+  }
   const { format: method = "luks", passphrase, iterTime } = encryption;
   const slow = method === "luks" && iterTime !== undefined;
   const keys = {
@@ -143,7 +146,7 @@ export async function createImage(name: string, options: CreateImageOptions): Pr
     ...(slow ? { "encrypt.iter-time": iterTime } : {}),
   };
   const secrets = new Map([["passphrase", bytesOf(passphrase)]]);
-  await create(thisRuntime(), name, format, { ...settings, ...keys }, secrets);
+  await create(thisRuntime(), name, format, { ...settings, ...keys }, { secrets });
 }
 
 export interface ConvertOptions extends Watch {

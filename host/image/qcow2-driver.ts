@@ -203,14 +203,15 @@ export const qcow2: Driver = {
         "ENOTSUP",
       );
     await amendEncryption(image as Qcow2Image, settings, how);
-    await amendQcow2(image as Qcow2Image, {
+    const changes = {
       version: compat === undefined ? undefined : parseLevel(String(compat)),
       lazyRefcounts: lazy_refcounts as boolean | undefined,
       refcountBits: refcount_bits as number | undefined,
       size: size as number | undefined,
       dataFile: data_file as string | undefined,
       dataFileRaw: data_file_raw as boolean | undefined,
-    });
+    };
+    await amendQcow2(image as Qcow2Image, changes, how);
   },
 };
 

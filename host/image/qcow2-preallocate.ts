@@ -11,6 +11,7 @@ export async function preallocate(
   image: Qcow2Image,
   start: number,
   mode: Exclude<Preallocation, "off">,
+  signal?: AbortSignal,
 ): Promise<void> {
   const file = image.data as Required<typeof image.data>;
   // What lies past the file's end reads as zeros; a cluster that was in use before holds something else.
@@ -19,7 +20,7 @@ export async function preallocate(
   for (let at = start; at < image.size;)
     at += await image.reserve(at, image.size - at, async (host, length) => {
       const stale = mode === "metadata" ? Math.max(0, Math.min(used - host, length)) : length;
-      if (!image.dataFile || mode !== "metadata") await fillWithZeros(file, host, stale);
+      if (!image.dataFile || mode !== "metadata") await fillWithZeros(file, host, stale, signal);
       end = Math.max(end, host + length);
     });
   if (!image.dataFile && end > file.size) await file.resize(end);

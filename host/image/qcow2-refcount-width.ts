@@ -110,7 +110,11 @@ function headerOf(image: Qcow2Image): Uint8Array<ArrayBuffer> {
   return engine.view(engine.core.HEADER_AT.value as number, image.clusterSize);
 }
 
-export async function changeRefcountWidth(image: Qcow2Image, bits: number): Promise<void> {
+export async function changeRefcountWidth(
+  image: Qcow2Image,
+  bits: number,
+  signal?: AbortSignal,
+): Promise<void> {
   await image.alone(async () => {
     await image.flush!();
     const { clusterSize, file } = image;
@@ -119,6 +123,7 @@ export async function changeRefcountWidth(image: Qcow2Image, bits: number): Prom
     const most = 2n ** BigInt(bits) - 1n;
     const used = new Set<number>();
     for await (const [cluster, count] of old.all()) {
+      signal?.throwIfAborted();
       if (count > most)
         throw new UserError(
           `Cannot decrease refcount entry width to ${bits} bits: ` +
@@ -132,6 +137,7 @@ export async function changeRefcountWidth(image: Qcow2Image, bits: number): Prom
     const table = new Uint8Array(tableClusters * clusterSize);
     const entries = new DataView(table.buffer);
     for (const [index, range] of ranges.entries()) {
+      signal?.throwIfAborted();
       const block = new Block(new Uint8Array(clusterSize), bits);
       for (let n = 0; n < perBlock; n++) {
         const cluster = range * perBlock + n;

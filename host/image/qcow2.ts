@@ -14,21 +14,23 @@ import type { LuksVolume } from "./luks-keys.ts";
 import { damagedCluster, type PackedRead, readPackedClusters } from "./packed-reads.ts";
 import { type Extensions, parseExtensions } from "./qcow2-header.ts";
 import { setBitmapDirectory, writeHeader } from "./qcow2-header-edit.ts";
+import { emptyImage, setSize } from "./qcow2-resize.ts";
 import { readSnapshots } from "./qcow2-snapshots.ts";
 import type { Unlocked } from "./qcow2-encryption.ts";
-import {
-  type Bitmap,
-  CONSISTENT,
-  readAllBits,
-  readBitmaps,
-  recordWrite,
-  resizeBitmaps,
-  storeBitmaps,
-} from "./qcow2-bitmaps.ts";
+import { type Bitmap, CONSISTENT, readBitmaps, recordWrite, storeBitmaps } from "./qcow2-bitmaps.ts";
 import { RangeLock } from "./ranges.ts";
 
 /** Kinds of extent (assembly/qcow2/plan.ts, write.ts). */
-const Kind = { unallocated: 0, zeros: 1, data: 2, packed: 3, zerosAllocated: 4, fresh: 5 } as const;
+const Kind = {
+  unallocated: 0,
+  zeros: 1,
+  data: 2,
+  packed: 3,
+  zerosAllocated: 4,
+  fresh: 5,
+  freshParts: 6,
+  kept: 7,
+} as const;
 
 const Feature = { dirty: 1, corrupt: 2, externalData: 4, compression: 8, extendedL2: 16 } as const;
 /** Compatible feature: counts may be stale while the image is dirty. */
@@ -41,6 +43,9 @@ export const RAW_EXTERNAL = 2;
 const AUTOCLEAR_FIELD = 88;
 
 const SECTOR = 512;
+
+/** In a cluster with extended L2 entries. */
+const SUBCLUSTERS = 32;
 
 /** A partly written cluster up to this size goes to the file as one write, old content around the new. */
 const WHOLE_WRITE_LIMIT = 256 * 1024;
@@ -101,7 +106,7 @@ export class Qcow2Image implements DiskImage {
     this.write = (from, offset) => this.writeGuest(from, offset);
     this.discard = (offset, length) => this.zeroGuest(offset, length, false);
     this.flush = () => this.flushAll();
-    this.resize = (size) => this.setSize(size);
+    this.resize = (size) => setSize(this, size);
   }
 
   static async open(
@@ -405,9 +410,7 @@ export class Qcow2Image implements DiskImage {
       const plan = answer instanceof Promise ? await answer : answer;
       const part = from.subarray(done, done + plan.length);
       const job =
-        plan.kind === Kind.data
-          ? this.writeData(part, plan.offset, at)
-          : this.fillFresh(part, at, plan.offset);
+        plan.kind === Kind.data ? this.writeData(part, plan.offset, at) : this.fillRoom(part, at, plan);
       // Awaited by the caller with the others; until then a failure is not "unhandled".
       job.catch(nothing);
       jobs.push(job);
@@ -415,10 +418,11 @@ export class Qcow2Image implements DiskImage {
     }
   }
 
-  /** Fills room that nothing names yet: new bytes, around them what the guest saw there; then lets a table name it. */
-  private async fillFresh(part: Uint8Array, at: number, host: number): Promise<void> {
-    const start = this.clusterStart(at);
-    const stop = this.clusterEnd(at + part.length);
+  /** Fills room that holds nothing yet: new bytes, around them what the guest saw there; then lets a table name it. */
+  private async fillRoom(part: Uint8Array, at: number, { kind, offset: host }: Planned): Promise<void> {
+    const unit = this.extendedL2 && kind !== Kind.fresh ? this.clusterSize / SUBCLUSTERS : this.clusterSize;
+    const start = at - (at % unit);
+    const stop = Math.ceil((at + part.length) / unit) * unit;
     const head = at - start;
     const tail = stop - at - part.length;
     const hostStart = host - head;
@@ -436,16 +440,14 @@ export class Qcow2Image implements DiskImage {
         await this.copyOld(stop - tail, tail, hostStart + (stop - start) - tail);
       }
     } catch (error) {
-      await this.engine.run(
-        (core) => core.cancelWrite(hostStart, (stop - start) / this.clusterSize),
-        nothing,
-      );
+      if (kind !== Kind.kept) {
+        const first = this.clusterStart(hostStart);
+        const clusters = (this.clusterEnd(hostStart + stop - start) - first) / this.clusterSize;
+        await this.engine.run((core) => core.cancelWrite(first, clusters), nothing);
+      }
       throw error;
     }
-    await this.engine.run(
-      (core) => core.commitWrite(start, hostStart, (stop - start) / this.clusterSize),
-      nothing,
-    );
+    await this.engine.run((core) => core.commitWrite(start, hostStart, stop - start), nothing);
   }
 
   /**
@@ -460,10 +462,11 @@ export class Qcow2Image implements DiskImage {
     const release = await this.ranges.acquire(offset, offset + length, true);
     try {
       const plan = await this.engine.run((core) => core.planWrite(offset, length), planned);
-      if (plan.kind === Kind.data) return plan.length;
-      const clusters = Math.ceil(plan.length / this.clusterSize);
-      await fill(plan.offset, clusters * this.clusterSize);
-      await this.engine.run((core) => core.commitReserved(offset, plan.offset, clusters), nothing);
+      const hasSome = plan.kind === Kind.data || (plan.kind === Kind.kept && !this.dataFile);
+      if (hasSome) return plan.length;
+      const room = Math.ceil(plan.length / this.clusterSize) * this.clusterSize;
+      await fill(plan.offset, room);
+      await this.engine.run((core) => core.commitReserved(offset, plan.offset, room), nothing);
       return plan.length;
     } finally {
       release();
@@ -487,8 +490,8 @@ export class Qcow2Image implements DiskImage {
     const canZero = this.hasRawData ? false : unmap || !this.backing || this.engine.core.version() >= 3;
     const first = canZero ? this.clusterEnd(offset) : tableEnd;
     const last = this.clusterStart(tableEnd);
-    if (first >= last) return unmap ? undefined : this.writeZeros(offset, end);
-    if (!unmap) await this.writeZeros(offset, first);
+    if (first >= last) return unmap ? undefined : this.zeroParts(offset, end);
+    if (!unmap) await this.zeroParts(offset, first);
     const release = await this.ranges.acquire(first, last, true);
     try {
       for (let at = first; at < last;)
@@ -499,7 +502,42 @@ export class Qcow2Image implements DiskImage {
     } finally {
       release();
     }
-    if (!unmap) await this.writeZeros(last, end);
+    if (!unmap) await this.zeroParts(last, end);
+  }
+
+  /** Zeros in parts of clusters: whole subclusters, where there are some, by their bits, the rest by writing. */
+  private async zeroParts(from: number, to: number): Promise<void> {
+    if (!this.extendedL2 || this.hasRawData) return this.writeZeros(from, to);
+    const unit = this.clusterSize / SUBCLUSTERS;
+    const first = Math.ceil(from / unit) * unit;
+    // The disk's last subcluster is whole even where the disk ends within it.
+    const last = (to === this.size ? Math.ceil(to / unit) : Math.floor(to / unit)) * unit;
+    if (first >= last) return this.writeZeros(from, to);
+    // Written first: a write gives a cluster all of its subclusters.
+    await this.writeZeros(from, first);
+    await this.writeZeros(last, to);
+    for (let at = first; at < last;) {
+      const stop = Math.min(last, this.clusterEnd(at + 1));
+      if (!(await this.zeroSubclusters(at, stop - at))) await this.writeZeros(at, Math.min(stop, to));
+      at = stop;
+    }
+  }
+
+  /** False: the cluster that they are in is compressed, and stays as it is. */
+  private async zeroSubclusters(offset: number, length: number): Promise<boolean> {
+    const release = await this.ranges.acquire(
+      this.clusterStart(offset),
+      this.clusterEnd(offset + length),
+      true,
+    );
+    try {
+      return await this.engine.run(
+        (core) => core.zeroSubclusters(offset, length, this.backing !== undefined),
+        (core) => core.extentLength() === length,
+      );
+    } finally {
+      release();
+    }
   }
 
   private async writeZeros(from: number, to: number): Promise<void> {
@@ -519,25 +557,6 @@ export class Qcow2Image implements DiskImage {
     await this.file.flush!();
   }
 
-  private async setSize(size: number): Promise<void> {
-    const before = this.size;
-    if (size < this.size)
-      await this.zeroGuest(this.clusterEnd(size), this.size - this.clusterEnd(size), true);
-    const shrinks = size < this.size;
-    await this.alone(async () => {
-      await readAllBits(this);
-      await this.engine.run((core) => core.resize(size), nothing);
-      resizeBitmaps(this);
-      await this.flushAll();
-      if (shrinks) await this.cutEnd();
-    });
-    if (this.dataFile) await this.dataFile.resize!(size);
-    // A longer backing file must not show through where the disk used to end.
-    const below = Math.min(size, this.backing?.size ?? 0);
-    if (below > before) await this.zeroGuest(before, below - before, false);
-    await storeBitmaps(this);
-  }
-
   /** Keeps every request out while `action` changes the image as a whole. */
   async alone<T>(action: () => Promise<T>): Promise<T> {
     const release = await this.ranges.acquire(0, Infinity, true);
@@ -553,6 +572,10 @@ export class Qcow2Image implements DiskImage {
     await this.file.write!(this.engine.view((this.engine.core.HEADER_AT.value as number) + at, length), at);
   }
 
+  empty(): Promise<void> {
+    return emptyImage(this);
+  }
+
   /** Names another backing file, or none. Everything written so far is on the disk before the header changes. */
   async setBacking(name: string | undefined, format: string | undefined): Promise<void> {
     await this.alone(async () => {
@@ -561,30 +584,5 @@ export class Qcow2Image implements DiskImage {
       await writeHeader(this.engine, this.file, format ? { ...kept, backingFormat: format } : kept, name);
       await this.file.flush!();
     });
-  }
-
-  /** Frees everything that lies in this image: the backing file shows through. */
-  async empty(): Promise<void> {
-    await this.zeroGuest(0, this.size, true);
-    await this.alone(async () => {
-      await this.flushAll();
-      await this.cutEnd();
-    });
-  }
-
-  /** Gives back what the file has behind the last cluster in use. Everything is flushed, and nobody allocates. */
-  private async cutEnd(): Promise<void> {
-    const trim = (): number | Promise<number> =>
-      this.engine.run(
-        (core) => core.trimEnd(),
-        (core) => core.extentOffset(),
-      );
-    await trim();
-    await this.flushAll();
-    // Once more: what the first call let go is only now free.
-    const end = await trim();
-    if (!this.file.resize || end >= this.file.size) return;
-    await this.file.resize(end);
-    await this.file.flush!();
   }
 }

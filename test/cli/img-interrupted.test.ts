@@ -1,11 +1,12 @@
 // Copies that do not come to their end: signals and a full disk. The source stays as it was, no half target is left.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { imgHere } from "../support/in-process.ts";
 import { skipped } from "../support/needs.ts";
 import { pattern } from "../support/qcow2.ts";
-import { ours, scratchFolder } from "../support/qemu-img.ts";
+import { ours, type Result, scratchFolder } from "../support/qemu-img.ts";
 
 const CLI = resolve(import.meta.dirname, "../../dist/cli.js");
 const MIB = 2 ** 20;
@@ -44,6 +45,64 @@ it.each([
   expect(result.code).toBe(code);
   expect(existsSync(join(folder, "out.qcow2"))).toBe(false);
   expect(readFileSync(join(folder, "in.raw")).equals(source)).toBe(true);
+});
+
+/** The image tool, in this process, with Ctrl-C as soon as it listens for one. */
+async function interruptedHere(...args: string[]): Promise<Result> {
+  process.chdir(folder);
+  const before = process.listenerCount("SIGINT");
+  const ended = imgHere(...args);
+  while (process.listenerCount("SIGINT") === before) await new Promise(setImmediate);
+  process.emit("SIGINT");
+  return ended;
+}
+
+it.each([
+  ["dd", "if=in.raw", "of=out"],
+  ["dd", "-O", "qcow2", "bs=64k", "if=in.raw", "of=out"],
+  ["create", "-f", "qcow2", "-o", "preallocation=full", "out", "64M"],
+  ["create", "-f", "vdi", "-o", "static=on", "out", "64M"],
+  ["convert", "-O", "qcow2", "-o", "data_file=outside", "in.raw", "out"],
+  ["convert", "-O", "vmdk", "-o", "subformat=twoGbMaxExtentFlat", "in.raw", "out.vmdk"],
+])("%s %s %s … leaves no file behind", async (...args) => {
+  const before = readdirSync(folder);
+  const { code, err } = await interruptedHere(...args);
+  expect(err).toMatch(/^wasmqemu img: .*interrupted(; the incomplete 'out(\.vmdk)?' is removed)?\n$/);
+  expect(code).toBe(130);
+  expect(readdirSync(folder)).toEqual(before);
+});
+
+it.each([
+  ["commit", "top.qcow2"],
+  ["rebase", "-b", "", "top.qcow2"],
+  ["amend", "-o", "refcount_bits=64", "top.qcow2"],
+  ["amend", "-o", "compat=0.10", "top.qcow2"],
+  ["resize", "--preallocation=full", "top.qcow2", "64M"],
+])("%s %s … leaves images sound, and what they show as it was", async (...args) => {
+  ours(folder, "create", "-f", "qcow2", "low.qcow2", "24M");
+  ours(folder, "convert", "-n", "-O", "qcow2", "in.raw", "low.qcow2");
+  ours(
+    folder,
+    "create",
+    "-f",
+    "qcow2",
+    "-b",
+    "low.qcow2",
+    "-F",
+    "qcow2",
+    "-o",
+    "cluster_size=4k",
+    "top.qcow2",
+  );
+  ours(folder, "dd", "bs=1M", "count=3", "if=in.raw", "of=part.raw");
+  ours(folder, "resize", "-f", "raw", "part.raw", "24M");
+  ours(folder, "convert", "-n", "-O", "qcow2", "part.raw", "top.qcow2");
+  expect(await interruptedHere(...args)).toEqual({ code: 130, out: "", err: "wasmqemu img: interrupted\n" });
+  for (const name of ["top.qcow2", "low.qcow2"]) {
+    // What was half done may leave leaks, which check tells by 3.
+    expect([0, 3]).toContain(ours(folder, "check", name).code);
+  }
+  expect(ours(folder, "compare", "part.raw", "top.qcow2").code).toBe(0);
 });
 
 function smallDisk(): string | undefined {

@@ -3,17 +3,19 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { native, ours, qemuIo, scratchFolder, withoutNative } from "../support/qemu-img.ts";
+import { imgHere } from "../support/in-process.ts";
+import { native, qemuIo, scratchFolder, withoutNative } from "../support/qemu-img.ts";
 
 const folder = scratchFolder();
+process.chdir(folder);
 
 /** Same stdout, stderr and code from both. */
-function expectSame(...args: string[]): void {
-  expect(ours(folder, ...args)).toEqual(native(folder, ...args));
+async function expectSame(...args: string[]): Promise<void> {
+  expect(await imgHere(...args)).toEqual(native(folder, ...args));
 }
 
 describe.skipIf(withoutNative("measure beside qemu-img"))("img measure", () => {
-  const measureSame = (...args: string[]): void => expectSame("measure", ...args);
+  const measureSame = (...args: string[]): Promise<void> => expectSame("measure", ...args);
 
   it.each([
     "cluster_size=64k",
@@ -23,12 +25,12 @@ describe.skipIf(withoutNative("measure beside qemu-img"))("img measure", () => {
     "extended_l2=on",
     "compat=0.10",
     "preallocation=full",
-  ])("knows what an empty disk takes with %s", (options) => {
+  ])("knows what an empty disk takes with %s", async (options) => {
     for (const size of ["0", "1000", "1G", "7777M", "100G"])
-      measureSame("-O", "qcow2", "-o", options, "--size", size);
+      await measureSame("-O", "qcow2", "-o", options, "--size", size);
   });
 
-  it("counts the clusters of a chain, and its bitmaps", () => {
+  it("counts the clusters of a chain, and its bitmaps", async () => {
     native(folder, "create", "-f", "qcow2", "low.qcow2", "64M");
     qemuIo(folder, "low.qcow2", "write -P 1 0 3M", "write -P 1 8M 512");
     native(
@@ -46,26 +48,26 @@ describe.skipIf(withoutNative("measure beside qemu-img"))("img measure", () => {
     );
     qemuIo(folder, "high.qcow2", "write -P 2 2M 2M", "write -z 1M 20k", "write -P 2 60M 5000");
     for (const options of ["cluster_size=512", "cluster_size=64k", "cluster_size=2M", "compat=0.10"])
-      for (const image of ["low.qcow2", "high.qcow2"]) measureSame("-O", "qcow2", "-o", options, image);
+      for (const image of ["low.qcow2", "high.qcow2"]) await measureSame("-O", "qcow2", "-o", options, image);
     native(folder, "bitmap", "--add", "low.qcow2", "one");
     native(folder, "bitmap", "--add", "-g", "512", "low.qcow2", "a longer name");
     for (const options of ["cluster_size=512", "cluster_size=64k", "compat=0.10"])
-      measureSame("-O", "qcow2", "-o", options, "low.qcow2");
-    measureSame("--output=json", "-O", "qcow2", "low.qcow2");
-    measureSame("-O", "raw", "low.qcow2");
-    measureSame("--output=json", "low.qcow2");
+      await measureSame("-O", "qcow2", "-o", options, "low.qcow2");
+    await measureSame("--output=json", "-O", "qcow2", "low.qcow2");
+    await measureSame("-O", "raw", "low.qcow2");
+    await measureSame("--output=json", "low.qcow2");
   });
 
-  it("refuses in the same words", () => {
-    measureSame();
-    measureSame("--size", "1G", "low.qcow2");
-    measureSame("--size", "1X");
-    measureSame("-O", "vdi", "--size", "1M");
-    measureSame("-f", "qcow2", "--size", "1G");
-    measureSame("low.qcow2", "high.qcow2");
-    measureSame("missing.qcow2");
-    measureSame("-O", "nope", "--size", "1M");
-    measureSame("-O", "qcow2", "-o", "cluster_size=512", "--size", "100T");
+  it("refuses in the same words", async () => {
+    await measureSame();
+    await measureSame("--size", "1G", "low.qcow2");
+    await measureSame("--size", "1X");
+    await measureSame("-O", "vdi", "--size", "1M");
+    await measureSame("-f", "qcow2", "--size", "1G");
+    await measureSame("low.qcow2", "high.qcow2");
+    await measureSame("missing.qcow2");
+    await measureSame("-O", "nope", "--size", "1M");
+    await measureSame("-O", "qcow2", "-o", "cluster_size=512", "--size", "100T");
   });
 });
 
@@ -79,22 +81,22 @@ describe.skipIf(withoutNative("dd beside qemu-img"))("img dd", () => {
     "bs=1.5k skip=7 count=1M",
     "bs=1M skip=9",
     "count=0",
-  ])("copies what qemu-img copies: %s", (words) => {
+  ])("copies what qemu-img copies: %s", async (words) => {
     const operands = words.split(" ");
     writeFileSync(join(folder, "dd.raw"), randomBytes(3_000_000));
     const theirs = native(folder, "dd", ...operands, "if=dd.raw", "of=theirs.raw");
-    expect(ours(folder, "dd", ...operands, "if=dd.raw", "of=ours.raw")).toEqual(theirs);
+    expect(await imgHere("dd", ...operands, "if=dd.raw", "of=ours.raw")).toEqual(theirs);
     expect(readFileSync(join(folder, "ours.raw")).equals(readFileSync(join(folder, "theirs.raw")))).toBe(
       true,
     );
-    expect(ours(folder, "dd", "-O", "qcow2", ...operands, "if=dd.raw", "of=ours.qcow2").code).toBe(0);
+    expect((await imgHere("dd", "-O", "qcow2", ...operands, "if=dd.raw", "of=ours.qcow2")).code).toBe(0);
     expect(native(folder, "check", "ours.qcow2").code).toBe(0);
     expect(native(folder, "compare", "-s", "-f", "raw", "theirs.raw", "ours.qcow2").out).not.toMatch(
       /mismatch at|size/,
     );
   });
 
-  it("refuses in the same words", () => {
+  it("refuses in the same words", async () => {
     for (const operands of [
       ["if=dd.raw"],
       [],
@@ -105,7 +107,7 @@ describe.skipIf(withoutNative("dd beside qemu-img"))("img dd", () => {
       ["count=foo", "if=dd.raw", "of=x"],
       ["if=missing", "of=x"],
     ])
-      expectSame("dd", ...operands);
+      await expectSame("dd", ...operands);
   });
 });
 
@@ -114,37 +116,39 @@ describe.skipIf(withoutNative("bench beside qemu-img"))("img bench", () => {
     ...result,
     out: result.out.replace(/in [\d.]+ seconds/, "in N seconds"),
   });
-  const benchSame = (...args: string[]): void =>
-    expect(timeless(ours(folder, "bench", ...args))).toEqual(timeless(native(folder, "bench", ...args)));
+  const benchSame = async (...args: string[]): Promise<void> =>
+    expect(timeless(await imgHere("bench", ...args))).toEqual(timeless(native(folder, "bench", ...args)));
 
-  it("reads, writes what it was told to, and flushes", () => {
+  it("reads, writes what it was told to, and flushes", async () => {
     native(folder, "create", "-f", "qcow2", "bench.qcow2", "1M");
-    benchSame("-c", "100", "bench.qcow2");
-    benchSame("-c", "0", "bench.qcow2");
-    benchSame("-c", "5", "-d", "2", "-S", "64k", "-o", "12k", "bench.qcow2");
-    benchSame("-w", "-c", "300", "--flush-interval=100", "bench.qcow2");
-    benchSame("-w", "-c", "300", "--flush-interval=100", "--no-drain", "bench.qcow2");
-    expect(ours(folder, "bench", "-w", "-c", "16", "-s", "64k", "--pattern=7", "bench.qcow2").code).toBe(0);
+    await benchSame("-c", "100", "bench.qcow2");
+    await benchSame("-c", "0", "bench.qcow2");
+    await benchSame("-c", "5", "-d", "2", "-S", "64k", "-o", "12k", "bench.qcow2");
+    await benchSame("-w", "-c", "300", "--flush-interval=100", "bench.qcow2");
+    await benchSame("-w", "-c", "300", "--flush-interval=100", "--no-drain", "bench.qcow2");
+    expect((await imgHere("bench", "-w", "-c", "16", "-s", "64k", "--pattern=7", "bench.qcow2")).code).toBe(
+      0,
+    );
     qemuIo(folder, "bench.qcow2", "read -P 7 0 1M");
     expect(native(folder, "check", "bench.qcow2").code).toBe(0);
   });
 
-  it("refuses in the same words", () => {
-    benchSame("-o", "2M", "-c", "2", "bench.qcow2");
-    benchSame("-s", "2M", "-c", "2", "bench.qcow2");
-    benchSame("--pattern", "300", "bench.qcow2");
-    benchSame("-d", "x", "bench.qcow2");
-    benchSame("-s", "3G", "bench.qcow2");
-    benchSame("-S", "x", "bench.qcow2");
-    benchSame("--flush-interval", "2", "bench.qcow2");
-    benchSame("-w", "--flush-interval", "2", "bench.qcow2");
-    benchSame("-i", "foo", "bench.qcow2");
-    benchSame();
+  it("refuses in the same words", async () => {
+    await benchSame("-o", "2M", "-c", "2", "bench.qcow2");
+    await benchSame("-s", "2M", "-c", "2", "bench.qcow2");
+    await benchSame("--pattern", "300", "bench.qcow2");
+    await benchSame("-d", "x", "bench.qcow2");
+    await benchSame("-s", "3G", "bench.qcow2");
+    await benchSame("-S", "x", "bench.qcow2");
+    await benchSame("--flush-interval", "2", "bench.qcow2");
+    await benchSame("-w", "--flush-interval", "2", "bench.qcow2");
+    await benchSame("-i", "foo", "bench.qcow2");
+    await benchSame();
   });
 });
 
 describe.skipIf(withoutNative("cache modes beside qemu-img"))("cache modes", () => {
-  it("are checked by every command that takes them, in the same words", () => {
+  it("are checked by every command that takes them, in the same words", async () => {
     native(folder, "create", "-f", "qcow2", "modes.qcow2", "1M");
     native(folder, "create", "-f", "qcow2", "-b", "modes.qcow2", "-F", "qcow2", "upper.qcow2");
     for (const command of [
@@ -162,12 +166,12 @@ describe.skipIf(withoutNative("cache modes beside qemu-img"))("cache modes", () 
       "check -T none modes.qcow2",
       "snapshot --image-opts -l driver=qcow2,file.filename=modes.qcow2",
     ])
-      expectSame(...command.split(" "));
+      await expectSame(...command.split(" "));
   });
 });
 
 describe.skipIf(withoutNative("convert between overlays and from snapshots"))("img convert", () => {
-  it("makes an overlay of the same backing file with -B, and only of what is the source's own", () => {
+  it("makes an overlay of the same backing file with -B, and only of what is the source's own", async () => {
     native(folder, "create", "-f", "qcow2", "base.qcow2", "10M");
     qemuIo(folder, "base.qcow2", "write -P 1 0 3M", "write -P 1 6M 1M");
     native(folder, "create", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", "over.qcow2", "12M");
@@ -187,7 +191,7 @@ describe.skipIf(withoutNative("convert between overlays and from snapshots"))("i
       ["-W", "-m", "16"],
     ]) {
       const words = ["convert", "-O", "qcow2", "-B", "base.qcow2", "-F", "qcow2", ...extra, "over.qcow2"];
-      expect(ours(folder, ...words, "ours.qcow2")).toEqual(native(folder, ...words, "theirs.qcow2"));
+      expect(await imgHere(...words, "ours.qcow2")).toEqual(native(folder, ...words, "theirs.qcow2"));
       for (const other of ["over.qcow2", "theirs.qcow2"])
         expect(native(folder, "compare", other, "ours.qcow2").code).toBe(0);
       expect(native(folder, "check", "ours.qcow2").code).toBe(0);
@@ -197,25 +201,27 @@ describe.skipIf(withoutNative("convert between overlays and from snapshots"))("i
     }
   });
 
-  it("overwrites every byte of a target that held others, compressed or not", () => {
+  it("overwrites every byte of a target that held others, compressed or not", async () => {
     for (const extra of [[], ["-c"]]) {
       native(folder, "create", "-f", "qcow2", "used.qcow2", "12M");
       qemuIo(folder, "used.qcow2", "write -P 9 0 12M");
-      expect(ours(folder, "convert", "-n", "-O", "qcow2", ...extra, "over.qcow2", "used.qcow2").code).toBe(0);
+      expect((await imgHere("convert", "-n", "-O", "qcow2", ...extra, "over.qcow2", "used.qcow2")).code).toBe(
+        0,
+      );
       expect(native(folder, "compare", "over.qcow2", "used.qcow2").code).toBe(0);
       expect(native(folder, "check", "used.qcow2").code).toBe(0);
     }
   });
 
-  it("keeps to a rate", () => {
+  it("keeps to a rate", async () => {
     writeFileSync(join(folder, "rate.raw"), randomBytes(4 * 2 ** 20));
     const before = performance.now();
-    expect(ours(folder, "convert", "-r", "4M", "-m", "1", "rate.raw", "slow.raw").code).toBe(0);
+    expect((await imgHere("convert", "-r", "4M", "-m", "1", "rate.raw", "slow.raw")).code).toBe(0);
     expect(performance.now() - before).toBeGreaterThan(990);
     expect(readFileSync(join(folder, "slow.raw")).equals(readFileSync(join(folder, "rate.raw")))).toBe(true);
   });
 
-  it("copies and measures a snapshot with -l", () => {
+  it("copies and measures a snapshot with -l", async () => {
     native(folder, "create", "-f", "qcow2", "shot.qcow2", "10M");
     qemuIo(folder, "shot.qcow2", "write -P 1 0 3M");
     native(folder, "snapshot", "-c", "one", "shot.qcow2");
@@ -227,30 +233,30 @@ describe.skipIf(withoutNative("convert between overlays and from snapshots"))("i
       "snapshot.name=one",
       "snapshot.name=one,snapshot.id=1",
     ]) {
-      expect(ours(folder, "convert", "-l", choice, "shot.qcow2", "ours.raw")).toEqual(
+      expect(await imgHere("convert", "-l", choice, "shot.qcow2", "ours.raw")).toEqual(
         native(folder, "convert", "-l", choice, "shot.qcow2", "theirs.raw"),
       );
       expect(readFileSync(join(folder, "ours.raw")).equals(readFileSync(join(folder, "theirs.raw")))).toBe(
         true,
       );
     }
-    expectSame("measure", "-l", "one", "-O", "qcow2", "shot.qcow2");
+    await expectSame("measure", "-l", "one", "-O", "qcow2", "shot.qcow2");
     // A snapshot of a larger disk comes out whole; qemu-img 7.2 cuts it to the size of today.
     native(folder, "resize", "--shrink", "shot.qcow2", "2M");
-    expect(ours(folder, "convert", "-l", "one", "shot.qcow2", "whole.raw").code).toBe(0);
+    expect((await imgHere("convert", "-l", "one", "shot.qcow2", "whole.raw")).code).toBe(0);
     expect(readFileSync(join(folder, "whole.raw")).equals(readFileSync(join(folder, "ours.raw")))).toBe(true);
   });
 
-  it("refuses in the same words", () => {
+  it("refuses in the same words", async () => {
     for (const choice of ["zz", "snapshot.foo=1", "snapshot.name=1"])
-      expectSame("convert", "-l", choice, "shot.qcow2", "x.raw");
-    expectSame("convert", "-l", "one", "shot.qcow2", "shot.qcow2", "x.raw");
-    expectSame("convert", "-l", "one", "-f", "raw", "rate.raw", "x.raw");
-    expectSame("convert", "-O", "qcow2", "-B", "base.qcow2", "over.qcow2", "x.qcow2");
-    expectSame("convert", "-O", "raw", "-B", "base.qcow2", "-F", "qcow2", "over.qcow2", "x.raw");
-    expectSame("convert", "-O", "qcow2", "-F", "qcow2", "over.qcow2", "x.qcow2");
-    expectSame("convert", "-O", "qcow2", "-B", "none.qcow2", "-F", "qcow2", "over.qcow2", "x.qcow2");
-    expectSame(
+      await expectSame("convert", "-l", choice, "shot.qcow2", "x.raw");
+    await expectSame("convert", "-l", "one", "shot.qcow2", "shot.qcow2", "x.raw");
+    await expectSame("convert", "-l", "one", "-f", "raw", "rate.raw", "x.raw");
+    await expectSame("convert", "-O", "qcow2", "-B", "base.qcow2", "over.qcow2", "x.qcow2");
+    await expectSame("convert", "-O", "raw", "-B", "base.qcow2", "-F", "qcow2", "over.qcow2", "x.raw");
+    await expectSame("convert", "-O", "qcow2", "-F", "qcow2", "over.qcow2", "x.qcow2");
+    await expectSame("convert", "-O", "qcow2", "-B", "none.qcow2", "-F", "qcow2", "over.qcow2", "x.qcow2");
+    await expectSame(
       "convert",
       "-O",
       "qcow2",
@@ -262,9 +268,9 @@ describe.skipIf(withoutNative("convert between overlays and from snapshots"))("i
       "base.qcow2",
       "x.qcow2",
     );
-    ours(folder, "convert", "-O", "qcow2", "-B", "none.qcow2", "-F", "qcow2", "over.qcow2", "gone.qcow2");
+    await imgHere("convert", "-O", "qcow2", "-B", "none.qcow2", "-F", "qcow2", "over.qcow2", "gone.qcow2");
     expect(existsSync(join(folder, "gone.qcow2"))).toBe(false);
-    expectSame("convert", "-m", "17", "over.qcow2", "x.raw");
-    expectSame("convert", "-r", "fast", "over.qcow2", "x.raw");
+    await expectSame("convert", "-m", "17", "over.qcow2", "x.raw");
+    await expectSame("convert", "-r", "fast", "over.qcow2", "x.raw");
   });
 });

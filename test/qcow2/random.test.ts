@@ -23,12 +23,20 @@ const SHAPES = [
 ];
 
 describe.each(SHAPES)("qcow2 %j", (shape) => {
-  it("reads back what overlapping requests wrote, before and after reopening", async () => {
+  it.each([false, true])("reads back what overlapping requests wrote; over another: %s", async (backed) => {
     const next = random(7);
     const size = 3 * MIB + 512;
     const file = await blank({ size, ...shape });
-    const model = new Uint8Array(size);
-    let image = await open(file);
+    const model = backed ? pattern(size, 99) : new Uint8Array(size);
+    const base = await blank({ size });
+    const below = await open(base);
+    await below.write!(model, 0);
+    const openAgain = async (): Promise<Qcow2Image> => {
+      const image = await open(file);
+      if (backed) image.backing = below;
+      return image;
+    };
+    let image = await openAgain();
     for (let round = 0; round < 20; round++) {
       const jobs: Promise<void>[] = [];
       const claimed: [number, number][] = [];
@@ -53,7 +61,7 @@ describe.each(SHAPES)("qcow2 %j", (shape) => {
     expect(Buffer.compare(await content(image), model)).toBe(0);
     await image.flush!();
     expect(await check(file)).toMatchObject({ corruptions: 0, leaks: 0, findings: [] });
-    image = await open(file);
+    image = await openAgain();
     expect(Buffer.compare(await content(image), model)).toBe(0);
   });
 
@@ -91,3 +99,57 @@ describe.each(SHAPES)("qcow2 %j", (shape) => {
     expect(await check(file)).toMatchObject({ corruptions: 0, leaks: 0, findings: [] });
   });
 });
+
+describe("subclusters", () => {
+  const CLUSTER = 64 * 1024;
+  const PART = CLUSTER / 32;
+
+  it("are zeroed by their bits, and free their cluster with the last of them", async () => {
+    const file = await blank({ size: MIB, extendedL2: true });
+    const image = await open(file);
+    await image.write!(pattern(CLUSTER, 1), 0);
+    await image.discard!(PART + 512, 3 * PART);
+    const data = await image.extent(0, CLUSTER);
+    expect(data).toMatchObject({ length: 2 * PART, zero: false });
+    expect(await image.extent(2 * PART, CLUSTER)).toEqual({
+      length: 2 * PART,
+      present: true,
+      zero: true,
+      offset: data.offset! + 2 * PART,
+    });
+    const bytes = new Uint8Array(CLUSTER);
+    await image.read(bytes, 0);
+    const model = pattern(CLUSTER, 1).fill(0, PART + 512, 4 * PART + 512);
+    expect(Buffer.compare(bytes, model)).toBe(0);
+    await image.discard!(0, 5 * PART);
+    await image.discard!(5 * PART, 26 * PART);
+    await image.discard!(31 * PART + 512, PART - 512);
+    expect(await image.extent(31 * PART, PART)).toMatchObject({ zero: false });
+    await image.discard!(31 * PART, PART);
+    await image.flush!();
+    expect(await check(file)).toMatchObject({ corruptions: 0, leaks: 0, findings: [], allocatedClusters: 0 });
+  });
+});
+
+it.each([false, true])(
+  "shows nothing of what was behind the end of a disk that grows again; subclusters: %s",
+  async (extendedL2) => {
+    const size = 2 ** 17;
+    const file = await blank({ size, extendedL2 });
+    const image = await open(file);
+    const bytes = new Uint8Array(size);
+    await image.write!(pattern(size, 1), 0);
+    await image.resize!(4096);
+    await image.resize!(size);
+    await image.read(bytes, 0);
+    expect(Buffer.compare(bytes, pattern(size, 1).fill(0, 4096))).toBe(0);
+    // Other programs change the size alone.
+    await image.write!(pattern(size, 2), 0);
+    await image.flush!();
+    new DataView(file.content.buffer).setBigUint64(24, 70_144n);
+    const again = await open(file);
+    await again.resize!(size);
+    await again.read(bytes, 0);
+    expect(Buffer.compare(bytes, pattern(size, 2).fill(0, 70_144))).toBe(0);
+  },
+);

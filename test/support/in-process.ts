@@ -6,8 +6,9 @@ import { useRuntime } from "../../host/runtimes/this.ts";
 import type { Result } from "./qemu-img.ts";
 
 useRuntime(node);
-// Each run listens for the end of its output's reader.
+// Each run listens for the end of its output's reader, and for the signal that asks for its progress.
 process.stdout.setMaxListeners(0);
+process.setMaxListeners(0);
 
 /** `wasmqemu img …` in the current folder. */
 export async function imgHere(...args: string[]): Promise<Result> {

@@ -2,6 +2,7 @@
 import { UserError } from "../../core/errors.ts";
 import { loadDriver } from "../../image/format.ts";
 import { getopt, has, last, oneName, optionList, UsageError } from "./getopt.ts";
+import { interruptible } from "./interrupt.ts";
 import { listOptions, parseSettings, wantsHelp } from "./new-image.ts";
 import { checkCacheModes, openNamed, secretsOf } from "./open.ts";
 import { Progress } from "./progress.ts";
@@ -28,11 +29,16 @@ export async function amend(argv: string[]): Promise<number> {
       );
     }
     const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
-    await driver.amend(image, parseSettings(driver.amendOptions, list), {
-      secrets: await secretsOf(parsed),
-      force: has(parsed, "force"),
-      onProgress: (done, total) => progress.report(done, total),
-    });
+    const settings = parseSettings(driver.amendOptions, list);
+    const secrets = await secretsOf(parsed);
+    await interruptible((signal) =>
+      driver.amend!(image, settings, {
+        secrets,
+        force: has(parsed, "force"),
+        signal,
+        onProgress: (done, total) => progress.report(done, total),
+      }),
+    );
     await image.flush?.();
     progress.end();
     return 0;

@@ -25,18 +25,18 @@ export async function commit(argv: string[]): Promise<number> {
     });
     try {
       const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
-      await interruptible((signal) =>
-        commitInto(image, base, depth, {
+      await interruptible(async (signal) => {
+        await commitInto(image, base, depth, {
           signal,
           onProgress: (done, total) => progress.report(done, total),
-        }),
-      );
+        });
+        // -b leaves the overlay as it is, since files between may hold what it needs.
+        if (!has(parsed, "d") && wanted === undefined) await image.empty?.();
+      });
       progress.end();
     } finally {
       await base.close();
     }
-    // -b leaves the overlay as it is, since files between may hold what it needs.
-    if (!has(parsed, "d") && wanted === undefined) await image.empty?.();
     if (!has(parsed, "q")) process.stdout.write("Image committed.\n");
     return 0;
   } finally {

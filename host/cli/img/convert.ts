@@ -5,7 +5,6 @@ import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { copyBitmaps, requireSoundBitmaps } from "../../image/qcow2-bitmap-edit.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
-import { localPath } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
 import { useBackingOptions } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
@@ -57,8 +56,9 @@ export async function convert(argv: string[]): Promise<number> {
     if (snapshot !== undefined) await chooseSnapshot(sources[0]!, snapshot);
     if (!has(parsed, "image-opts")) await refuseSameFile(names, targetName);
     if (has(parsed, "bitmaps")) requireBitmaps(parsed, sources);
-    const target = await openTarget(parsed, targetName, sources, backing);
-    await interruptible((signal) => {
+    await interruptible(async (signal) => {
+      const made = has(parsed, "n") ? [] : await makeTarget(parsed, targetName, sources, backing, signal);
+      const target = await openTarget(parsed, targetName, made);
       const fill = async (): Promise<void> => {
         await copyAll(parsed, sources, target, { sparse, rate, backed: backing.file !== undefined, signal });
         if (has(parsed, "bitmaps"))
@@ -66,7 +66,7 @@ export async function convert(argv: string[]): Promise<number> {
             warn(`Skipping inconsistent bitmap '${name}'`),
           );
       };
-      return has(parsed, "n") ? fill().finally(() => target.close()) : completeOrRemove(target, fill);
+      await (has(parsed, "n") ? fill().finally(() => target.close()) : completeOrRemove(target, made, fill));
     });
   } finally {
     for (const source of sources) await source.close();
@@ -156,31 +156,36 @@ export async function refuseSameFile(names: readonly string[], target: string): 
       );
 }
 
-async function openTarget(
+/** The files of the new image. */
+async function makeTarget(
   parsed: Parsed,
   name: string,
   sources: readonly DiskImage[],
   backing: Backing,
-): Promise<DiskImage> {
+  signal: AbortSignal,
+): Promise<string[]> {
   const format = last(parsed, "O") ?? "raw";
-  if (!has(parsed, "n")) {
-    const total = sources.reduce((sum, { size }) => sum + size, 0);
-    const image = await parseNewImage(format, parsed.options.get("o") ?? []);
-    useBackingOptions(image, backing.file, backing.format);
-    const { settings } = image;
-    if (has(parsed, "c") && (settings["encrypt.format"] !== undefined || settings.encryption === true))
-      throw new UserError("Compression and encryption not supported at the same time");
-    settings.size = Math.max(total, Number(settings.size ?? 0));
-    try {
-      if (backing.format !== undefined && backing.file === undefined)
-        throw new UserError("Backing format cannot be used without backing file");
-      await createImage(node, name, format, settings, await secretsOf(parsed));
-    } catch (error) {
-      if (error instanceof UserError)
-        throw new UserError(`${name}: error while converting ${format}: ${error.message}`, error.code);
-      throw error;
-    }
+  const total = sources.reduce((sum, { size }) => sum + size, 0);
+  const image = await parseNewImage(format, parsed.options.get("o") ?? []);
+  useBackingOptions(image, backing.file, backing.format);
+  const { settings } = image;
+  if (has(parsed, "c") && (settings["encrypt.format"] !== undefined || settings.encryption === true))
+    throw new UserError("Compression and encryption not supported at the same time");
+  settings.size = Math.max(total, Number(settings.size ?? 0));
+  try {
+    if (backing.format !== undefined && backing.file === undefined)
+      throw new UserError("Backing format cannot be used without backing file");
+    return await createImage(node, name, format, settings, { secrets: await secretsOf(parsed), signal });
+  } catch (error) {
+    if (error instanceof UserError)
+      throw new UserError(`${name}: error while converting ${format}: ${error.message}`, error.code);
+    throw error;
   }
+}
+
+/** `made`: the files that were made for it, which go again where it cannot be opened. */
+async function openTarget(parsed: Parsed, name: string, made: readonly string[]): Promise<DiskImage> {
+  const format = last(parsed, "O") ?? "raw";
   // Worthless until complete: order of writes does not matter, and the last flush is the file's own.
   try {
     return await openNamed(parsed, name, {
@@ -194,7 +199,7 @@ async function openTarget(
     });
   } catch (error) {
     // Its backing file cannot be opened, so what was just made is of no use.
-    if (!has(parsed, "n")) await node.removeFile(localPath(name));
+    for (const file of made) await node.removeFile(file);
     throw error;
   }
 }

@@ -5,6 +5,7 @@ import { resolveBacking } from "../../image/open.ts";
 import { requireSize } from "../../image/size.ts";
 import { node } from "../../runtimes/node.ts";
 import { getopt, has, last, type Parsed, UsageError } from "./getopt.ts";
+import { interruptible } from "./interrupt.ts";
 import { describe, type NewImage, optionHelp, parseNewImage, takesBacking, wantsHelp } from "./new-image.ts";
 import { openNamed, secretsOf } from "./open.ts";
 
@@ -21,7 +22,7 @@ export async function create(argv: string[]): Promise<number> {
   if (surplus !== undefined) throw new UsageError(`Unexpected argument: ${surplus}`);
   const sizeGiven = sizeText === undefined ? undefined : requireSize(sizeText, "image size");
 
-  return named(name, async () => {
+  const make = async (signal: AbortSignal): Promise<number> => {
     const image = await parseNewImage(format, texts);
     const { driver, settings } = image;
     if (sizeGiven !== undefined && settings.size !== undefined)
@@ -34,9 +35,11 @@ export async function create(argv: string[]): Promise<number> {
     if (settings.backing_fmt !== undefined && settings.backing_file === undefined)
       throw new UserError("Backing format cannot be used without backing file");
     driver.checkOptions?.(Number(settings.size), settings);
-    await createImage(node, name, format, settings, await secretsOf(parsed));
+    const secrets = await secretsOf(parsed);
+    await createImage(node, name, format, settings, { secrets, signal });
     return 0;
-  });
+  };
+  return interruptible((signal) => named(name, () => make(signal)));
 }
 
 /** -b and -F, which say the same as their names in -o. */

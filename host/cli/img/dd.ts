@@ -4,7 +4,7 @@ import { createImage } from "../../image/create.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { node } from "../../runtimes/node.ts";
 import { refuseSameFile } from "./convert.ts";
-import { getopt, last, type Parsed } from "./getopt.ts";
+import { getopt, last } from "./getopt.ts";
 import { completeOrRemove } from "./incomplete.ts";
 import { interruptible } from "./interrupt.ts";
 import { parseNewImage } from "./new-image.ts";
@@ -45,28 +45,34 @@ export async function dd(argv: string[]): Promise<number> {
     const start = skip * block;
     if (start > source.size) process.stderr.write(`wasmqemu img: ${from}: cannot skip to specified offset\n`);
     await refuseSameFile([from], to);
-    const target = await makeTarget(parsed, to, last(parsed, "O") ?? "raw", Math.max(0, end - start));
-    await interruptible((signal) =>
-      completeOrRemove(target, async () => {
+    await interruptible(async (signal) => {
+      const format = last(parsed, "O") ?? "raw";
+      const files = await makeTarget(to, format, Math.max(0, end - start), signal);
+      const target = await openNamed(parsed, to, { format, readOnly: false, imageOpts: false });
+      await completeOrRemove(target, files, async () => {
         await copyRange(source, target, start, end, signal);
         await target.flush!();
-      }),
-    );
+      });
+    });
     return 0;
   } finally {
     await source.close();
   }
 }
 
-async function makeTarget(parsed: Parsed, name: string, format: string, size: number): Promise<DiskImage> {
+async function makeTarget(
+  name: string,
+  format: string,
+  size: number,
+  signal: AbortSignal,
+): Promise<string[]> {
   const { settings } = await parseNewImage(format, []);
   try {
-    await createImage(node, name, format, { ...settings, size });
+    return await createImage(node, name, format, { ...settings, size }, { signal });
   } catch (error) {
     if (!isExpected(error)) throw error;
     throw new UserError(`error while creating output image: ${reason(error)}`, codeOf(error));
   }
-  return openNamed(parsed, name, { format, readOnly: false, imageOpts: false });
 }
 
 async function copyRange(

@@ -6,6 +6,7 @@ import { preallocate } from "../../image/qcow2-preallocate.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
 import { getopt, has, last, UsageError } from "./getopt.ts";
 import { requireSize } from "../../image/size.ts";
+import { interruptible } from "./interrupt.ts";
 import { openNamed } from "./open.ts";
 
 export async function resize(argv: string[]): Promise<number> {
@@ -41,8 +42,11 @@ export async function resize(argv: string[]): Promise<number> {
     if (!image.resize) throw new UserError("Image format driver does not support resize");
     const before = image.size;
     if (mode !== "off") requirePreallocation(image, mode, size < before);
-    await image.resize(size);
-    if (mode !== "off") await fill(image, before, mode as Preallocated);
+    const { resize: setSize } = image;
+    await interruptible(async (signal) => {
+      await setSize.call(image, size);
+      if (mode !== "off") await fill(image, before, mode as Preallocated, signal);
+    });
     if (!has(parsed, "q")) process.stdout.write("Image resized.\n");
     return 0;
   } finally {
@@ -59,10 +63,15 @@ function requirePreallocation(image: DiskImage, mode: string, shrinks: boolean):
 }
 
 /** Gives what was added its space. A runtime cannot reserve any without writing to it. */
-async function fill(image: DiskImage, before: number, mode: Preallocated): Promise<void> {
+async function fill(
+  image: DiskImage,
+  before: number,
+  mode: Preallocated,
+  signal: AbortSignal,
+): Promise<void> {
   if (!(image instanceof Qcow2Image))
-    return fillWithZeros({ write: image.write! }, before, image.size - before);
+    return fillWithZeros({ write: image.write! }, before, image.size - before, signal);
   const start = Math.ceil(before / image.clusterSize) * image.clusterSize;
-  await preallocate(image, start, mode);
+  await preallocate(image, start, mode, signal);
   await image.flush!();
 }
