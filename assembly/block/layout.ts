@@ -48,7 +48,7 @@ export const CRYPTO_AT: usize = STRIPES_AT + KIB;
 export const CRYPTO_SIZE: usize = 512 * KIB;
 /** What the Zstandard writer knows of one cluster (codecs/zstd-*.ts): places, sequences, literals and a block. */
 export const ZSTD_AT: usize = CRYPTO_AT + CRYPTO_SIZE + 64 * KIB;
-export const ZSTD_SIZE: usize = 10 * MIB;
+export const ZSTD_SIZE: usize = 3 * MIB;
 /** Work area of the command that runs: reference counts of check, buffers of copies. The host grows memory for it. */
 export const WORK_AT: usize = ZSTD_AT + ZSTD_SIZE;
 

@@ -11,9 +11,9 @@ export function startBits(to: usize): void {
   hold = held = 0;
 }
 
-/** At most 32 bits at a time, lowest first. Up to eight bytes behind are written to. */
-export function putBits(value: u32, bits: u32): void {
-  hold |= (<u64>value) << held;
+/** At most 56 bits at a time, lowest first. Up to eight bytes behind are written to. */
+export function putBits(value: u64, bits: u32): void {
+  hold |= value << held;
   held += bits;
   store<u64>(output, hold);
   const whole = held & ~7;
@@ -34,67 +34,82 @@ export function endStream(): usize {
   return endBits();
 }
 
-// A coder is made from a reader's table: its accuracy (u32); how many states each symbol has (u16); where its states
-// begin among all (u16); the states by symbol (u16).
+// A coder is made from a reader's table: its accuracy (u32); a rule for each symbol; the states by symbol (u16).
+// States are numbered from 2^accuracy on. A rule is two numbers (u32): the upper half of a state plus the first is how
+// many of the state's bits are put; what is left of the state plus the second is the place of the state before.
 const SYMBOLS: u32 = 64;
-const STARTS: usize = 4 + 2 * SYMBOLS;
-const STATES: usize = STARTS + 2 * SYMBOLS;
+const RULES: usize = 4;
+const RULE: usize = 8;
+const STATES: usize = RULES + RULE * SYMBOLS;
 const LARGEST_ACCURACY: u32 = 9;
 export const CODER_SIZE: usize = STATES + (2 << LARGEST_ACCURACY);
 
-function countAt(coder: usize, symbol: u32): usize {
-  return coder + 4 + ((<usize>symbol) << 1);
+function ruleOf(coder: usize, symbol: u32): usize {
+  return coder + RULES + <usize>symbol * RULE;
 }
 
 export function buildCoder(coder: usize, table: usize): void {
   const accuracy = load<u32>(table);
   const size: u32 = 1 << accuracy;
   store<u32>(coder, accuracy);
-  memory.fill(coder + 4, 0, STARTS - 4);
+  memory.fill(coder + RULES, 0, RULE * SYMBOLS);
+  // First, rules are how many states the symbol has, and where the next of them goes.
   for (let state: u32 = 0; state < size; state++) {
-    const at = countAt(coder, symbolOf(table, state));
-    store<u16>(at, load<u16>(at) + 1);
+    const rule = ruleOf(coder, symbolOf(table, state));
+    store<u32>(rule, load<u32>(rule) + 1);
   }
   let start: u32 = 0;
   for (let symbol: u32 = 0; symbol < SYMBOLS; symbol++) {
-    store<u16>(countAt(coder, symbol) + 2 * SYMBOLS, <u16>start);
-    start += load<u16>(countAt(coder, symbol));
+    store<u32>(ruleOf(coder, symbol), start, 4);
+    start += load<u32>(ruleOf(coder, symbol));
   }
   for (let state: u32 = 0; state < size; state++) {
-    // Each start moves on as its symbol's states come; what it moved over is taken back by the count.
-    const at = countAt(coder, symbolOf(table, state)) + 2 * SYMBOLS;
-    const place = load<u16>(at);
-    store<u16>(coder + STATES + ((<usize>place) << 1), <u16>state);
-    store<u16>(at, place + 1);
+    const rule = ruleOf(coder, symbolOf(table, state));
+    const place = load<u32>(rule, 4);
+    store<u16>(coder + STATES + ((<usize>place) << 1), <u16>(size + state));
+    store<u32>(rule, place + 1, 4);
   }
   for (let symbol: u32 = 0; symbol < SYMBOLS; symbol++) {
-    const at = countAt(coder, symbol) + 2 * SYMBOLS;
-    store<u16>(at, load<u16>(at) - load<u16>(countAt(coder, symbol)));
+    const rule = ruleOf(coder, symbol);
+    const count = load<u32>(rule);
+    if (count == 0) continue;
+    // Bits are put until a number from `count` up to its double is left: those number the symbol's states (§4.1.1).
+    const most = accuracy - (count == 1 ? 0 : 31 - clz(count - 1));
+    store<u32>(rule, (most << 16) - (count << most));
+    store<u32>(rule, load<u32>(rule, 4) - 2 * count, 4);
   }
 }
 
 /** The state for the last symbol: its first, which is left with a bit at least, so that readers see the end. */
 export function lastState(coder: usize, symbol: u32): u32 {
-  return stateOf(coder, load<u16>(countAt(coder, symbol) + 2 * SYMBOLS));
+  const rule = load<u32>(ruleOf(coder, symbol));
+  const most = (rule + 0x8000) >> 16;
+  return stateBefore(coder, symbol, ((most << 16) - rule) >> most);
 }
 
-function stateOf(coder: usize, place: u32): u32 {
-  return load<u16>(coder + STATES + ((<usize>place) << 1));
+/** How many bits of `state` are put for a symbol that comes before it. */
+export function bitsFor(coder: usize, symbol: u32, state: u32): u32 {
+  return (state + load<u32>(ruleOf(coder, symbol))) >> 16;
 }
 
-/** The state that gives `symbol` and then, by the bits that are put, `next`. */
+/** The state that gives `symbol`, and then the one of whose bits `left` is left. */
+export function stateBefore(coder: usize, symbol: u32, left: u32): u32 {
+  return load<u16>(coder + STATES + ((<usize>(left + load<u32>(ruleOf(coder, symbol), 4))) << 1));
+}
+
+export function lowBits(value: u32, bits: u32): u64 {
+  return value & ((1 << bits) - 1);
+}
+
 export function putSymbol(coder: usize, symbol: u32, next: u32): u32 {
-  const count = <u32>load<u16>(countAt(coder, symbol));
-  const full = next + (1 << load<u32>(coder));
-  // As many bits as leave a number from `count` up to its double: those number the symbol's states (§4.1.1).
-  let bits: u32 = clz(count) - clz(full);
-  if (full >> bits < count) bits--;
-  putBits(full & ((1 << bits) - 1), bits);
-  return stateOf(coder, load<u16>(countAt(coder, symbol) + 2 * SYMBOLS) + (full >> bits) - count);
+  const bits = bitsFor(coder, symbol, next);
+  putBits(lowBits(next, bits), bits);
+  return stateBefore(coder, symbol, next >> bits);
 }
 
 export function putState(coder: usize, state: u32): void {
-  putBits(state, load<u32>(coder));
+  const accuracy = load<u32>(coder);
+  putBits(lowBits(state, accuracy), accuracy);
 }
 
 /** 256 times the binary logarithm, straight between powers of two. */

@@ -4,29 +4,29 @@ import { MAX_CLUSTER } from "../block/layout";
 import { buildTable, FSE_WORK, singleTable } from "./fse";
 import {
   accuracyFor,
+  bitsFor,
   buildCoder,
   CODER_SIZE,
   costOf,
   endStream,
   lastState,
+  lowBits,
   normalize,
   putBits,
   putState,
-  putSymbol,
   putTable,
   startBits,
+  stateBefore,
 } from "./fse-encode";
 import {
   BLOCK_MAX,
   LENGTH_ACCURACY,
   LENGTH_CODES,
-  lengthBase,
   lengthCounts,
   lengthExtra,
   MAGIC,
   MATCH_ACCURACY,
   MATCH_CODES,
-  matchBase,
   matchCounts,
   matchExtra,
   OFFSET_ACCURACY,
@@ -219,9 +219,21 @@ function putSequences(to: usize, count: u32): usize {
   putExtras(at);
   while (at > SEQUENCES_AT) {
     at -= SEQUENCE;
-    offsetState = putSymbol(OFFSET_CODER, load<u8>(at, OFFSET_CODE), offsetState);
-    matchState = putSymbol(MATCH_CODER, load<u8>(at, MATCH_CODE), matchState);
-    lengthState = putSymbol(LENGTH_CODER, load<u8>(at, LENGTH_CODE), lengthState);
+    const offsetCode = load<u8>(at, OFFSET_CODE);
+    const matchCode = load<u8>(at, MATCH_CODE);
+    const lengthCode = load<u8>(at, LENGTH_CODE);
+    const offsetBits = bitsFor(OFFSET_CODER, offsetCode, offsetState);
+    const matchBits = bitsFor(MATCH_CODER, matchCode, matchState);
+    const lengthBits = bitsFor(LENGTH_CODER, lengthCode, lengthState);
+    putBits(
+      lowBits(offsetState, offsetBits) |
+        (lowBits(matchState, matchBits) << offsetBits) |
+        (lowBits(lengthState, lengthBits) << (offsetBits + matchBits)),
+      offsetBits + matchBits + lengthBits,
+    );
+    offsetState = stateBefore(OFFSET_CODER, offsetCode, offsetState >> offsetBits);
+    matchState = stateBefore(MATCH_CODER, matchCode, matchState >> matchBits);
+    lengthState = stateBefore(LENGTH_CODER, lengthCode, lengthState >> lengthBits);
     putExtras(at);
   }
   putState(MATCH_CODER, matchState);
@@ -230,17 +242,15 @@ function putSequences(to: usize, count: u32): usize {
   return endStream();
 }
 
+/** What codes leave open: a base is a multiple of what its extra bits count to, that of matches plus 3. */
 function putExtras(at: usize): void {
-  const lengthCode = <usize>load<u8>(at, LENGTH_CODE);
-  const matchCode = <usize>load<u8>(at, MATCH_CODE);
-  const offsetCode = <u32>load<u8>(at, OFFSET_CODE);
+  const lengthBits = <u32>load<u8>(lengthExtra + load<u8>(at, LENGTH_CODE));
+  const matchBits = <u32>load<u8>(matchExtra + load<u8>(at, MATCH_CODE));
+  const offsetBits = <u32>load<u8>(at, OFFSET_CODE);
   putBits(
-    load<u32>(at, LITERAL_LENGTH) - load<u32>(lengthBase + (lengthCode << 2)),
-    load<u8>(lengthExtra + lengthCode),
+    lowBits(load<u32>(at, LITERAL_LENGTH), lengthBits) |
+      (lowBits(load<u32>(at, MATCH_LENGTH) - 3, matchBits) << lengthBits) |
+      (lowBits(load<u32>(at, OFFSET_VALUE), offsetBits) << (lengthBits + matchBits)),
+    lengthBits + matchBits + offsetBits,
   );
-  putBits(
-    load<u32>(at, MATCH_LENGTH) - load<u32>(matchBase + (matchCode << 2)),
-    load<u8>(matchExtra + matchCode),
-  );
-  putBits(load<u32>(at, OFFSET_VALUE) - (1 << offsetCode), offsetCode);
 }

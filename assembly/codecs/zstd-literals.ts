@@ -103,11 +103,38 @@ function putFourStreams(to: usize, size: u32): usize {
 
 function putStream(to: usize, from: u32, end: u32): usize {
   startBits(to);
-  for (let i = end; i > from; i--) {
-    const code = load<u32>(CODES_AT + ((<usize>load<u8>(LITERALS_AT + i - 1)) << 2));
-    putBits(code & 0xffff, code >> 16);
+  let at = end;
+  // Four codes have 44 bits at most.
+  for (; at >= from + 4; at -= 4) {
+    const first = codeOf(at - 1);
+    const second = codeOf(at - 2);
+    const third = codeOf(at - 3);
+    const fourth = codeOf(at - 4);
+    const two = bitsOf(first) + bitsOf(second);
+    const three = two + bitsOf(third);
+    putBits(
+      valueOf(first) |
+        (valueOf(second) << bitsOf(first)) |
+        (valueOf(third) << two) |
+        (valueOf(fourth) << three),
+      three + bitsOf(fourth),
+    );
   }
+  for (; at > from; at--) putBits(valueOf(codeOf(at - 1)), bitsOf(codeOf(at - 1)));
   return endStream();
+}
+
+/** The code of a literal. */
+function codeOf(index: u32): u32 {
+  return load<u32>(CODES_AT + ((<usize>load<u8>(LITERALS_AT + index)) << 2));
+}
+
+function valueOf(code: u32): u64 {
+  return code & 0xffff;
+}
+
+function bitsOf(code: u32): u32 {
+  return code >> 16;
 }
 
 /** Makes codes of the lengths, and at TREE_AT their description (§4.2.1); returns its end, TREE_AT if there is none. */
