@@ -5,6 +5,7 @@
 //          +192  scratch: an operand read from memory, the result not yet committed, a second result
 import { X87_AT } from "../machine/layout";
 import { MF, NM, UD, raise } from "./exceptions";
+import { DST_MEMORY, Insn } from "./decode/insn";
 import { Float80 } from "./float80";
 import { CR0_EM, CR0_TS, cpu } from "./state";
 
@@ -117,6 +118,15 @@ export function markEmpty(position: u32): void {
 export function pop(): void {
   markEmpty(0);
   x87.top = (x87.top + 1) & 7;
+}
+
+/** `extra` of an x87 instruction is (opcode & 7) << 3 | ModRM.reg, or from here on (opcode & 7) << 6 | ModRM & 63. */
+export const REGISTER_FORMS: u32 = 64;
+
+/** FOP of `i`, whose ModRM byte the decoder leaves in `immediate`. */
+export function opcodeOf(i: Insn): u32 {
+  const opcode = i.form & DST_MEMORY ? (<u32>i.extra) >> 3 : (<u32>i.extra - REGISTER_FORMS) >> 6;
+  return (opcode << 8) | ((<u32>i.immediate) & 0xff);
 }
 
 /** Pushes `value`; the caller knows that ST(7) is empty, or answers a stack overflow. */

@@ -10,11 +10,13 @@ import { CF, OF, cpu } from "../cpu/state";
 import { multiplyHigh } from "../cpu/wide";
 import { multiplyHighSigned } from "../cpu/exec/wide-int";
 import { JIT_INSN_AT } from "../machine/layout";
+import { serveX87, storeExtended } from "./core-x87";
 import { computeLane, readVectorAt, writeVectorAt } from "./core-vector";
 import {
   EXECUTE,
   EXECUTE_LAST,
   FLAGS,
+  HIGH_SIGNED,
   HIGH_UNSIGNED,
   HOLDS,
   LANE,
@@ -24,6 +26,7 @@ import {
   READ_VECTOR,
   WRITE,
   WRITE_VECTOR,
+  X87_STORE_EXTENDED,
 } from "./module";
 import { endsRun } from "./region";
 import { STAT_HANDLERS, addTo, isCounting } from "./stats";
@@ -79,8 +82,14 @@ export function serveRegion(a: u64, b: u64, service: u32): u64 {
       return 0;
     case HIGH_UNSIGNED:
       return multiplyHigh(a, b);
-    default:
+    case HIGH_SIGNED:
       return <u64>multiplyHighSigned(<i64>a, <i64>b);
+    case X87_STORE_EXTENDED:
+      forgetDrops();
+      storeExtended(a);
+      return mustLeave() ? 1 : 0;
+    default:
+      return serveX87(a, b, service);
   }
 }
 

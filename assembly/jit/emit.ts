@@ -25,6 +25,7 @@ import {
   DEC,
   DIV,
   FENCE,
+  FWAIT,
   IDIV,
   IMUL,
   IMUL_ONE,
@@ -67,6 +68,7 @@ import {
   TZCNT,
   W32,
   W64,
+  X87,
   XADD,
   XCHG,
   XOR,
@@ -109,16 +111,20 @@ import {
 import { callIndirect, jmpIndirect, pushReturn, ret } from "./lower/branch";
 import { bswap, cmov, extend, lea, leave, mov, movsxd, pop, push, setcc, xchg } from "./lower/move";
 import { lowerVector } from "./lower/sse";
+import { lowerX87 } from "./lower/x87";
 import { isPlainAddress } from "./operand";
 import { Node, isBranch, lastInsn, node, endsRun } from "./region";
 import { LEFT_BUDGET } from "./stats";
 import { emitEdge } from "./structure";
+import { DEMANDS_X87, demand } from "./vector";
+import { forgetPointers, settlePointers } from "./x87";
 import * as wasm from "./wasm";
 
 export function emitBlock(n: u32): void {
   const here = node(n);
   const block = here.block;
   beginBlock(block, here.delta);
+  forgetPointers();
   takeBudget(block, here.delta);
   const last = lastInsn(block);
   for (let i = firstInsn(block); changetype<usize>(i) < changetype<usize>(last); i = behind(i)) emitInsn(i);
@@ -151,11 +157,15 @@ function emitInsn(i: Insn): void {
 function emitLast(n: u32, here: Node, last: Insn): void {
   beginInsn(last);
   const op = <u32>last.op;
-  if (isBranch(last)) emitBranch(n, here, op);
-  else if (endsRun(op)) {
+  if (isBranch(last)) {
+    settlePointers();
+    emitBranch(n, here, op);
+  } else if (endsRun(op)) {
     if (!lowerTransfer(last, op)) interpretLast();
-  } else if (lower(last)) emitEdge(n, here.next, nextDelta());
-  else interpretLast();
+  } else if (lower(last)) {
+    settlePointers();
+    emitEdge(n, here.next, nextDelta());
+  } else interpretLast();
 }
 
 function emitBranch(n: u32, here: Node, op: u32): void {
@@ -201,8 +211,9 @@ function lowerTransfer(i: Insn, op: u32): bool {
 
 /** Emits `i`; false, with nothing emitted, where the interpreter must run it. */
 function lower(i: Insn): bool {
-  if (i.form & (DST_MEMORY | SRC_MEMORY) && !isPlainAddress(i)) return false;
   const op = <u32>i.op;
+  if (op == X87) return lowerX87(i);
+  if (i.form & (DST_MEMORY | SRC_MEMORY) && !isPlainAddress(i)) return false;
   if (op >= SSE_FIRST) return lowerVector(i);
   return op < JCC ? lowerSized(i, op & ~3, op & 3) : lowerUnsized(i, op);
 }
@@ -223,6 +234,9 @@ function lowerUnsized(i: Insn, op: u32): bool {
       return true;
     case CMC:
       complementCarry();
+      return true;
+    case FWAIT:
+      demand(DEMANDS_X87);
       return true;
     default:
       return false;

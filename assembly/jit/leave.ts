@@ -3,12 +3,23 @@
 // come back.
 import { Block } from "../cpu/decode/block";
 import { INSN_SIZE, Insn } from "../cpu/decode/insn";
-import { CLTS, FXRSTOR, LDMXCSR, LMSW, MOV_TO_CR, SSE_FIRST, XRSTOR, XSETBV } from "../cpu/decode/operations";
+import {
+  CLTS,
+  FXRSTOR,
+  LDMXCSR,
+  LMSW,
+  MOV_TO_CR,
+  SSE_FIRST,
+  X87,
+  XRSTOR,
+  XSETBV,
+} from "../cpu/decode/operations";
 import { MODE_CODE64 } from "../cpu/state";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
 import { BUDGET, RIP } from "./locals";
 import { LEFT_HANDLER, emitCount } from "./stats";
 import { beginVectorPass, hasDemands, pushSpilledVectors, reloadVectors } from "./vector";
+import { forgetPointers, storePointers } from "./x87";
 import { EXECUTE, EXECUTE_LAST, SPILL, callCore, loadBudget, loadRegisters } from "./module";
 import {
   ADD,
@@ -89,6 +100,11 @@ export function ownDelta(): i32 {
   return blockDelta + <i32>insn.offset;
 }
 
+/** The same for another instruction of this block. */
+export function ownDeltaOf(i: Insn): i32 {
+  return blockDelta + <i32>i.offset;
+}
+
 /** Where the instruction behind this one begins, from the entry of the region. */
 export function nextDelta(): i32 {
   return blockDelta + <i32>insn.offset + <i32>insn.length;
@@ -124,6 +140,7 @@ export function leaveTo(delta: i32, reason: u32): void {
 
 /** Leaves for the RIP on the stack; `reason` is what the statistics count (jit/stats.ts). */
 export function leave(reason: u32): void {
+  storePointers();
   set(RIP);
   emitCount(reason);
   const state = flagState();
@@ -134,6 +151,7 @@ export function leave(reason: u32): void {
 
 /** Before a call of the core that may fault: memory is as the interpreter would have it before this instruction. */
 export function spill(): void {
+  storePointers();
   for (let register: u32 = 0; register < 16; register++) if (spilled & (1 << register)) get(register);
   pushRipBase();
   pushRecord();
@@ -160,12 +178,13 @@ export function interpret(): void {
   loadRegisters(loaded);
   if (touchesVectors(<u32>insn.op)) reloadVectors();
   forgetFlags();
+  if (<u32>insn.op == X87 || mayWithdraw(<u32>insn.op)) forgetPointers();
   if (hasDemands() && mayWithdraw(<u32>insn.op)) leaveBlock();
 }
 
-/** Operations that change vector registers or MXCSR. */
+/** Operations that change vector registers, MXCSR or the x87 stack. */
 function touchesVectors(operation: u32): bool {
-  return operation >= SSE_FIRST || mayWithdraw(operation);
+  return operation >= SSE_FIRST || operation == X87 || mayWithdraw(operation);
 }
 
 /** Operations after which what the region demanded at its entry may not hold (jit/vector.ts). */
@@ -182,7 +201,7 @@ function mayWithdraw(operation: u32): bool {
 }
 
 /** Leaves in the middle of a block: the instructions behind this one are not run, so they do not count. */
-function leaveBlock(): void {
+export function leaveBlock(): void {
   get(BUDGET);
   const32(<i32>((block.end - <u32>changetype<usize>(insn)) / <u32>INSN_SIZE) - 1);
   op(ADD, false);

@@ -58,6 +58,13 @@ export const SINGLE_B: u32 = 77;
 export const SINGLE_RESULT: u32 = 78;
 export const F32_LOCALS: u32 = 3;
 
+/** TOP of the x87 stack; memory has it as well. */
+export const X87_TOP: u32 = 79;
+/** Addresses of two x87 registers. */
+export const X87_A: u32 = 80;
+export const X87_B: u32 = 81;
+export const X87_LOCALS: u32 = 3;
+
 export function operandA(wide: bool): u32 {
   return wide ? WIDE_A : NARROW_A;
 }

@@ -7,9 +7,11 @@
 import { CPU_AT, JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
 import { CpuState } from "../cpu/state";
 import { BUDGET, FLAG_A, FLAG_B, FLAG_OP, FLAG_RESULT, I32_LOCALS, I64_LOCALS, RIP } from "./locals";
-import { F32_LOCALS, F64_LOCALS, V128_LOCALS } from "./locals";
+import { F32_LOCALS, F64_LOCALS, V128_LOCALS, X87_LOCALS } from "./locals";
+import { loadTop } from "./x87";
 import {
   DEMANDS_FLOAT,
+  DEMANDS_X87,
   demandsOfRegion,
   loadFloatLimit,
   loadVectors,
@@ -63,6 +65,14 @@ export const HIGH_SIGNED: u32 = 18;
 export const READ_VECTOR: u32 = 19; // address, form (jit/vector.ts)
 export const WRITE_VECTOR: u32 = 20;
 export const LANE: u32 = 21; // operation, immediate
+// x87 (jit/core-x87.ts)
+export const X87_REGISTER: u32 = 22; // `extra`
+export const X87_OPERAND: u32 = 23; // `extra`, memory operand
+export const X87_PUSH: u32 = 24; // mantissa, sign and exponent
+export const X87_VALUE: u32 = 25; // `extra` → what a store writes
+export const X87_STORE_EXTENDED: u32 = 26; // address
+export const X87_COMPARE: u32 = 27; // `extra` → CF, PF and ZF
+export const X87_CONTROL: u32 = 28; // control word → whether the region's demands hold no more
 
 // Types.
 const CORE_TYPE: u32 = 0;
@@ -204,13 +214,14 @@ function code(bodyEnd: usize, touched: u32, written: u32): void {
 /** The locals of a region (jit/locals.ts); those of vectors only where there are any. */
 function locals(): void {
   const vectors = demandsOfRegion() != 0;
-  byte(vectors ? 5 : 2);
+  byte(vectors ? 6 : 2);
   localGroup(I64_LOCALS, I64);
   localGroup(I32_LOCALS, I32);
   if (!vectors) return;
   localGroup(V128_LOCALS, V128);
   localGroup(F64_LOCALS, F64);
   localGroup(F32_LOCALS, F32);
+  localGroup(X87_LOCALS, I32);
 }
 
 function localGroup(count: u32, type: u32): void {
@@ -286,6 +297,7 @@ function loadState(touched: u32): void {
   loadRegisters(touched);
   loadVectors(touchedVectors());
   if (demandsOfRegion() & DEMANDS_FLOAT) loadFloatLimit();
+  if (demandsOfRegion() & DEMANDS_X87) loadTop();
   loadLocal(I64_LOAD, STATE_RIP, RIP);
 }
 

@@ -125,8 +125,13 @@ export function setAddress(i: Insn): void {
   set(ADDRESS);
 }
 
-/** Pushes whether the TLB lets the `size` bytes at ADDRESS through; sets TLB_ENTRY. */
+/** Pushes whether the TLB lets the 2^log2 bytes at ADDRESS through; sets TLB_ENTRY. */
 export function pushTlbHit(log2: u32, tag: usize): void {
+  pushTlbHitOf(1 << log2, tag);
+}
+
+/** The same for `size` bytes. */
+export function pushTlbHitOf(size: u32, tag: usize): void {
   get(ADDRESS);
   opConstant(SHR_U, 7, true);
   byte(I32_WRAP);
@@ -134,7 +139,7 @@ export function pushTlbHit(log2: u32, tag: usize): void {
   tee(TLB_ENTRY);
   access(I64_LOAD, <usize>cpu.tlb + tag);
   get(ADDRESS);
-  if (log2) opConstant(ADD, (1 << log2) - 1, true);
+  if (size > 1) opConstant(ADD, size - 1, true);
   opConstant(AND, ~0xfff, true);
   byte(I64_EQ);
 }

@@ -11,6 +11,7 @@ import { leaveTo, nextDelta, reloadBudget, spill } from "./leave";
 import { ADDRESS, FLOAT_LIMIT, PLACE, SOURCE, SOURCE_UPPER, UPPER, VECTOR, result } from "./locals";
 import { READ, READ_VECTOR, WRITE_VECTOR, callCore } from "./module";
 import { pushPlace, pushTlbHit, setAddress } from "./operand";
+import { isUnitQuiet, loadTop } from "./x87";
 import {
   I64X2_REPLACE,
   LOAD32_ZERO,
@@ -53,6 +54,7 @@ import {
 export const DEMANDS_SSE: u32 = 1 << 0;
 export const DEMANDS_AVX: u32 = 1 << 1;
 export const DEMANDS_FLOAT: u32 = 1 << 2;
+export const DEMANDS_X87: u32 = 1 << 3;
 const XCR0_SSE_AND_AVX: u64 = 6;
 
 /** Registers in locals: bit n is XMMn, bit 16 + n the upper half of YMMn. Complete after the first of two passes. */
@@ -103,7 +105,12 @@ export function offered(): u32 {
   const enabled = (cpu.cr0 & (CR0_EM | CR0_TS)) == 0;
   const sse = enabled && cpu.cr4 & CR4_OSFXSR;
   const avx = enabled && cpu.cr4 & CR4_OSXSAVE && (cpu.xcr0 & XCR0_SSE_AND_AVX) == XCR0_SSE_AND_AVX;
-  return (sse ? DEMANDS_SSE : 0) | (avx ? DEMANDS_AVX : 0) | (isOrdinary() ? DEMANDS_FLOAT : 0);
+  return (
+    (sse ? DEMANDS_SSE : 0) |
+    (avx ? DEMANDS_AVX : 0) |
+    (isOrdinary() ? DEMANDS_FLOAT : 0) |
+    (enabled && isUnitQuiet() ? DEMANDS_X87 : 0)
+  );
 }
 
 /** Whether the region under translation has demands, known in the second pass. */
@@ -180,6 +187,7 @@ export function loadVectors(vectors: u32): void {
 export function reloadVectors(): void {
   loadVectors(loaded);
   if (demanded & DEMANDS_FLOAT) loadFloatLimit();
+  if (demanded & DEMANDS_X87) loadTop();
 }
 
 export function storeVectors(vectors: u32): void {

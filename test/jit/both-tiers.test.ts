@@ -69,14 +69,23 @@ function load(core: Core, pick: Random, program: RandomProgram, long: boolean): 
   core.set("cr4", core.get("cr4") | 0x40000n);
   core.set("xcr0", 7);
   core.set("mxcsr", MXCSR[pick(MXCSR.length)]!);
+  core.x87[X87_CONTROL_AT] = 0x7f;
+  core.x87[X87_CONTROL_AT + 1] = X87_CONTROL[pick(X87_CONTROL.length)]! >> 8;
   core.settle();
   core.flags = 2;
 }
 
+/** Control words of x87: as FNINIT leaves it, then other precisions and roundings. */
+const X87_CONTROL = [0x37f, 0x37f, 0x27f, 0x07f, 0xf7f, 0x77f];
+/** Offsets in the state of x87 (assembly/cpu/x87-state.ts): the control word, and what lies behind all that counts. */
+const X87_CONTROL_AT = 128;
+const X87_COUNTS = 166;
+
 function stateOf(core: Core): Record<string, string> {
   const values = REGISTERS.map((name) => [name, core.get(name).toString(16)]);
   const vectors = Buffer.from(core.vectors).toString("hex");
-  return { ...Object.fromEntries(values), flags: core.flags.toString(16), vectors };
+  const x87 = Buffer.from(core.x87.subarray(0, X87_COUNTS)).toString("hex");
+  return { ...Object.fromEntries(values), flags: core.flags.toString(16), vectors, x87 };
 }
 
 test.each([

@@ -40,6 +40,25 @@ interface Form {
   aligned?: boolean;
 }
 
+/** No reserved encodings, and nothing that could unmask an exception: FLDENV, FLDCW, FRSTOR of random bytes. */
+function isX87Memory(opcode: number, reg: number): boolean {
+  const left: Record<number, number[]> = { 1: [1, 4, 5], 3: [4, 6], 5: [4, 5] };
+  return !left[opcode]?.includes(reg);
+}
+
+/** Opcodes and reg fields whose eight register forms all exist. */
+function isX87Register(opcode: number, reg: number): boolean {
+  const left: Record<number, number[]> = {
+    1: [2, 4, 5],
+    2: [4, 5, 6, 7],
+    3: [4, 7],
+    5: [6, 7],
+    6: [3],
+    7: [4, 7],
+  };
+  return !left[opcode]?.includes(reg);
+}
+
 export class RandomProgram {
   readonly code: number[] = [];
   private readonly labels: number[] = [];
@@ -172,6 +191,30 @@ export class RandomProgram {
     if (immediate !== undefined) code.push(immediate & 0xff);
   }
 
+  /** x87: any register form, or an operand of any size in memory, now and then an exchange to keep the stack in use. */
+  private x87(): void {
+    const { pick, code } = this;
+    const opcode = 0xd8 + pick(8);
+    const reg = pick(8);
+    switch (pick(8)) {
+      case 0:
+        code.push(0xd9, 0xe8 + pick(7)); // a constant
+        return;
+      case 1:
+        code.push(0xd9, 0x7b, 0, 0xd9, 0x6b, 0); // FNSTCW, FLDCW of the same
+        return;
+      case 2:
+        code.push(0xdf, 0xe0, 0x9e); // FNSTSW AX, SAHF
+        return;
+      case 3:
+      case 4:
+        if (isX87Memory(opcode & 7, reg)) this.encode({ width: 2, opcode: [opcode], reg });
+        return;
+      default:
+        if (isX87Register(opcode & 7, reg)) code.push(opcode, 0xc0 | (reg << 3) | pick(8));
+    }
+  }
+
   /** DIV (6) or IDIV (7) by ECX or RCX, a number from 1 to 127, after `extend` of the dividend. */
   private division(operation: number, extend: number[]): void {
     const rex = this.long && this.pick(2) ? [0x48] : [];
@@ -223,6 +266,9 @@ export class RandomProgram {
       () => void this.code.push(0x83, 0xe2, 15, 0x83, 0xc9, 16, 0xf7, 0xf1),
       () => this.division(6, [0x31, 0xd2]), // XOR EDX, EDX
       () => this.division(7, [0x99]), // CDQ
+      () => this.x87(),
+      () => this.x87(),
+      () => this.x87(),
       () => this.vector(),
       () => this.vector(),
       () => this.vector(),

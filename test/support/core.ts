@@ -11,6 +11,7 @@ interface Exports {
   RAM_AT: WebAssembly.Global;
   BOARD_AT: WebAssembly.Global;
   VECTORS_AT: WebAssembly.Global;
+  X87_AT: WebAssembly.Global;
   CPU_STATE_SIZE: WebAssembly.Global;
   EXIT_HALTED: WebAssembly.Global;
   EXIT_SLICE: WebAssembly.Global;
@@ -40,6 +41,8 @@ export class Core {
   readonly ramView: DataView;
   /** YMM0-15, 32 bytes each. */
   readonly vectors: Uint8Array;
+  /** The x87 unit, as assembly/cpu/x87-state.ts draws it. */
+  readonly x87: Uint8Array;
   private readonly cpu: DataView;
   private readonly fields = layoutOf(packageFile("assembly/cpu/state.ts"), "CpuState");
 
@@ -64,12 +67,13 @@ export class Core {
     const instance = new WebAssembly.Instance(engine, { host, env: { abort } });
     this.exports = instance.exports as unknown as Exports;
     const regions = new RegionTable(this.exports);
-    const { memory, RAM_AT, CPU_AT, CPU_STATE_SIZE, VECTORS_AT } = this.exports;
+    const { memory, RAM_AT, CPU_AT, CPU_STATE_SIZE, VECTORS_AT, X87_AT } = this.exports;
     const missing = RAM_AT.value + ramSize - memory.buffer.byteLength;
     if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
     this.ram = new Uint8Array(memory.buffer, RAM_AT.value, ramSize);
     this.ramView = new DataView(memory.buffer, RAM_AT.value, ramSize);
     this.vectors = new Uint8Array(memory.buffer, VECTORS_AT.value, 16 * 32);
+    this.x87 = new Uint8Array(memory.buffer, X87_AT.value, 256);
     this.cpu = new DataView(memory.buffer, CPU_AT.value, CPU_STATE_SIZE.value);
     this.exports.powerOn(ramSize, vcpus);
     this.exports.setTranslator(warm);

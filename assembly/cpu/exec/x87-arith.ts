@@ -51,24 +51,40 @@ function compute(reg: u32, other: Float80): void {
 }
 
 /** D8 singles, DA 32-bit integers, DC doubles, DE 16-bit integers. */
-function readOperand(i: Insn, opcode: u32): void {
+function readOperand(i: Insn, opcode: u32): u64 {
+  switch (opcode) {
+    case 4:
+      return read<u64>(linearAddress(i, 8));
+    case 6:
+      return <u64>read<u16>(linearAddress(i, 2));
+    default:
+      return <u64>read<u32>(linearAddress(i, 4));
+  }
+}
+
+function setOperand(opcode: u32, bits: u64): void {
   switch (opcode) {
     case 0:
-      fromFloat<u32>(read<u32>(linearAddress(i, 4)), operand);
+      fromFloat<u32>(<u32>bits, operand);
       break;
     case 2:
-      fromInteger(<i64>(<i32>read<u32>(linearAddress(i, 4))), operand);
+      fromInteger(<i64>(<i32>bits), operand);
       break;
     case 4:
-      fromFloat<u64>(read<u64>(linearAddress(i, 8)), operand);
+      fromFloat<u64>(bits, operand);
       break;
     default:
-      fromInteger(<i64>(<i16>read<u16>(linearAddress(i, 2))), operand);
+      fromInteger(<i64>(<i16>bits), operand);
   }
 }
 
 export function arithmeticMemory(i: Insn, opcode: u32, reg: u32): void {
-  readOperand(i, opcode);
+  arithmeticOperand(opcode, reg, readOperand(i, opcode));
+}
+
+/** `bits` is the memory operand. */
+export function arithmeticOperand(opcode: u32, reg: u32, bits: u64): void {
+  setOperand(opcode, bits);
   if (reg == 2 || reg == 3) {
     compareTop(operand, false, false, reg == 3 ? 1 : 0);
     return;

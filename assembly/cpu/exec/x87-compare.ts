@@ -32,12 +32,16 @@ export function comparePopTwo(quietly: bool): void {
 
 /** FCOMI …: the codes go to CF, PF and ZF; the other three are cleared (SDM 2A, FCOMI). */
 export function compareFlags(position: u32, quietly: bool, popping: bool): void {
+  setArithmeticFlags(flagsOfComparison(position, quietly, popping));
+}
+
+export function flagsOfComparison(position: u32, quietly: bool, popping: bool): u32 {
   const kept = x87.status & C1; // only a stack fault clears it
   const codes = relation(st(position), isEmpty(position), quietly);
   const settled = settle();
   if ((x87.raised & STACK_FAULT) == 0) x87.status |= kept;
-  setArithmeticFlags((codes & C0 ? CF : 0) | (codes & C2 ? PF : 0) | (codes & C3 ? ZF : 0));
   if (settled && popping) pop();
+  return (codes & C0 ? CF : 0) | (codes & C2 ? PF : 0) | (codes & C3 ? ZF : 0);
 }
 
 /** FTST: compares with +0. */

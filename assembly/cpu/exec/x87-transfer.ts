@@ -46,7 +46,11 @@ export function pushResult(value: Float80): void {
 
 /** FLD m32, m64. Of a denormal, #D is reported and the number pushed all the same, as processors do. */
 export function loadFloat<T>(i: Insn): void {
-  fromFloat<T>(read<T>(linearAddress(i, sizeof<T>())), operand);
+  pushFloat<T>(read<T>(linearAddress(i, sizeof<T>())));
+}
+
+export function pushFloat<T>(bits: T): void {
+  fromFloat<T>(bits, operand);
   const denormal = x87.raised & DENORMAL;
   x87.raised = 0;
   answersNaN(operand, operand);
@@ -61,13 +65,21 @@ export function loadFloat<T>(i: Insn): void {
 export function loadExtended(i: Insn): void {
   const linear = linearAddress(i, 10);
   const signExponent = read<u16>(wrap(linear + 8));
-  operand.set(signExponent, read<u64>(linear));
+  pushExtended(signExponent, read<u64>(linear));
+}
+
+export function pushExtended(signExponent: u32, mantissa: u64): void {
+  operand.set(signExponent, mantissa);
   pushResult(operand);
 }
 
 /** FILD. T: i16, i32, i64 */
 export function loadInteger<T>(i: Insn): void {
-  fromInteger(<i64>read<T>(linearAddress(i, sizeof<T>())), operand);
+  pushInteger(<i64>read<T>(linearAddress(i, sizeof<T>())));
+}
+
+export function pushInteger(value: i64): void {
+  fromInteger(value, operand);
   pushResult(operand);
 }
 
@@ -99,9 +111,22 @@ function finishStore(popping: bool): void {
   if (stored && popping) pop();
 }
 
+/** What FST, FIST and FISTTP store. T: u16, u32, u64 */
+export function floatOfTop<T>(): T {
+  return toFloat<T>(sourceForStore());
+}
+
+export function integerOfTop<T>(): T {
+  return <T>toInteger(sourceForStore(), sizeof<T>() * 8);
+}
+
+export function truncatedTop<T>(): T {
+  return <T>toIntegerTruncated(sourceForStore(), sizeof<T>() * 8);
+}
+
 /** FST, FSTP m32, m64 */
 export function storeFloat<T>(i: Insn, popping: bool): void {
-  const bits = toFloat<T>(sourceForStore());
+  const bits = floatOfTop<T>();
   if (storesToMemory()) write<T>(linearAddressForWrite(i, sizeof<T>()), bits);
   finishStore(popping);
 }
@@ -109,12 +134,18 @@ export function storeFloat<T>(i: Insn, popping: bool): void {
 /** FSTP m80 */
 export function storeExtended(i: Insn): void {
   const value = sourceForStore();
-  if (storesToMemory()) writeTenBytes(i, value.mantissa, value.signExponent);
+  if (storesToMemory()) writeTenBytes(linearAddressForWrite(i, 10), value.mantissa, value.signExponent);
   finishStore(true);
 }
 
-function writeTenBytes(i: Insn, low: u64, high: u16): void {
-  const linear = linearAddressForWrite(i, 10);
+/** The same while all exceptions are masked. */
+export function storeExtendedAt(linear: u64): void {
+  const value = sourceForStore();
+  writeTenBytes(linear, value.mantissa, value.signExponent);
+  finishStore(true);
+}
+
+function writeTenBytes(linear: u64, low: u64, high: u16): void {
   probeWrite(linear, 10);
   write<u64>(linear, low);
   write<u16>(wrap(linear + 8), high);
@@ -122,14 +153,14 @@ function writeTenBytes(i: Insn, low: u64, high: u16): void {
 
 /** FIST, FISTP. T: u16, u32, u64 */
 export function storeInteger<T>(i: Insn, popping: bool): void {
-  const integer = <T>toInteger(sourceForStore(), sizeof<T>() * 8);
+  const integer = integerOfTop<T>();
   if (storesToMemory()) write<T>(linearAddressForWrite(i, sizeof<T>()), integer);
   finishStore(popping);
 }
 
 /** FISTTP */
 export function storeIntegerTruncated<T>(i: Insn): void {
-  const integer = <T>toIntegerTruncated(sourceForStore(), sizeof<T>() * 8);
+  const integer = truncatedTop<T>();
   if (storesToMemory()) write<T>(linearAddressForWrite(i, sizeof<T>()), integer);
   finishStore(true);
 }
@@ -139,11 +170,12 @@ export function storeBcd(i: Insn): void {
   const value = sourceForStore();
   const magnitude = toDecimalMagnitude(value);
   if (storesToMemory()) {
+    const linear = linearAddressForWrite(i, 10);
     if (x87.raised & INVALID)
-      writeTenBytes(i, 0xc000_0000_0000_0000, 0xffff); // BCD indefinite (SDM 1 table 4-4)
+      writeTenBytes(linear, 0xc000_0000_0000_0000, 0xffff); // BCD indefinite (SDM 1 table 4-4)
     else {
       const top = <u16>((value.sign ? SIGN : 0) | (<u32>packDigits(magnitude / 10_000_000_000_000_000, 2)));
-      writeTenBytes(i, packDigits(magnitude, 16), top);
+      writeTenBytes(linear, packDigits(magnitude, 16), top);
     }
   }
   finishStore(true);

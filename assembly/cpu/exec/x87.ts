@@ -1,12 +1,11 @@
 // The x87 instructions: which of them an escape opcode D8-DF names (SDM 2D appendix A.5, tables A-7 to A-22).
 //
-// `extra` is (opcode & 7) << 3 | ModRM.reg for memory operands, 64 + ((opcode & 7) << 6) + (ModRM & 63) for
-// registers. So a case in octal reads as the opcode map is drawn: 0o35 is DB /5.
+// A case in octal reads as the opcode map is drawn: 0o35 is DB /5 (cpu/x87-state.ts: REGISTER_FORMS).
 // A control instruction returns early, because it leaves the instruction and data pointers alone.
 import { DST_MEMORY, Insn } from "../decode/insn";
 import { NM, UD, raise } from "../exceptions";
 import { CR0_MP, CR0_TS, CS, GS, SEG_SELECTOR_AT, cpu } from "../state";
-import { SUMMARY, checkAvailable, checkPending, resetX87, x87 } from "../x87-state";
+import { REGISTER_FORMS, SUMMARY, checkAvailable, checkPending, opcodeOf, resetX87, x87 } from "../x87-state";
 import { effectiveAddress } from "./operand";
 import { arithmeticMemory, arithmeticRegister } from "./x87-arith";
 import { compareFlags, compareRegister, comparePopTwo } from "./x87-compare";
@@ -45,7 +44,7 @@ export function executeX87(i: Insn): void {
   if (x87.status & SUMMARY && waits(i)) checkPending();
   x87.raised = 0;
   if (i.form & DST_MEMORY) executeMemory(i);
-  else executeRegister(i);
+  else if (executeRegister(<u32>i.extra)) recordPointers(i);
 }
 
 /** FWAIT: unlike the others it heeds TS only together with MP, and EM not at all (SDM 3A §2.5). */
@@ -54,8 +53,6 @@ export function fwait(_i: Insn): void {
   if ((cpu.cr0 & waiting) == waiting) raise(NM);
   checkPending();
 }
-
-const REGISTER_FORMS: u32 = 64;
 
 /** Whether the instruction looks at pending exceptions: all do but those named FN…. */
 function waits(i: Insn): bool {
@@ -75,8 +72,7 @@ function waits(i: Insn): bool {
 
 /** Keeps where this instruction stood and what memory it named, for FSTENV and FXSAVE (SDM 1 §8.1.8). */
 function recordPointers(i: Insn): void {
-  const opcode = i.form & DST_MEMORY ? (<u32>i.extra) >> 3 : (<u32>i.extra - REGISTER_FORMS) >> 6;
-  x87.opcode = <u16>((opcode << 8) | ((<u32>i.immediate) & 0xff)); // the decoder leaves ModRM in `immediate`
+  x87.opcode = <u16>opcodeOf(i);
   x87.instructionPointer = cpu.ripBase + i.offset;
   x87.instructionSelector = load<u16>(SEG_SELECTOR_AT + <usize>CS * 4);
   if (i.form & DST_MEMORY) {
@@ -172,9 +168,10 @@ function executeMemory(i: Insn): void {
   recordPointers(i);
 }
 
-function executeRegister(i: Insn): void {
-  const group = (<u32>i.extra - REGISTER_FORMS) >> 3;
-  const position = (<u32>i.extra) & 7;
+/** Returns whether the instruction sets the instruction and data pointers. */
+export function executeRegister(extra: u32): bool {
+  const group = (extra - REGISTER_FORMS) >> 3;
+  const position = extra & 7;
   const reg = group & 7;
   switch (group) {
     case 0o02:
@@ -211,7 +208,7 @@ function executeRegister(i: Insn): void {
       break;
     case 0o16:
     case 0o17:
-      functionOfTop((<u32>i.extra) & 15);
+      functionOfTop(extra & 15);
       break;
     case 0o20:
     case 0o21:
@@ -231,7 +228,7 @@ function executeRegister(i: Insn): void {
       if (position > 4) raise(UD);
       if (position == 2) clearExceptions();
       if (position == 3) resetX87();
-      return; // the other three are FNENI, FNDISI and FNSETPM, which do nothing since the 80387
+      return false; // the other three are FNENI, FNDISI and FNSETPM, which do nothing since the 80387
     case 0o35:
     case 0o36:
     case 0o75:
@@ -258,11 +255,11 @@ function executeRegister(i: Insn): void {
     case 0o74:
       if (position != 0) raise(UD);
       storeStatusWordToAx();
-      return;
+      return false;
     default:
       // What is left of D9, DA, DB, DD and DF is reserved; D8, DC and DE are arithmetic.
       if (group & 0o10 || group >> 3 == 2) raise(UD);
       arithmeticRegister(group >> 3, reg, position);
   }
-  recordPointers(i);
+  return true;
 }
