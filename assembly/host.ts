@@ -14,3 +14,6 @@ export declare function entropy(at: usize, length: u32): void;
  * returns the slot, 0 where the runtime refuses to compile.
  */
 export declare function jitInstall(at: usize, length: u32, slot: u32): u32;
+
+/** One report of vCPU `index` for the log: TRACE_* and what goes with it (cpu/trace-kinds.ts). */
+export declare function trace(kind: u32, index: u32, first: u32, second: u32, third: u32): void;

@@ -48,6 +48,9 @@ serve_quietly:
         times 0xe05b - ($ - $$) db 0
 reset:  cli
         cld
+        mov eax, cr0
+        and eax, 0x9fffffff             ; caches on: CD and NW clear, as systems expect to find them
+        mov cr0, eax
         xor ax, ax
         mov ss, ax
         mov sp, BOOT_STACK

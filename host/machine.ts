@@ -20,6 +20,7 @@ import { MachineEvents } from "./core/machine-events.ts";
 import { Inspector } from "./core/inspector.ts";
 import { MachineEngine } from "./core/machine-engine.ts";
 import { BlockRing, ByteRing } from "./core/rings.ts";
+import type { Tracer } from "./core/tracer.ts";
 import { Alarm, breathe } from "./core/scheduler.ts";
 import { Display } from "./display/vga.ts";
 import { Keyboard, Mouse } from "./input/input.ts";
@@ -62,6 +63,8 @@ export interface MachineOptions {
   translates?: boolean;
   /** The translator counts what it does, for `jitStats`. */
   countsJit?: boolean | undefined;
+  /** Follows the guest for a log (host/debug/guest-log.ts). */
+  tracer?: Tracer | undefined;
   /** Told, in a sentence, of what goes wrong while the guest runs, such as a disk that cannot be read. */
   onTrouble?: (sentence: string) => void;
 }
@@ -150,6 +153,7 @@ export class Machine {
       epoch,
       translates: options.translates ?? true,
       countsJit: options.countsJit,
+      tracer: options.tracer,
     });
     const media = attachDrives(engine, [...ideDisks(options.disks ?? []), ...(options.drives ?? [])]);
     withheldWords(options.withoutFeatures ?? []).forEach((bits, word) =>

@@ -3,10 +3,19 @@
 // tests drive; web: the page.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { buildBios } from "./bios.mjs";
 import { buildPage } from "./page.mjs";
 
@@ -82,7 +91,7 @@ const BUNDLES = [
 
 async function bundle() {
   const common = { outdir: "dist", bundle: true, splitting: true, format: "esm", metafile: true };
-  const named = { chunkNames: "[name]-[hash]", logLevel: "warning" };
+  const named = { chunkNames: "[name]-[hash]", logLevel: "warning", plugins: [besideTheBundle] };
   removeStale(await Promise.all(BUNDLES.map((one) => build({ ...common, ...named, ...one }))));
 }
 
@@ -109,6 +118,23 @@ async function assembled() {
   buildBios(assemble);
 }
 
+/** The disassembler's library is CommonJS that reads its wasm from beside itself: it stays a file of its own. */
+const DISASSEMBLER = "iced_x86.cjs";
+const besideTheBundle = {
+  name: "beside-the-bundle",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^iced-x86$/ }, () => ({ path: `./${DISASSEMBLER}`, external: true })),
+};
+
+async function disassembler() {
+  const from = dirname(createRequire(import.meta.url).resolve("iced-x86"));
+  const source = readFileSync(join(from, "iced_x86.js"), "utf8");
+  const license = readFileSync(join(from, "LICENSE.txt"), "utf8");
+  const { code } = await transform(source, { format: "cjs", minify: true });
+  writeFileSync(join("dist", DISASSEMBLER), `/*! iced-x86\n${license}*/\n${code}`);
+  copyFileSync(join(from, "iced_x86_bg.wasm"), "dist/iced_x86_bg.wasm");
+}
+
 const jobs = [];
 for (const name of ["machine", "block"]) {
   const entry = `assembly/${name}/index.ts`;
@@ -123,6 +149,7 @@ if (wants("testing") && existsSync("assembly/testing"))
     );
 if (wants("host")) jobs.push(bundle());
 if (wants("guests")) jobs.push(assembled());
+if (wants("host")) jobs.push(disassembler());
 await Promise.all(jobs);
 if (wants("web")) await buildPage();
 if (args.includes("--types") || !only) {

@@ -54,6 +54,8 @@ import {
   signal,
 } from "./state";
 import { checkVirtualFlags, loadVirtualFlags } from "./virtual-8086";
+import { report } from "./trace";
+import { TRACE_EXCEPTION, TRACE_INTERRUPT, TRACE_RESET } from "./trace-kinds";
 import { returnFromTask, switchTaskByInterrupt } from "./tasks";
 
 /** Where an interrupt comes from; decides the privilege check and the EXT bit of error codes. */
@@ -68,11 +70,13 @@ export function deliverFault(): void {
   cpu.faultPending = 0;
   cpu.breaks = 0;
   let vector = cpu.faultVector;
+  report(TRACE_EXCEPTION, <u32>cpu.delivering, vector);
   let error: u64 = cpu.faultHasError ? <u64>cpu.faultError : NO_ERROR_CODE;
   if (cpu.delivering >= 0) {
     const first = <u32>cpu.delivering;
     if (first == DF_FAULT) {
       cpu.delivering = -1;
+      report(TRACE_RESET, 1);
       cpu.activity = SHUTDOWN;
       signal(EVENT_RESCHEDULE);
       return;
@@ -120,6 +124,7 @@ export function softwareInterrupt(vector: u32): void {
 }
 
 function interrupt(vector: u32, origin: u32, error: u64): void {
+  report(TRACE_INTERRUPT, vector, error == NO_ERROR_CODE ? 0 : <u32>error, origin == SOFTWARE ? 1 : 0);
   if (cpu.mode & (MODE_PROTECTED | MODE_VM86)) protectedInterrupt(vector, origin, error);
   else realInterrupt(vector);
 }

@@ -7,6 +7,8 @@ import { resetDebug } from "./debug";
 import { setEflags } from "./flags";
 import { LONG } from "./descriptors";
 import { setSegment, updateMode } from "./segments";
+import { report } from "./trace";
+import { TRACE_RESET } from "./trace-kinds";
 import {
   ACTIVE,
   CR0_CD,
@@ -91,6 +93,7 @@ export function writeCr4(value: u64): void {
 
 /** The processor after RESET (SDM 3A table 9-1), or after INIT, which keeps caches, x87 and vectors. */
 export function resetCpu(init: bool): void {
+  report(TRACE_RESET);
   const index = cpu.index;
   const apicBase = cpu.apicBase;
   const budget = cpu.budget;

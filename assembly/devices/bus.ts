@@ -1,6 +1,8 @@
 // Hands ports and device memory to the chips, and carries the chips' pins to the interrupt lines.
 import { keyWaits } from "../rings/input";
 import { EVENT_RESCHEDULE, cpu, signal } from "../cpu/state";
+import { report } from "../cpu/trace";
+import { TRACE_UNASSIGNED } from "../cpu/trace-kinds";
 import {
   VIRTIO_DEVICES,
   com1,
@@ -536,7 +538,10 @@ function readDisplay(address: u32): u32 {
   if (rom != 0 && address - rom < VIDEO_ROM_SIZE) return load<u8>(VIDEO_ROM_AT + <usize>(address - rom));
   const registers = vgaFunction.memoryBar(2);
   const offset = address - registers;
-  if (registers == 0 || offset >= VGA_REGISTERS_SIZE) return 0xff;
+  if (registers == 0 || offset >= VGA_REGISTERS_SIZE) {
+    report(TRACE_UNASSIGNED, address, 1, 0);
+    return 0xff;
+  }
   if (offset - VGA_PORTS < 0x20) return vga.read(offset - VGA_PORTS, now());
   if (offset - VBE_REGISTERS >= 0x16) return 0;
   vbe.writeIndex((offset - VBE_REGISTERS) >> 1);
@@ -568,6 +573,7 @@ function writeDisplayByte(address: u32, value: u32): void {
   const registers = vgaFunction.memoryBar(2);
   const port = address - registers - VGA_PORTS;
   if (registers != 0 && port < 0x20) vga.write(port, value);
+  else report(TRACE_UNASSIGNED, address, 1, 1);
 }
 
 export function mmioWrite(address: u32, size: u32, value: u64): void {

@@ -172,6 +172,7 @@ export function attachFirmware(size: u32): void {
   physicalMap.romSize = size;
 }
 
+export { setTrace } from "../cpu/trace";
 export { withholdFeatures } from "../cpu/features";
 
 /** Plugs in isa-debug-exit, before power on. */

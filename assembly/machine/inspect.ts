@@ -6,7 +6,7 @@ import { invalidateCode } from "../cpu/decode/block";
 import { eflags, setEflags } from "../cpu/flags";
 import { CpuState, SEG_ACCESS_AT, SEG_BASE_AT, SEG_LIMIT_AT, SEG_SELECTOR_AT, TR, cpu } from "../cpu/state";
 import { st, x87 } from "../cpu/x87-state";
-import { isMemory } from "../memory/physical";
+import { isWritable, memoryPlace } from "../memory/physical";
 import { UNMAPPED, probe } from "../memory/probe";
 import { INPUT_END } from "../rings/input";
 import { vbe, vga } from "./board";
@@ -105,14 +105,15 @@ export function peekPhysical(address: u32, length: u32): void {
 }
 
 function peekByte(address: u32): u32 {
-  if (isMemory(address)) return load<u8>(RAM_AT + <usize>address);
+  const place = memoryPlace(address);
+  if (place) return load<u8>(place);
   return address - VGA_WINDOW < VGA_WINDOW_SIZE ? vga.peek(address - VGA_WINDOW, vbe) : 0;
 }
 
 /** Copies `length` bytes at INSPECT_AT to RAM at `address`. */
 export function pokePhysical(address: u32, length: u32): void {
   for (let n: u32 = 0; n < length; n++) {
-    if (!isMemory(address + n)) continue;
+    if (!isWritable(address + n)) continue;
     store<u8>(RAM_AT + <usize>(address + n), load<u8>(INSPECT_AT + <usize>n));
     invalidateCode(address + n, 1);
   }

@@ -20,6 +20,8 @@ import {
   WAIT_FOR_SIPI,
   cpu,
 } from "../cpu/state";
+import { report, traces } from "../cpu/trace";
+import { TRACE_HARDWARE, TRACE_INSTRUCTION } from "../cpu/trace-kinds";
 import { runningInsn } from "../jit/core";
 import { makeRoom, runTranslated } from "../jit/translate";
 import { acknowledgeInterrupt } from "../devices/irq-lines";
@@ -48,7 +50,7 @@ export function runMachine(instructions: u32): u32 {
     if (cpu.budget <= 0) {
       const exit = lookAround();
       if (exit >= 0) return <u32>exit;
-      if (cpu.interruptShadow || cpu.eflags & TF || breakpointsEnabled() || isDebugged()) {
+      if (cpu.interruptShadow || cpu.eflags & TF || breakpointsEnabled() || isWatched()) {
         stepOnce();
         continue;
       }
@@ -78,11 +80,19 @@ function remaining(i: Insn): i32 {
 
 /** One instruction, for the shadow of STI and MOV SS, for the trap flag, while breakpoints are set and for debuggers. */
 function stepOnce(): void {
-  if (!isDebugged() || !stopsBefore(linearRip())) runOne();
+  if (!isDebugged() || !stopsBefore(linearRip())) {
+    report(TRACE_INSTRUCTION);
+    runOne();
+  }
   // Look again before the next: an interrupt may be due now, or another step.
   clock.granted -= <u32>max(cpu.budget + cpu.withheld, 0);
   cpu.budget = 0;
   cpu.withheld = 0;
+}
+
+/** Whether someone follows the guest instruction by instruction. */
+function isWatched(): bool {
+  return isDebugged() || traces(TRACE_INSTRUCTION);
 }
 
 function runOne(): void {
@@ -202,6 +212,7 @@ function serveEvents(): void {
     cpu.events &= ~EVENT_INTERRUPT;
     const vector = acknowledgeInterrupt();
     if (vector >= 0) {
+      report(TRACE_HARDWARE, <u32>vector);
       wake();
       deliverExternal(vector);
     }

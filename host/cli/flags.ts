@@ -5,6 +5,7 @@ import { parseInteger, parseList, parseSize, parseSwitch } from "./option-list.t
 import { parseChardev, parseNamedChardev } from "./chardev/spec.ts";
 import { DEBUG_CONSOLE_PORT, setDevice } from "./devices.ts";
 import { withoutFeatures } from "../cpu-features.ts";
+import { logHelp, parseLogItems, parseLogRanges } from "./log.ts";
 import { parseVnc } from "./vnc/spec.ts";
 import type { PcOptions } from "./pc-options.ts";
 
@@ -15,6 +16,8 @@ export interface Flag {
   argument?: string;
   /** What the help says; undefined: accepted for QEMU's sake, not advertised. */
   help?: string;
+  /** What is printed, instead of running anything, for this argument. */
+  print?(argument: string): string | undefined;
   /** Puts into `options` what the flag asks for; `typed` is the flag as the user wrote it. */
   apply(options: PcOptions, argument: string, typed: string): void;
 }
@@ -257,6 +260,33 @@ export const FLAGS: readonly Flag[] = [
     apply: (options) => void (options.jitStats = true),
   },
 
+  {
+    name: "d",
+    argument: "ITEM[,…]",
+    help: "log what the guest does; -d help lists the items",
+    print: (text) => (text === "help" ? logHelp() : undefined),
+    apply(options, text) {
+      for (const item of parseLogItems(text)) options.log.items.add(item);
+    },
+  },
+  {
+    name: "D",
+    argument: "FILE",
+    help: "the log goes to FILE instead of standard error",
+    apply: (options, file) => void (options.log.file = file),
+  },
+  {
+    name: "dfilter",
+    argument: "RANGE[,…]",
+    help: "log in_asm, exec and cpu only where START..END or START+SIZE says",
+    apply: (options, text) => void (options.log.ranges = parseLogRanges(text)),
+  },
+  {
+    // The log takes instructions one by one anyway.
+    name: "singlestep",
+    apply: NO_EFFECT,
+  },
+
   // What these ask for is so already.
   {
     name: "nodefaults",
@@ -272,7 +302,7 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev chroot compat D d daemonize debugcon dfilter fsdev full-screen fw_cfg global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas sandbox sd seed set singlestep smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
+  `acpitable action add-fd append-fw audio audiodev chroot compat daemonize debugcon fsdev full-screen fw_cfg global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas sandbox sd seed set smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
     /\s+/,
   ),
 );

@@ -31,6 +31,8 @@ export function parseArguments(argv: readonly string[]): Invocation {
   for (const { typed, flag, argument } of words) {
     const name = typed.replace(/^--?/, "");
     if (typed.startsWith("-") && Object.hasOwn(PRINTED, name)) return { kind: "print", text: PRINTED[name]! };
+    const text = flag?.print?.(argument);
+    if (text !== undefined) return { kind: "print", text };
     if (flag) act(flag, options, argument, typed);
     else options.drives.push(plainDrive(typed, typed, 0));
   }

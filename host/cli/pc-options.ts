@@ -3,6 +3,7 @@ import type { BootSettings } from "../core/firmware.ts";
 import type { ChardevSpec } from "./chardev/spec.ts";
 import type { DriveDevice } from "./devices.ts";
 import type { Drive } from "./drives.ts";
+import type { LogSpec } from "./log.ts";
 import type { VncSpec } from "./vnc/spec.ts";
 
 export interface PcOptions {
@@ -64,6 +65,8 @@ export interface PcOptions {
   entropy?: boolean;
   /** isa-debugcon: its port, and where it leads. */
   debugConsole?: { port: number; target: ChardevSpec };
+  /** What the guest does is written down; with no items: nothing. */
+  log: LogSpec;
   /** What the translator did is told at the end. */
   jitStats: boolean;
   warnings: string[];
@@ -91,6 +94,7 @@ export function defaultOptions(): PcOptions {
     quietConsole: false,
     noReboot: false,
     noShutdown: false,
+    log: { items: new Set() },
     jitStats: false,
     warnings: [],
   };

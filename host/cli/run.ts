@@ -9,6 +9,7 @@ import { closeDrives, type OpenDrive, openDrives } from "./disks.ts";
 import { readFirmware } from "./firmware.ts";
 import { firstSteps } from "./help.ts";
 import { parseArguments } from "./parse.ts";
+import { openLog } from "./log.ts";
 import { monitorHost } from "./monitor.ts";
 import type { VncServer } from "./vnc/server.ts";
 import type { VncSpec } from "./vnc/spec.ts";
@@ -45,6 +46,7 @@ export async function runMachine(options: PcOptions, linux?: LinuxImage): Promis
   options.warnings.forEach(say);
   const firmware = await readFirmware(options, say);
   const drives = await openDrives(options, say);
+  const log = options.log.items.size > 0 ? await openLog(options.log) : undefined;
   try {
     const machine = await Machine.create({
       memory: options.memory,
@@ -61,10 +63,12 @@ export async function runMachine(options: PcOptions, linux?: LinuxImage): Promis
       debugConsolePort: options.debugConsole?.port,
       entropy: options.entropy,
       countsJit: options.jitStats,
+      tracer: log?.tracer,
       onTrouble: say,
     });
     return await runToTheEnd(machine, options, drives);
   } finally {
+    log?.close();
     await closeDrives(drives);
   }
 }

@@ -1,9 +1,11 @@
 // machine.wasm as the host sees it: its verbs, its addresses by name, the clock record, and the one exception.
 import { UserError } from "./errors.ts";
+import { Inspector } from "./inspector.ts";
 import { RegionTable } from "./jit.ts";
 import { type JitStats, readJitStats, STAT_CONSTANTS } from "./jit-stats.ts";
 import { type EngineExports, loadEngine } from "./load.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
+import type { Tracer } from "./tracer.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** assembly/machine/index.ts. */
@@ -53,6 +55,8 @@ export interface MachineExports extends EngineExports {
   planLinux(kernelSize: number, initrdSize: number, commandLineSize: number): number;
   startLinux(): void;
   pressPowerButton(): void;
+  /** Kinds to report to `trace` from now on: 1 << TRACE_*. */
+  setTrace(kinds: number): void;
   // For monitors and debuggers (host/core/inspector.ts).
   readCpu(index: number): void;
   writeCpu(index: number): void;
@@ -171,6 +175,8 @@ export interface MachineEngineOptions {
   translates: boolean;
   /** The translator counts what it does. */
   countsJit?: boolean | undefined;
+  /** Follows the guest. */
+  tracer?: Tracer | undefined;
 }
 
 /**
@@ -213,10 +219,14 @@ export class MachineEngine {
       log: (at, length) => console.error(new TextDecoder().decode(bytes().subarray(at, at + length))),
       entropy: (at, length) => fillRandom(bytes().subarray(at, at + length)),
       jitInstall: (at, length, slot) => regions.install(at, length, slot),
+      trace: (kind, cpu, first, second, third) => options.tracer?.report(kind, cpu, first, second, third),
     });
     const regions = new RegionTable(exports);
     bytes = (): Uint8Array => new Uint8Array(exports.memory.buffer);
-    return new MachineEngine(exports, regions, options);
+    const engine = new MachineEngine(exports, regions, options);
+    options.tracer?.attach(new Inspector(engine));
+    exports.setTrace(options.tracer?.kinds ?? 0);
+    return engine;
   }
 
   /** Runs one slice on `clock`; says why it ended. */

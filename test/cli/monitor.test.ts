@@ -75,6 +75,10 @@ describe("a monitor on a unix socket", () => {
 
   it("shows memory and values", async () => {
     expect(await ask("xp /2xb 0x100000")).toMatch(/^0000000000100000: 0x[0-9a-f]{2} 0x[0-9a-f]{2}\n$/);
+    expect(await ask("xp/2i 0x100000")).toMatch(
+      /^0x0{10}100000: {2}\w\w .+ \w+.*\n0x0{10}10000\d: {2}\w\w .+\n$/,
+    );
+    expect(await ask("xp/x 0xfffffff0")).toMatch(/^00000000fffffff0: 0xea\n$/);
     expect(await ask("p 6*7")).toBe("0x2a\n");
     expect(await ask("p/d 6*7")).toBe("42\n");
     expect(await ask("i /b 0x92")).toMatch(/^portb\[0x0092\] = 0x0[0-9]\n$/);

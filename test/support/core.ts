@@ -63,7 +63,7 @@ export class Core {
     };
     const jitInstall = (at: number, length: number, slot: number): number =>
       regions.install(at, length, slot);
-    const host = { unwind, log, entropy, jitInstall };
+    const host = { unwind, log, entropy, jitInstall, trace: (): void => {} };
     const instance = new WebAssembly.Instance(engine, { host, env: { abort } });
     this.exports = instance.exports as unknown as Exports;
     const regions = new RegionTable(this.exports);

@@ -20,6 +20,8 @@ import { translateFetch } from "../../memory/access";
 import { NO_PAGE, writeProtectPhysicalPage } from "../../memory/tlb";
 import { clock } from "../../machine/clock";
 import { MODE_CODE64, cpu } from "../state";
+import { report } from "../trace";
+import { TRACE_BLOCK } from "../trace-kinds";
 import { decode } from "./decoder";
 import { crossedPage } from "./fetch";
 import { INSN_SIZE, Insn } from "./insn";
@@ -232,6 +234,7 @@ function decodeBlock(linear: u64, physical: u32): Block {
     if (ends || ((physical + offset) & 0xfff) == 0 || (physical & 0xfff) + offset > 0xfff) break;
   }
   writeEnd(changetype<Insn>(at), offset, setsRip(changetype<Insn>(at - INSN_SIZE).op));
+  report(TRACE_BLOCK, <u32>linear, <u32>(linear >> 32), offset);
   block.physical = physical;
   block.mode = cpu.mode;
   block.end = <u32>at;

@@ -3,7 +3,7 @@ import { UserError } from "../../core/errors.ts";
 import { VERSION } from "../../version.ts";
 import type { Command, Session } from "../host.ts";
 import { describePci } from "../pci.ts";
-import { describeRegisters } from "../registers.ts";
+import { describeRegisters } from "../../debug/registers.ts";
 import { blockInfo } from "./block.ts";
 
 function registers({ host, cpu }: Session, words: readonly string[]): string {

@@ -1,10 +1,11 @@
 // Memory, expressions, ports.
 import { UserError } from "../../core/errors.ts";
+import { codeBits } from "../../debug/registers.ts";
 import { evaluate } from "../expression.ts";
 import type { Command, Session } from "../host.ts";
 
 const SIZES: Readonly<Record<string, number>> = { b: 1, h: 2, w: 4, g: 8 };
-const FORMATS = "xduoc";
+const FORMATS = "xduoci";
 
 /** Takes `/NFS` off the words; format and size stay for the next time. */
 function takeFormat(session: Session, words: readonly string[]): { count: number; rest: readonly string[] } {
@@ -14,7 +15,6 @@ function takeFormat(session: Session, words: readonly string[]): { count: number
   for (const letter of letters!) {
     if (SIZES[letter] !== undefined) session.size = SIZES[letter];
     else if (FORMATS.includes(letter)) session.format = letter;
-    else if (letter === "i") throw new UserError("there is no disassembler in this version: use x");
     else throw new UserError(`invalid char in format: '${letter}'`);
   }
   if (session.format === "c") session.size = 1;
@@ -57,16 +57,32 @@ const PER_LINE_CHARACTERS = 8;
 /** No command prints more than this. */
 const DUMP_MAX = 1 << 24;
 
-function dump(session: Session, words: readonly string[], physical: boolean): string {
+function read(session: Session, start: bigint, length: number, physical: boolean): Uint8Array {
+  const { inspector } = session.host.machine;
+  return physical
+    ? inspector.readPhysical(Number(BigInt.asUintN(32, start)), length)
+    : inspector.readLinear(session.cpu, start, length);
+}
+
+async function dumpCode(session: Session, start: bigint, count: number, physical: boolean): Promise<string> {
+  const { disassemble, INSTRUCTION_MAX } = await import("../../debug/disassembler.ts");
+  const length = Math.min(count * INSTRUCTION_MAX, DUMP_MAX);
+  const bytes = read(session, start, length, physical);
+  const bits = codeBits(session.host.machine.inspector.registers(session.cpu));
+  const lines = disassemble({ bytes, address: start, bits }, count);
+  if (lines.length < count)
+    lines.push(`0x${(start + BigInt(bytes.length)).toString(16).padStart(8, "0")}: unable to read memory`);
+  return lines.join("\n");
+}
+
+function dump(session: Session, words: readonly string[], physical: boolean): string | Promise<string> {
   const { count, rest } = takeFormat(session, words);
   if (rest.length === 0) throw new UserError("unexpected end of expression");
   const start = valueOf(session, rest);
   const { size, format: letter } = session;
-  const { inspector } = session.host.machine;
+  if (letter === "i") return dumpCode(session, start, count, physical);
   const length = Math.min(count * size, DUMP_MAX);
-  const bytes = physical
-    ? inspector.readPhysical(Number(BigInt.asUintN(32, start)), length)
-    : inspector.readLinear(session.cpu, start, length);
+  const bytes = read(session, start, length, physical);
   const perLine = letter === "c" ? PER_LINE_CHARACTERS : PER_LINE;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const lines: string[] = [];

@@ -1,13 +1,29 @@
-// `info registers`, in QEMU's form.
+// A processor's registers in QEMU's form, for `info registers` and the log.
 import { type CpuRegisters, HALTED, type SegmentRegister } from "../core/inspector.ts";
 
 const LMA = 1n << 10n;
+/** CS.L and CS.D among the access rights (SDM 3A figure 5-1). */
+const CODE_LONG = 0x2000;
+const CODE_BIG = 0x4000;
 
 function hex(value: bigint | number, digits: number): string {
   return value.toString(16).padStart(digits, "0");
 }
 
+/** Whether the code segment holds 16-, 32- or 64-bit code. */
+export function codeBits({ values, segments }: CpuRegisters): 16 | 32 | 64 {
+  const { access } = segments.get("cs")!;
+  if (access & CODE_LONG && values.get("efer")! & LMA) return 64;
+  return access & CODE_BIG ? 32 : 16;
+}
+
+/** `info registers` of one processor. */
 export function describeRegisters(cpu: number, registers: CpuRegisters): string {
+  return ["", `CPU#${cpu}`, ...describeIntegers(registers), ...describeFloats(registers)].join("\n");
+}
+
+/** All but x87 and vectors, a line each. */
+export function describeIntegers(registers: CpuRegisters): string[] {
   const { values, segments } = registers;
   const long = (values.get("efer")! & LMA) !== 0n;
   const digits = long ? 16 : 8;
@@ -26,8 +42,6 @@ export function describeRegisters(cpu: number, registers: CpuRegisters): string 
     `${name}=     ${word(base, digits)} ${word(limit, 8)}`;
   const isProtected = (value("cr0") & 1n) !== 0n;
   return [
-    "",
-    `CPU#${cpu}`,
     ...general,
     instruction,
     ...["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"].map((name) =>
@@ -39,8 +53,7 @@ export function describeRegisters(cpu: number, registers: CpuRegisters): string 
     ["dr0", "dr1", "dr2", "dr3"].map((name) => `${name.toUpperCase()}=${word(name, 16)} `).join(""),
     `DR6=${word("dr6", 16)} DR7=${word("dr7", 16)}`,
     `EFER=${word("efer", 16)}`,
-    ...describeFloats(registers, long),
-  ].join("\n");
+  ];
 }
 
 function rows(lines: readonly string[], text: (name: string) => string): string[] {
@@ -94,7 +107,9 @@ function describeSegment(
   return `${line} DPL=${dpl} ${width} [${access & 4 ? "E" : "-"}${access & 2 ? "W" : "-"}${access & 1 ? "A" : "-"}]`;
 }
 
-function describeFloats({ values, st, xmm }: CpuRegisters, long: boolean): string[] {
+/** x87 and vectors, two a line. */
+export function describeFloats({ values, st, xmm }: CpuRegisters): string[] {
+  const long = (values.get("efer")! & LMA) !== 0n;
   const status = Number(values.get("fsw"));
   const word = (name: string, digits: number): string => hex(values.get(name)!, digits);
   const lines = [
