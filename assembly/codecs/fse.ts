@@ -22,40 +22,49 @@ export function openStream(from: usize, length: u32): bool {
   return true;
 }
 
-/** Bits not read yet; negative: more were read than there are, and those were zeros. */
+/** Bits not read yet; negative: more were read than there are. */
 export function bitsLeft(): i32 {
   return position;
 }
 
-/** The next `count` bits, at most 32, which stay. */
-export function peekBits(count: u32): u32 {
-  const at = position - <i32>count;
-  const mask = ((<u64>1) << count) - 1;
-  if (at >= 0) return <u32>((load<u64>(stream + (at >> 3)) >> (at & 7)) & mask);
-  return at > -64 ? <u32>((load<u64>(stream) << -at) & mask) : 0;
+/** Where the stream is in memory: for loops that keep its position to themselves. */
+export function streamStart(): usize {
+  return stream;
 }
 
-export function skipBits(count: u32): void {
-  position -= count;
+/** `count` bits, at most 32, from bit `at` of a stream on; before its start they are anything. */
+export function bitsAt(stream: usize, at: i32, count: u32): u32 {
+  return <u32>((load<u64>(stream + (at >> 3)) >> (at & 7)) & (((<u64>1) << count) - 1));
 }
 
 export function readBits(count: u32): u32 {
-  const value = peekBits(count);
   position -= count;
-  return value;
+  return bitsAt(stream, position, count);
 }
 
 export function firstState(table: usize): u32 {
   return readBits(load<u32>(table));
 }
 
+export function entryOf(table: usize, state: u32): u32 {
+  return load<u32>(table + 4 + ((<usize>state) << 2));
+}
+
+export function bitsOf(entry: u32): u32 {
+  return (entry >> 8) & 0xff;
+}
+
+export function baselineOf(entry: u32): u32 {
+  return entry >> 16;
+}
+
 export function symbolOf(table: usize, state: u32): u32 {
-  return load<u8>(table + 4 + ((<usize>state) << 2));
+  return entryOf(table, state) & 0xff;
 }
 
 export function nextState(table: usize, state: u32): u32 {
-  const entry = load<u32>(table + 4 + ((<usize>state) << 2));
-  return (entry >> 16) + readBits((entry >> 8) & 0xff);
+  const entry = entryOf(table, state);
+  return baselineOf(entry) + readBits(bitsOf(entry));
 }
 
 /** A table of one state that always gives `symbol`. */

@@ -8,6 +8,7 @@
 //
 // An entry of 0 is a longer code, or none. `extra` bits follow the code and add to the base.
 import { CODEC_AT } from "../block/layout";
+import { COPY_ROOM, repeatExactly, repeatQuickly } from "./match";
 
 const LITERAL_BITS: u32 = 11;
 const DISTANCE_BITS: u32 = 9;
@@ -34,7 +35,7 @@ const NEXT_PLACE_AT: usize = NEXT_CODE_AT + 64;
 export const INFLATE_END: usize = NEXT_PLACE_AT + 64;
 
 /** The longest match, and what copying 16 bytes at a time may write behind it. */
-const MATCH_ROOM: usize = 258 + 16;
+const MATCH_ROOM: usize = 258 + COPY_ROOM;
 
 // §3.2.5: length codes 257-285 and distance codes 0-29.
 const lengthBase = memory.data<u16>([
@@ -268,7 +269,9 @@ function codedBlock(): void {
       damaged = true;
       return;
     }
-    copyMatch(distance, <u32>min<usize>(length, outputEnd - output));
+    const inside = <u32>min<usize>(length, outputEnd - output);
+    repeatExactly(output, distance, inside);
+    output += inside;
   }
 }
 
@@ -327,7 +330,7 @@ function quickly(): bool {
       damaged = true;
       break;
     }
-    copyRoomy(to, distance, length);
+    repeatQuickly(to, distance, length);
     to += length;
   }
   // The careful loop takes bits above `held` from the input once more.
@@ -336,30 +339,6 @@ function quickly(): bool {
   input = from;
   output = to;
   return ended || damaged;
-}
-
-/** A match that may write up to 15 bytes behind its end. */
-function copyRoomy(to: usize, distance: usize, length: u32): void {
-  const end = to + length;
-  let from = to - distance;
-  if (distance >= 16) {
-    do {
-      v128.store(to, v128.load(from));
-      to += 16;
-      from += 16;
-    } while (to < end);
-  } else if (distance == 1) memory.fill(to, load<u8>(from), length);
-  else
-    do store<u8>(to++, load<u8>(from++));
-    while (to < end);
-}
-
-/** A match may overlap its own output: then it repeats, byte by byte. */
-function copyMatch(distance: usize, length: u32): void {
-  const from = output - distance;
-  if (distance >= length) memory.copy(output, from, length);
-  else for (let i: u32 = 0; i < length; i++) store<u8>(output + i, load<u8>(from + i));
-  output += length;
 }
 
 /** Inflates until the stream ends or `capacity` bytes are out; returns how many, or -1 for a damaged stream. */

@@ -1,19 +1,22 @@
 // RFC 8878 reading: one Zstandard frame without a dictionary → at most `capacity` bytes. The output is the window.
 import { CODEC_AT } from "../block/layout";
 import {
+  baselineOf,
+  bitsAt,
   bitsLeft,
+  bitsOf,
   buildTable,
+  entryOf,
   firstState,
   FSE_WORK,
   nextState,
   openStream,
-  peekBits,
-  readBits,
   readTable,
   singleTable,
-  skipBits,
+  streamStart,
   symbolOf,
 } from "./fse";
+import { COPY_ROOM, copyQuickly, repeatExactly, repeatQuickly } from "./match";
 import {
   BLOCK_MAX,
   HUFFMAN_BITS,
@@ -160,7 +163,7 @@ function literalsSection(end: usize): bool {
   if (huffmanBits == 0) return false;
   literals = LITERALS_AT;
   literalsEnd = literals + size;
-  const sound = format == 0 ? huffmanStream(input, next, LITERALS_AT, size) : fourStreams(next, size);
+  const sound = format == 0 ? oneStream(input, next, size) : fourStreams(next, size);
   input = next;
   return sound;
 }
@@ -236,25 +239,79 @@ function fourStreams(end: usize, size: u32): bool {
   if (input + 6 > end) return false;
   const quarter: u32 = (size + 3) >> 2;
   if (quarter * 3 > size) return false;
-  let from = input + 6;
-  let to = LITERALS_AT;
-  for (let i: u32 = 0; i < 3; i++) {
-    const next = from + <usize>load<u16>(input + (i << 1));
-    if (next > end || !huffmanStream(from, next, to, quarter)) return false;
-    from = next;
-    to += quarter;
+  const first = input + 6;
+  const second = first + <usize>load<u16>(input);
+  const third = second + <usize>load<u16>(input + 2);
+  const fourth = third + <usize>load<u16>(input + 4);
+  if (fourth > end) return false;
+  const rest = size - quarter * 3;
+  let at1 = endOfStream(first, second);
+  let at2 = endOfStream(second, third);
+  let at3 = endOfStream(third, fourth);
+  let at4 = endOfStream(fourth, end);
+  const to = LITERALS_AT;
+  let i: u32 = 0;
+  // Side by side: none waits for the codes of another.
+  for (; i + 4 <= rest && (at1 | at2 | at3 | at4) >= 0; i += 4) {
+    at1 = fourCodes(first, at1, to + i);
+    at2 = fourCodes(second, at2, to + quarter + i);
+    at3 = fourCodes(third, at3, to + quarter * 2 + i);
+    at4 = fourCodes(fourth, at4, to + quarter * 3 + i);
   }
-  return huffmanStream(from, end, to, size - quarter * 3);
+  return (
+    restOfStream(first, at1, to + i, quarter - i) &&
+    restOfStream(second, at2, to + quarter + i, quarter - i) &&
+    restOfStream(third, at3, to + quarter * 2 + i, quarter - i) &&
+    restOfStream(fourth, at4, to + quarter * 3 + i, rest - i)
+  );
 }
 
-function huffmanStream(from: usize, end: usize, to: usize, count: u32): bool {
-  if (!openStream(from, <u32>(end - from))) return false;
-  for (let i: u32 = 0; i < count; i++) {
-    const entry = load<u16>(HUFFMAN_AT + ((<usize>peekBits(huffmanBits)) << 1));
-    store<u8>(to + i, <u8>entry);
-    skipBits(entry >> 8);
+function oneStream(from: usize, end: usize, size: u32): bool {
+  return restOfStream(from, endOfStream(from, end), LITERALS_AT, size);
+}
+
+/** Where the bits of a stream of Huffman codes end; negative: it has none. */
+function endOfStream(from: usize, end: usize): i32 {
+  return openStream(from, <u32>(end - from)) ? bitsLeft() : -1;
+}
+
+/** Decodes `count` codes, the first of which ends at bit `at`; false: they are not all that there is. */
+function restOfStream(from: usize, at: i32, to: usize, count: u32): bool {
+  const end = to + count;
+  for (; to + 4 <= end && at >= 0; to += 4) at = fourCodes(from, at, to);
+  for (; to < end && at >= 0; to++) {
+    const code = codeOnTop(windowBelow(from, at));
+    store<u8>(to, <u8>code);
+    at -= code >> 8;
   }
-  return bitsLeft() == 0;
+  return at == 0 && to == end;
+}
+
+/** Four codes have 44 bits at most, and a window 56. Returns where the next one ends. */
+function fourCodes(from: usize, at: i32, to: usize): i32 {
+  let window = windowBelow(from, at);
+  const first = codeOnTop(window);
+  window <<= first >> 8;
+  const second = codeOnTop(window);
+  window <<= second >> 8;
+  const third = codeOnTop(window);
+  window <<= third >> 8;
+  const fourth = codeOnTop(window);
+  store<u8>(to, <u8>first);
+  store<u8>(to, <u8>second, 1);
+  store<u8>(to, <u8>third, 2);
+  store<u8>(to, <u8>fourth, 3);
+  return at - <i32>((first >> 8) + (second >> 8) + (third >> 8) + (fourth >> 8));
+}
+
+/** The 56 bits below bit `at`, and perhaps some more, from the highest down. */
+function windowBelow(from: usize, at: i32): u64 {
+  return load<u64>(from + ((at >> 3) - 7)) << (8 - (at & 7));
+}
+
+/** The entry of the code in a window's highest bits. */
+function codeOnTop(window: u64): u32 {
+  return load<u16>(HUFFMAN_AT + ((<usize>(window >> (64 - huffmanBits))) << 1));
 }
 
 /** §3.1.1.3.2. */
@@ -305,7 +362,7 @@ function sequencesSection(end: usize): bool {
       return false;
     if (!openStream(input, <u32>(end - input)) || !sequences(count)) return false;
   }
-  return copyLiterals(<u32>(literalsEnd - literals));
+  return copyLiterals();
 }
 
 /** One of the three tables, by its mode: predefined, one symbol, described here, or the one of the block before. */
@@ -340,24 +397,52 @@ function sequences(count: u32): bool {
   let lengthState = firstState(LENGTH_TABLE_AT);
   let offsetState = firstState(OFFSET_TABLE_AT);
   let matchState = firstState(MATCH_TABLE_AT);
+  const stream = streamStart();
+  let at = bitsLeft();
   for (let left = count; left > 0; left--) {
-    const offsetCode = symbolOf(OFFSET_TABLE_AT, offsetState);
-    const matchCode = symbolOf(MATCH_TABLE_AT, matchState);
-    const lengthCode = symbolOf(LENGTH_TABLE_AT, lengthState);
-    const offset: u32 = (1 << offsetCode) + readBits(offsetCode);
-    const match =
-      load<u32>(matchBase + ((<usize>matchCode) << 2)) + readBits(load<u8>(matchExtra + matchCode));
-    const length =
-      load<u32>(lengthBase + ((<usize>lengthCode) << 2)) + readBits(load<u8>(lengthExtra + lengthCode));
+    const offsetEntry = entryOf(OFFSET_TABLE_AT, offsetState);
+    const matchEntry = entryOf(MATCH_TABLE_AT, matchState);
+    const lengthEntry = entryOf(LENGTH_TABLE_AT, lengthState);
+    const offsetCode = offsetEntry & 0xff;
+    const matchCode = <usize>(matchEntry & 0xff);
+    const lengthCode = <usize>(lengthEntry & 0xff);
+    const matchBits = <u32>load<u8>(matchExtra + matchCode);
+    const lengthBits = <u32>load<u8>(lengthExtra + lengthCode);
+    at -= offsetCode;
+    const offset: u32 = (1 << offsetCode) + bitsAt(stream, at, offsetCode);
+    at -= matchBits;
+    const match = load<u32>(matchBase + (matchCode << 2)) + bitsAt(stream, at, matchBits);
+    at -= lengthBits;
+    const length = load<u32>(lengthBase + (lengthCode << 2)) + bitsAt(stream, at, lengthBits);
     if (left > 1) {
-      lengthState = nextState(LENGTH_TABLE_AT, lengthState);
-      matchState = nextState(MATCH_TABLE_AT, matchState);
-      offsetState = nextState(OFFSET_TABLE_AT, offsetState);
+      at -= bitsOf(lengthEntry);
+      lengthState = baselineOf(lengthEntry) + bitsAt(stream, at, bitsOf(lengthEntry));
+      at -= bitsOf(matchEntry);
+      matchState = baselineOf(matchEntry) + bitsAt(stream, at, bitsOf(matchEntry));
+      at -= bitsOf(offsetEntry);
+      offsetState = baselineOf(offsetEntry) + bitsAt(stream, at, bitsOf(offsetEntry));
     }
-    if (bitsLeft() < 0 || !copyLiterals(length) || !copyMatch(distanceOf(offset, length), match))
-      return false;
+    if (at < 0 || !execute(length, distanceOf(offset, length), match)) return false;
   }
-  return bitsLeft() == 0;
+  return at == 0;
+}
+
+/** Puts out some literals, then repeats what came `distance` before. */
+function execute(length: u32, distance: usize, match: u32): bool {
+  const end = output + length + match;
+  if (literals + length > literalsEnd || end > outputEnd) return false;
+  const start = output + length;
+  if (distance == 0 || distance > start - outputStart) return false;
+  if (end + COPY_ROOM <= outputEnd) {
+    copyQuickly(output, literals, length);
+    repeatQuickly(start, distance, match);
+  } else {
+    memory.copy(output, literals, length);
+    repeatExactly(start, distance, match);
+  }
+  literals += length;
+  output = end;
+  return true;
 }
 
 /** §3.1.1.5: values 1 to 3 name a recent offset, without literals the next one. */
@@ -371,20 +456,11 @@ function distanceOf(value: u32, length: u32): u32 {
   return distance;
 }
 
-function copyLiterals(length: u32): bool {
-  if (literals + length > literalsEnd || output + length > outputEnd) return false;
+/** What is left of them, behind the last sequence. */
+function copyLiterals(): bool {
+  const length = literalsEnd - literals;
+  if (output + length > outputEnd) return false;
   memory.copy(output, literals, length);
-  literals += length;
-  output += length;
-  return true;
-}
-
-/** A match may overlap its own output: then it repeats, byte by byte. */
-function copyMatch(distance: usize, length: u32): bool {
-  if (distance == 0 || distance > output - outputStart || output + length > outputEnd) return false;
-  const from = output - distance;
-  if (distance >= length) memory.copy(output, from, length);
-  else for (let i: u32 = 0; i < length; i++) store<u8>(output + i, load<u8>(from + i));
   output += length;
   return true;
 }
