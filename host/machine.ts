@@ -300,14 +300,14 @@ export class Machine {
     this.goOn(false);
   }
 
-  /** Runs one instruction, then holds the guest in state "debug". */
-  step(): void {
-    this.goOn(true);
+  /** Runs one instruction of `cpu`, then holds the guest in state "debug". */
+  step(cpu = 0): void {
+    this.goOn(true, cpu);
   }
 
-  private goOn(stepping: boolean): void {
+  private goOn(stepping: boolean, cpu = 0): void {
     if (!this.held) return;
-    this.engine.exports.goOn(stepping);
+    this.engine.exports.goOn(stepping, cpu);
     this.held = undefined;
     this.events.emit("RESUME");
     this.alarm.wake();

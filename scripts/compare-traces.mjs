@@ -26,7 +26,7 @@ async function* states(file) {
     const segment = /^([CDEFGS]S|LDT|TR) *=([0-9a-f]+ [0-9a-f]+)/.exec(line);
     if (segment) state.set(segment[1], segment[2]);
     else for (const [, name, value] of line.matchAll(/\b([A-Z0-9]+) *=([0-9a-f]+)/g)) state.set(name, value);
-    if (!/^EFER=/.test(line)) continue;
+    if (!line.startsWith("EFER=")) continue;
     const flagsName = state.has("RFL") ? "RFL" : "EFL";
     state.set(flagsName, (parseInt(state.get(flagsName) ?? "0", 16) & flags).toString(16));
     for (const name of ["CCS", "CCD", "DR6", "DR7", "A20", "SMM", "HLT", "II"]) state.delete(name);

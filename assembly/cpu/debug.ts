@@ -4,6 +4,7 @@
 //
 //  DR7   31 30 29 28 … 19 18 17 16   13   7  6 … 1  0
 //       ├ LEN3┼ R/W3┼…┼ LEN0┼ R/W0┼ GD ┼ G3 L3 … G0 L0 ┤
+import { WATCH_READ, WATCH_WRITE, hasWatchpoints, noteWatched, watchpointAt } from "../machine/debugger";
 import { flushTlb } from "../memory/tlb";
 import { DB, GP, UD, raise, raiseWithError } from "./exceptions";
 import { deliverDebugFault, deliverException } from "./interrupts";
@@ -63,14 +64,22 @@ function hits(address: u64, size: u64, a: u32, b: u32): u64 {
   return found;
 }
 
-/** Whether a data breakpoint lies in the page of `linear`. */
+/** Whether a data breakpoint, or a watchpoint of a debugger, lies in the page of `linear`. */
 export function watchesPage(linear: u64): bool {
-  return breakpointsEnabled() && hits(linear & ~0xfff, 0x1000, ON_WRITE, ON_READ) != 0;
+  const page = linear & ~0xfff;
+  if (hasWatchpoints() && watchpointAt(page, 0x1000, WATCH_READ | WATCH_WRITE)) return true;
+  return breakpointsEnabled() && hits(page, 0x1000, ON_WRITE, ON_READ) != 0;
+}
+
+/** Whether accesses have to be noted. */
+export function watchesData(): bool {
+  return breakpointsEnabled() || hasWatchpoints();
 }
 
 /** Data at `linear` is read (ON_READ) or written (ON_WRITE): a trap behind the instruction if that is waited for. */
 export function noteAccess(linear: u64, size: u32, how: u32): void {
-  cpu.breaks |= <u32>hits(linear, size, ON_READ, how);
+  if (breakpointsEnabled()) cpu.breaks |= <u32>hits(linear, size, ON_READ, how);
+  noteWatched(linear, size, how == ON_WRITE ? WATCH_WRITE : WATCH_READ);
 }
 
 export function notePort(port: u32, size: u32): void {

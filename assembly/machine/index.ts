@@ -53,7 +53,16 @@ export {
 } from "../firmware/linux-boot";
 export { setBootOptions } from "./boot-options";
 export { runMachine } from "./run";
-export { BREAKPOINTS_MAX, goOn, setBreakpoints } from "./debugger";
+export {
+  BREAKPOINTS_MAX,
+  WATCHPOINTS_MAX,
+  WATCH_READ,
+  WATCH_WRITE,
+  goOn,
+  lastStop,
+  setBreakpoints,
+  setWatchpoints,
+} from "./debugger";
 export { serveRegion } from "../jit/core";
 export {
   LEFT_BUDGET,

@@ -78,7 +78,7 @@ export function readCpu(index: u32): void {
   switchTo(running);
 }
 
-/** Takes general registers, RIP and RFLAGS of vCPU `index` from the record at INSPECT_AT. */
+/** Takes general registers, RIP, RFLAGS, x87 and XMM of vCPU `index` from the record at INSPECT_AT; the rest stays. */
 export function writeCpu(index: u32): void {
   const running = cpu.index;
   switchTo(index);
@@ -86,6 +86,20 @@ export function writeCpu(index: u32): void {
   for (let n: usize = 0; n < 16; n++) store<u64>(CPU_AT + (n << 3), take());
   cpu.rip = take();
   setEflags(<u32>take());
+  // Segments, tables, control and debug registers, and the states that go with them.
+  at += (<usize>SEGMENTS * 4 + 4 + 5 + 6 + 4) << 3;
+  x87.control = <u32>take();
+  x87.statusWord = <u32>take();
+  x87.valid = <u32>take();
+  cpu.mxcsr = <u32>take();
+  for (let n: u32 = 0; n < 8; n++) {
+    store<u64>(changetype<usize>(st(n)), take());
+    store<u16>(changetype<usize>(st(n)) + 8, <u16>take());
+  }
+  for (let n: usize = 0; n < 16; n++) {
+    store<u64>(VECTORS_AT + (n << 5), take());
+    store<u64>(VECTORS_AT + (n << 5) + 8, take());
+  }
   switchTo(running);
 }
 

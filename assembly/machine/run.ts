@@ -28,7 +28,7 @@ import { acknowledgeInterrupt } from "../devices/irq-lines";
 import { advanceChips, nextDeadline } from "./board";
 import { clock, executed, NEVER, now } from "./clock";
 import { EXIT_HALTED, EXIT_RESET, EXIT_SLICE } from "./exit";
-import { holdsInterrupts, isDebugged, stopsBefore } from "./debugger";
+import { isDebugged, isStepping, stopsBefore } from "./debugger";
 import { switchTo, vcpu } from "./vcpus";
 
 /** Instructions that one vCPU runs before the next has its turn. */
@@ -120,7 +120,7 @@ function step(stepping: bool): void {
 /** Serves what waits; grants a new budget and returns -1, or returns EXIT_*. */
 function lookAround(): i32 {
   // A turn that ran to its end goes to the next vCPU; one that an event cut short goes on.
-  if (clock.vcpus > 1 && cpu.withheld == 0) {
+  if (clock.vcpus > 1 && cpu.withheld == 0 && !isStepping()) {
     clock.granted = executed();
     nextVcpu();
   }
@@ -208,7 +208,7 @@ function serveEvents(): void {
     wake();
     deliverExternal(2);
   }
-  if (events & EVENT_INTERRUPT && cpu.eflags & IF && cpu.activity <= HALTED && !holdsInterrupts()) {
+  if (events & EVENT_INTERRUPT && cpu.eflags & IF && cpu.activity <= HALTED && !isStepping()) {
     cpu.events &= ~EVENT_INTERRUPT;
     const vector = acknowledgeInterrupt();
     if (vector >= 0) {

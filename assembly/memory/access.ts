@@ -1,7 +1,7 @@
 // Guest memory as instructions see it: linear addresses, little-endian, any alignment. T: u8 … u64, v128.
 // The fast path is one tag compare: a tag names the page of the access' last byte, the index that of its first,
 // so an access that crosses a page misses and takes the slow path.
-import { ON_READ, ON_WRITE, breakpointsEnabled, noteAccess } from "../cpu/debug";
+import { ON_READ, ON_WRITE, noteAccess, watchesData } from "../cpu/debug";
 import { EFER_LMA, cpu } from "../cpu/state";
 import { TLB_AT } from "../machine/layout";
 import { FETCH, READ, WRITE, translate } from "./paging";
@@ -95,7 +95,7 @@ function readSlow<T>(linear: u64, user: bool): T {
     return changetype<T>(i64x2.replace_lane(i64x2.splat(low), 1, high));
   }
   const first = translate(linear, READ, user);
-  if (breakpointsEnabled()) noteAccess(linear, sizeof<T>(), ON_READ);
+  if (watchesData()) noteAccess(linear, sizeof<T>(), ON_READ);
   const inPage: u32 = 0x1000 - ((<u32>linear) & 0xfff);
   if (inPage >= <u32>sizeof<T>()) return readPhysical<T>(first);
   const second = translate(wrap(linear + inPage), READ, user);
@@ -117,7 +117,7 @@ function writeSlow<T>(linear: u64, value: T, user: bool): void {
     return;
   }
   const first = translate(linear, WRITE, user);
-  if (breakpointsEnabled()) noteAccess(linear, sizeof<T>(), ON_WRITE);
+  if (watchesData()) noteAccess(linear, sizeof<T>(), ON_WRITE);
   const inPage: u32 = 0x1000 - ((<u32>linear) & 0xfff);
   if (inPage >= <u32>sizeof<T>()) {
     writePhysical<T>(first, value);

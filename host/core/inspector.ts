@@ -8,6 +8,30 @@ const SPECIAL =
     " ",
   );
 
+/** Where the registers that can be set stand in the record of `readCpu`, in u64. */
+const SETTABLE: ReadonlyMap<string, { at: number; words: number }> = (() => {
+  const special = GENERAL.length + 4 * SEGMENT_NAMES.length;
+  const st = special + SPECIAL.length;
+  const xmm = st + 2 * 8;
+  return new Map([
+    ...GENERAL.map((name, at) => [name, { at, words: 1 }] as const),
+    ...["fcw", "fsw", "ftw", "mxcsr"].map(
+      (name) => [name, { at: special + SPECIAL.indexOf(name), words: 1 }] as const,
+    ),
+    ...Array.from({ length: 8 }, (_, n) => [`st${n}`, { at: st + 2 * n, words: 2 }] as const),
+    ...Array.from({ length: 16 }, (_, n) => [`xmm${n}`, { at: xmm + 2 * n, words: 2 }] as const),
+  ]);
+})();
+
+/** Data that a debugger watches. */
+export interface Watchpoint {
+  /** Linear. */
+  address: bigint;
+  /** Bytes. */
+  size: number;
+  on: "write" | "read" | "access";
+}
+
 export interface SegmentRegister {
   selector: number;
   base: bigint;
@@ -73,10 +97,17 @@ export class Inspector {
     };
   }
 
-  /** Sets general registers, RIP and RFLAGS; those not given stay. */
+  /**
+   * Sets registers by name: general ones, rip, rflags, fcw, fsw, ftw, mxcsr, st0 … (80 bits), xmm0 … (128 bits). Those not
+   * given stay, and so do all others.
+   */
   setRegisters(cpu: number, changes: ReadonlyMap<string, bigint>): void {
-    const { values } = this.registers(cpu);
-    GENERAL.forEach((name, n) => this.view.setBigUint64(8 * n, changes.get(name) ?? values.get(name)!, true));
+    this.engine.exports.readCpu(cpu);
+    for (const [name, value] of changes) {
+      const { at, words } = SETTABLE.get(name)!;
+      for (let n = 0; n < words; n++)
+        this.view.setBigUint64(8 * (at + n), BigInt.asUintN(64, value >> BigInt(64 * n)), true);
+    }
     this.engine.exports.writeCpu(cpu);
   }
 
@@ -140,6 +171,26 @@ export class Inspector {
     addresses.forEach((address, n) => this.view.setBigUint64(8 * n, address, true));
     this.engine.exports.setBreakpoints(addresses.length);
     return true;
+  }
+
+  /** Data whose access stops the machine, behind the instruction; false: those are too many. */
+  setWatchpoints(watchpoints: readonly Watchpoint[]): boolean {
+    const { WATCHPOINTS_MAX, WATCH_READ, WATCH_WRITE } = this.engine.constants;
+    if (watchpoints.length > WATCHPOINTS_MAX) return false;
+    const kinds = { write: WATCH_WRITE, read: WATCH_READ, access: WATCH_READ | WATCH_WRITE };
+    watchpoints.forEach(({ address, size, on }, n) =>
+      [address, BigInt(size), BigInt(kinds[on])].forEach((value, field) =>
+        this.view.setBigUint64(8 * (3 * n + field), value, true),
+      ),
+    );
+    this.engine.exports.setWatchpoints(watchpoints.length);
+    return true;
+  }
+
+  /** Which vCPU stopped last, and which of the watchpoints did it, if one did. */
+  lastStop(): { cpu: number; watchpoint: number | undefined } {
+    const stop = this.engine.exports.lastStop();
+    return { cpu: stop & 0xff, watchpoint: stop >> 8 ? (stop >> 8) - 1 : undefined };
   }
 
   /** Reads an I/O port of 1, 2 or 4 bytes, with what that does to the device. */

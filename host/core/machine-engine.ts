@@ -65,7 +65,11 @@ export interface MachineExports extends EngineExports {
   pokePhysical(address: number, length: number): void;
   /** Where to stop, from the first addresses of the buffer at INSPECT_AT; going on after a stop. */
   setBreakpoints(count: number): void;
-  goOn(stepping: boolean): void;
+  /** What to watch, from records of three u64 there: address, bytes, WATCH_*. */
+  setWatchpoints(count: number): void;
+  goOn(stepping: boolean, cpu: number): void;
+  /** The vCPU that stopped last; in bits 8 and up the watchpoint that did it, counted from 1. */
+  lastStop(): number;
   readPort(port: number, size: number): number;
   writePort(port: number, size: number, value: number): void;
 }
@@ -132,6 +136,9 @@ const CONSTANTS = [
   "LINUX_NO_ROOM",
   "LINUX_COMMAND_LINE_TOO_LONG",
   "BREAKPOINTS_MAX",
+  "WATCHPOINTS_MAX",
+  "WATCH_READ",
+  "WATCH_WRITE",
   "EXIT_BREAK",
   "EXIT_SLICE",
   "EXIT_HALTED",

@@ -1,17 +1,33 @@
-// What a debugger asks of the machine over the GDB remote protocol (GDB manual, "Packets"). One process, one thread.
+// What a debugger asks of the machine over the GDB remote protocol (GDB manual, "Packets"). One process; each vCPU
+// is a thread, numbered from 1.
 import type { MonitorHost } from "../../monitor/host.ts";
 import { execute, newSession } from "../../monitor/monitor.ts";
+import { HALTED, type Inspector, type Watchpoint } from "../../core/inspector.ts";
 import { fromHex, INTERRUPT, packet, PacketReader, toHex } from "./packets.ts";
 import { REGISTERS, TARGET_XML } from "./target.ts";
 
 const [SIGINT, SIGTRAP] = ["02", "05"];
 const PACKET_SIZE = 0x1000;
+/** Types of `Z` packets that watch data. */
+const WATCHES: Readonly<Record<string, Watchpoint["on"]>> = { 2: "write", 3: "read", 4: "access" };
+/** What a stop calls them. */
+const WATCH_WORDS: Readonly<Record<Watchpoint["on"], string>> = {
+  write: "watch",
+  read: "rwatch",
+  access: "awatch",
+};
 /** EFAULT and ENOENT as the protocol counts them. */
 const [NO_MEMORY, NOT_THERE] = ["E14", "E22"];
 
 export class GdbStub {
   private reader = new PacketReader((sign) => this.write(sign));
   private readonly breakpoints = new Set<bigint>();
+  private watchpoints: Watchpoint[] = [];
+  /** The vCPU that registers and memory are asked of (`Hg`), and the one that stopped. */
+  private selected = 0;
+  private stopped = 0;
+  /** Memory is physical (`maintenance packet Qqemu.PhyMemMode:1`). */
+  private physical = false;
   /** The debugger waits for the guest to stop. */
   private waiting = false;
   private attached = false;
@@ -52,7 +68,20 @@ export class GdbStub {
 
   private tellStop(): void {
     this.waiting = false;
-    this.write(packet(`T${this.host.machine.state === "debug" ? SIGTRAP : SIGINT}thread:01;`));
+    if (this.host.machine.state !== "debug") return this.write(packet(this.stopReply(SIGINT)));
+    const { cpu, watchpoint } = this.inspector.lastStop();
+    this.stopped = this.selected = cpu;
+    const watched = watchpoint === undefined ? undefined : this.watchpoints[watchpoint];
+    const why = watched ? `${WATCH_WORDS[watched.on]}:${watched.address.toString(16)};` : "";
+    this.write(packet(this.stopReply(SIGTRAP, why)));
+  }
+
+  private stopReply(signal: string | undefined, why = ""): string {
+    return `T${signal}thread:${threadOf(this.stopped)};${why}`;
+  }
+
+  private get inspector(): Inspector {
+    return this.host.machine.inspector;
   }
 
   /** Undefined: the answer comes when the guest stops. */
@@ -60,7 +89,7 @@ export class GdbStub {
     const rest = request.slice(1);
     switch (request[0]) {
       case "?":
-        return `T${SIGTRAP}thread:01;`;
+        return this.stopReply(SIGTRAP);
       case "g":
         return REGISTERS.map((_, n) => this.register(n)).join("");
       case "p": {
@@ -88,8 +117,11 @@ export class GdbStub {
       case "z":
         return this.setBreakpoint(request[0] === "Z", rest);
       case "H":
+        return this.select(rest);
       case "T":
-        return "OK";
+        return this.cpuOf(rest) === undefined ? NOT_THERE : "OK";
+      case "Q":
+        return this.set(request);
       case "D":
         this.detach();
         return "OK";
@@ -102,7 +134,7 @@ export class GdbStub {
 
   private register(number: number): string {
     const { bits, read } = REGISTERS[number]!;
-    let value = BigInt.asUintN(bits, read(this.host.machine.inspector.registers(0)));
+    let value = BigInt.asUintN(bits, read(this.inspector.registers(this.selected)));
     const bytes = new Uint8Array(bits / 8);
     for (let n = 0; n < bytes.length; n++, value >>= 8n) bytes[n] = Number(value & 0xffn);
     return toHex(bytes);
@@ -111,7 +143,7 @@ export class GdbStub {
   private setRegister(number: number, bytes: Uint8Array): string {
     const name = REGISTERS[number]?.settable;
     if (name === undefined) return NOT_THERE;
-    this.host.machine.inspector.setRegisters(0, new Map([[name, littleEndian(bytes)]]));
+    this.inspector.setRegisters(this.selected, new Map([[name, littleEndian(bytes)]]));
     return "OK";
   }
 
@@ -124,34 +156,69 @@ export class GdbStub {
         changes.set(settable, littleEndian(bytes.subarray(at, at + bits / 8)));
       at += bits / 8;
     }
-    this.host.machine.inspector.setRegisters(0, changes);
+    this.inspector.setRegisters(this.selected, changes);
     return "OK";
   }
 
   private readMemory(place: string): string {
     const { address, length } = range(place);
     if (length > PACKET_SIZE / 2) return NOT_THERE;
-    const bytes = this.host.machine.inspector.readLinear(0, address, length);
+    const bytes = this.physical
+      ? this.inspector.readPhysical(Number(BigInt.asUintN(32, address)), length)
+      : this.inspector.readLinear(this.selected, address, length);
     return bytes.length === 0 && length > 0 ? NO_MEMORY : toHex(bytes);
   }
 
   private writeMemory(words: string): string {
     const [place, data] = words.split(":") as [string, string];
-    return this.host.machine.inspector.writeLinear(0, range(place).address, fromHex(data)) ? "OK" : NO_MEMORY;
+    const { address } = range(place);
+    if (this.physical) this.inspector.writePhysical(Number(BigInt.asUintN(32, address)), fromHex(data));
+    else if (!this.inspector.writeLinear(this.selected, address, fromHex(data))) return NO_MEMORY;
+    return "OK";
   }
 
-  private goOn(stepping: boolean, address: string): undefined {
+  private goOn(stepping: boolean, address: string, cpu = this.selected): undefined {
     const { machine } = this.host;
-    if (address !== "") machine.inspector.setRegisters(0, new Map([["rip", BigInt(`0x${address}`)]]));
+    if (address !== "") this.inspector.setRegisters(cpu, new Map([["rip", BigInt(`0x${address}`)]]));
     this.waiting = true;
-    if (stepping) machine.step();
+    if (stepping) machine.step(cpu);
     else machine.resume();
+  }
+
+  /** `vCont`: the first action that steps counts; while one vCPU steps, the others stand. */
+  private continue(actions: string): string | undefined {
+    const steps = /;[sS][0-9a-f]*(?::p1)?[:.]?([0-9a-f]*)/.exec(actions);
+    if (!steps) return this.goOn(false, "");
+    const cpu = steps[1] === "" ? this.selected : this.cpuOf(steps[1]!);
+    return cpu === undefined ? NOT_THERE : this.goOn(true, "", cpu);
+  }
+
+  /** The vCPU of a thread number; 0 and -1 mean any. */
+  private cpuOf(thread: string): number | undefined {
+    if (thread === "0" || thread === "-1") return this.selected;
+    const cpu = Number.parseInt(thread, 16) - 1;
+    return cpu >= 0 && cpu < this.inspector.cpus ? cpu : undefined;
+  }
+
+  /** `Hg`: whose registers and memory; `Hc`: who steps, which we take from there as well. */
+  private select(words: string): string {
+    const cpu = this.cpuOf(words.slice(1));
+    if (cpu === undefined) return NOT_THERE;
+    this.selected = cpu;
+    return "OK";
+  }
+
+  /** Settings of the stub. */
+  private set(request: string): string {
+    const [, on] = /^Qqemu\.PhyMemMode:([01])$/.exec(request) ?? [];
+    if (on === undefined) return "";
+    this.physical = on === "1";
+    return "OK";
   }
 
   private verbose(request: string): string | undefined {
     if (request === "vCont?") return "vCont;c;C;s;S";
-    const action = /^vCont;([csCS])/.exec(request)?.[1];
-    if (action !== undefined) return this.goOn(action.toLowerCase() === "s", "");
+    if (request.startsWith("vCont;")) return this.continue(request.slice("vCont".length));
     if (!request.startsWith("vKill")) return "";
     this.host.quit();
     return "OK";
@@ -169,17 +236,28 @@ export class GdbStub {
     }
     if (request.startsWith("qRcmd,"))
       return await this.monitor(Buffer.from(fromHex(request.slice(6))).toString());
+    const [, thread] = /^qThreadExtraInfo,([0-9a-f]+)$/.exec(request) ?? [];
+    if (thread !== undefined) return this.threadInfo(thread);
     switch (request) {
       case "qAttached":
         return "1";
       case "qC":
-        return "QC01";
+        return `QC${threadOf(this.selected)}`;
+      case "qqemu.PhyMemMode":
+        return this.physical ? "1" : "0";
       case "qfThreadInfo":
-        return "m01";
+        return `m${Array.from({ length: this.inspector.cpus }, (_, cpu) => threadOf(cpu)).join(",")}`;
       case "qsThreadInfo":
         return "l";
     }
     return "";
+  }
+
+  private threadInfo(thread: string): string {
+    const cpu = this.cpuOf(thread);
+    if (cpu === undefined) return NOT_THERE;
+    const halted = this.inspector.registers(cpu).values.get("activity") === HALTED;
+    return toHex(Buffer.from(`CPU#${cpu} [${halted ? "halted " : "running"}]`));
   }
 
   /** A line for the monitor; its output comes in packets of its own. */
@@ -194,23 +272,43 @@ export class GdbStub {
 
   /** Software and hardware breakpoints are the same to us: the guest's memory stays as it is. */
   private setBreakpoint(on: boolean, words: string): string {
-    const [kind, address] = words.split(",") as [string, string];
+    const [kind, address, size = "1"] = words.split(",") as [string, string, string?];
+    if (WATCHES[kind])
+      return this.setWatchpoint(on, WATCHES[kind], BigInt(`0x${address}`), Number.parseInt(size, 16));
     if (kind !== "0" && kind !== "1") return "";
     const linear = BigInt(`0x${address}`);
     const known = this.breakpoints.has(linear);
     if (on) this.breakpoints.add(linear);
     else if (!this.breakpoints.delete(linear)) return NOT_THERE;
-    if (this.host.machine.inspector.setBreakpoints([...this.breakpoints])) return "OK";
+    if (this.inspector.setBreakpoints([...this.breakpoints])) return "OK";
     if (!known) this.breakpoints.delete(linear);
     return NOT_THERE;
   }
 
+  private setWatchpoint(on: boolean, how: Watchpoint["on"], address: bigint, size: number): string {
+    const others = this.watchpoints.filter(
+      (one) => one.address !== address || one.size !== size || one.on !== how,
+    );
+    if (!on && others.length === this.watchpoints.length) return NOT_THERE;
+    const wanted = on ? [...others, { address, size, on: how }] : others;
+    if (!this.inspector.setWatchpoints(wanted)) return NOT_THERE;
+    this.watchpoints = wanted;
+    return "OK";
+  }
+
   private detach(): void {
     this.breakpoints.clear();
-    this.host.machine.inspector.setBreakpoints([]);
+    this.watchpoints = [];
+    this.inspector.setBreakpoints([]);
+    this.inspector.setWatchpoints([]);
     this.attached = false;
     this.host.machine.resume();
   }
+}
+
+/** Threads count from 1. */
+function threadOf(cpu: number): string {
+  return (cpu + 1).toString(16).padStart(2, "0");
 }
 
 function littleEndian(bytes: Uint8Array): bigint {

@@ -45,12 +45,14 @@ const CORE: readonly TargetRegister[] = [
     bits: 80,
     type: "i387_ext",
     read: ({ st }) => st[n]![0] | (BigInt(st[n]![1]) << 64n),
+    settable: `st${n}`,
   })),
   ...X87.map(([name, ours]): TargetRegister => ({
     name,
     bits: 32,
     type: "int",
     read: ({ values }) => values.get(ours) ?? 0n,
+    ...(ours === "" ? {} : { settable: ours }),
   })),
 ];
 const SSE: readonly TargetRegister[] = [
@@ -59,8 +61,9 @@ const SSE: readonly TargetRegister[] = [
     bits: 128,
     type: "vec128",
     read: ({ xmm }) => xmm[n]![0] | (xmm[n]![1] << 64n),
+    settable: `xmm${n}`,
   })),
-  { name: "mxcsr", bits: 32, type: "int", read: ({ values }) => values.get("mxcsr")! },
+  { name: "mxcsr", bits: 32, type: "int", read: ({ values }) => values.get("mxcsr")!, settable: "mxcsr" },
 ];
 const BASES = (["fs", "gs"] as const).map((segment): TargetRegister => ({
   name: `${segment}_base`,
