@@ -13,7 +13,7 @@ const SETTABLE: ReadonlyMap<string, { at: number; words: number }> = (() => {
   const special = GENERAL.length + 4 * SEGMENT_NAMES.length;
   const st = special + SPECIAL.length;
   const xmm = st + 2 * 8;
-  return new Map([
+  return new Map<string, { at: number; words: number }>([
     ...GENERAL.map((name, at) => [name, { at, words: 1 }] as const),
     ...["fcw", "fsw", "ftw", "mxcsr"].map(
       (name) => [name, { at: special + SPECIAL.indexOf(name), words: 1 }] as const,
@@ -51,6 +51,7 @@ export interface CpuRegisters {
 }
 
 /** vCPU activity (assembly/cpu/state.ts): ACTIVE, HALTED … */
+export const ACTIVE = 0n;
 export const HALTED = 1n;
 
 export class Inspector {

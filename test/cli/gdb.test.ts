@@ -10,11 +10,13 @@ import { missingTools, skipped } from "../support/needs.ts";
 
 /** Where the demo's kernel begins (guests/demo.mjs), in 32-bit mode. */
 const ENTRY = 0x10_0000;
+/** Where its page tables begin. */
+const PML4 = 0x20_0000;
 
 let guest: CliGuest;
 
-function start(): void {
-  guest = startCliGuest((folder) => ["-S", "-no-shutdown", "-gdb", `unix:${join(folder, "gdb")}`]);
+function start(...more: string[]): void {
+  guest = startCliGuest((folder) => ["-S", "-no-shutdown", "-gdb", `unix:${join(folder, "gdb")}`, ...more]);
 }
 
 afterEach(() => guest?.kill());
@@ -22,13 +24,17 @@ afterEach(() => guest?.kill());
 const missing = missingTools("gdb").length > 0;
 if (missing) skipped("the stub with gdb itself", "gdb is not installed");
 
+/** What gdb says to `commands` for a guest that waits for it. */
+async function debug(commands: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  (await connectSoon(join(guest.folder, "gdb"))).destroy();
+  const all = ["set architecture i386:x86-64", `target remote ${join(guest.folder, "gdb")}`, ...commands];
+  return promisify(execFile)("gdb", ["-nx", "-batch", ...all.flatMap((command) => ["-ex", command])]);
+}
+
 describe.skipIf(missing)("gdb", () => {
   it("steps, stops at breakpoints, reads and writes", async () => {
     start();
-    (await connectSoon(join(guest.folder, "gdb"))).destroy();
-    const commands = [
-      "set architecture i386:x86-64",
-      `target remote ${join(guest.folder, "gdb")}`,
+    const { stdout, stderr } = await debug([
       "stepi",
       'printf "stepped to %#lx\\n", $rip',
       `break *${ENTRY + 0xa}`,
@@ -42,11 +48,6 @@ describe.skipIf(missing)("gdb", () => {
       "p $xmm0.v4_float",
       "monitor info status",
       "detach",
-    ];
-    const { stdout, stderr } = await promisify(execFile)("gdb", [
-      "-nx",
-      "-batch",
-      ...commands.flatMap((command) => ["-ex", command]),
     ]);
     expect(stdout).toContain("stepped to 0x100001\n");
     expect(stdout).toMatch(/Breakpoint 1, 0x0*10000a in/);
@@ -56,6 +57,52 @@ describe.skipIf(missing)("gdb", () => {
     // gdb has the target speak on its standard error.
     expect(stderr).toContain("VM status: paused (debug)");
     expect(stdout).toContain("detached");
+  });
+
+  it("watches data, sets any register, looks at physical memory", async () => {
+    start();
+    const { stdout } = await debug([
+      `watch *(int*)${PML4}`,
+      "continue",
+      `printf "written %#x by %#lx\\n", *(int*)${PML4}, $rip`,
+      "delete",
+      `rwatch *(short*)0x10`,
+      "delete",
+      "set $xmm3.v2_int64[1]=0x1122334455667788",
+      "set $st2=1.5",
+      "set $mxcsr=0x1fa0",
+      'printf "%#lx %g %#x\\n", $xmm3.v2_int64[1], $st2, $mxcsr',
+      "maintenance packet Qqemu.PhyMemMode:1",
+      "maintenance packet qqemu.PhyMemMode",
+      "x/1xb 0x100000",
+      "kill",
+    ]);
+    expect(stdout).toContain("Hardware watchpoint 1: *(int*)");
+    expect(stdout).toMatch(/Old value = 0\n+New value = \d+/);
+    expect(stdout).toMatch(/written 0x20100[0-9a-f] by 0x1000[0-9a-f]{2}\n/);
+    expect(stdout).toContain("0x1122334455667788 1.5 0x1fa0\n");
+    expect(stdout).toContain('received: "1"');
+    expect(stdout).toMatch(/0x100000:\s+0xfa/);
+  });
+
+  it("sees each CPU as a thread and steps the one it is asked to", async () => {
+    start("-smp", "2");
+    const { stdout } = await debug([
+      "info threads",
+      "stepi",
+      'printf "1: %#lx\\n", $rip',
+      "thread 2",
+      'printf "2: %#lx\\n", $rip',
+      `break *${ENTRY + 0xa}`,
+      "continue",
+      "kill",
+    ]);
+    expect(stdout).toMatch(
+      /\* 1 +Thread 1.* \(CPU#0 \[running\]\).*\n +2 +Thread .*2.* \(CPU#1 \[halted \]\)/,
+    );
+    expect(stdout).toContain("1: 0x100001\n");
+    expect(stdout).toContain("2: 0xfff0\n");
+    expect(stdout).toMatch(/Thread 1 hit Breakpoint 1, 0x0*10000a in/);
   });
 });
 
@@ -82,6 +129,11 @@ describe("packets", () => {
     expect(await ask("p99")).toBe("E14");
     expect(await ask("R00")).toBe("");
     expect(await ask("z0,1234,1")).toBe("E22");
+    expect(await ask("z2,1234,4")).toBe("E22");
+    expect(await ask("Z2,1234,4")).toBe("OK");
+    expect(await ask("z2,1234,4")).toBe("OK");
+    expect(await ask("T02")).toBe("E22");
+    expect(await ask("Hg5")).toBe("E22");
     expect(await ask("m100000,2")).toBe("fafc");
     expect(await ask("vCont;s")).toBe("T05thread:01;");
     expect(await ask("p10")).toBe("0100100000000000");

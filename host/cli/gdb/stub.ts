@@ -2,12 +2,14 @@
 // is a thread, numbered from 1.
 import type { MonitorHost } from "../../monitor/host.ts";
 import { execute, newSession } from "../../monitor/monitor.ts";
-import { HALTED, type Inspector, type Watchpoint } from "../../core/inspector.ts";
+import { ACTIVE, type Inspector, type Watchpoint } from "../../core/inspector.ts";
 import { fromHex, INTERRUPT, packet, PacketReader, toHex } from "./packets.ts";
 import { REGISTERS, TARGET_XML } from "./target.ts";
 
 const [SIGINT, SIGTRAP] = ["02", "05"];
 const PACKET_SIZE = 0x1000;
+/** Milliseconds for gdb to acknowledge that it has killed us: a connection closed earlier is an error to it. */
+const FAREWELL = 100;
 /** Types of `Z` packets that watch data. */
 const WATCHES: Readonly<Record<string, Watchpoint["on"]>> = { 2: "write", 3: "read", 4: "access" };
 /** What a stop calls them. */
@@ -31,6 +33,7 @@ export class GdbStub {
   /** The debugger waits for the guest to stop. */
   private waiting = false;
   private attached = false;
+  private killed = false;
   /** Requests are answered one after the other. */
   private work: Promise<void> = Promise.resolve();
 
@@ -64,6 +67,7 @@ export class GdbStub {
     }
     const answer = await this.answer(request);
     if (answer !== undefined) this.write(packet(answer));
+    if (this.killed) setTimeout(() => this.host.quit(), FAREWELL);
   }
 
   private tellStop(): void {
@@ -126,7 +130,7 @@ export class GdbStub {
         this.detach();
         return "OK";
       case "k":
-        this.host.quit();
+        this.killed = true;
         return "W00";
     }
     return "";
@@ -220,7 +224,7 @@ export class GdbStub {
     if (request === "vCont?") return "vCont;c;C;s;S";
     if (request.startsWith("vCont;")) return this.continue(request.slice("vCont".length));
     if (!request.startsWith("vKill")) return "";
-    this.host.quit();
+    this.killed = true;
     return "OK";
   }
 
@@ -256,7 +260,7 @@ export class GdbStub {
   private threadInfo(thread: string): string {
     const cpu = this.cpuOf(thread);
     if (cpu === undefined) return NOT_THERE;
-    const halted = this.inspector.registers(cpu).values.get("activity") === HALTED;
+    const halted = this.inspector.registers(cpu).values.get("activity") !== ACTIVE;
     return toHex(Buffer.from(`CPU#${cpu} [${halted ? "halted " : "running"}]`));
   }
 
