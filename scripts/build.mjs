@@ -15,7 +15,7 @@ import {
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
 import { buildBios } from "./bios.mjs";
 import { buildPage } from "./page.mjs";
 
@@ -118,21 +118,39 @@ async function assembled() {
   buildBios(assemble);
 }
 
-/** The disassembler's library is CommonJS that reads its wasm from beside itself: it stays a file of its own. */
-const DISASSEMBLER = "iced_x86.cjs";
+/** Libraries in CommonJS that few commands need: each stays a file of its own, loaded when it is wanted. */
+const LIBRARIES = { "iced-x86": "iced_x86.cjs", ws: "ws.cjs" };
 const besideTheBundle = {
   name: "beside-the-bundle",
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^iced-x86$/ }, () => ({ path: `./${DISASSEMBLER}`, external: true })),
+    onResolve({ filter: new RegExp(`^(${Object.keys(LIBRARIES).join("|")})$`) }, ({ path }) => ({
+      path: `./${LIBRARIES[path]}`,
+      external: true,
+    })),
 };
 
-async function disassembler() {
-  const from = dirname(createRequire(import.meta.url).resolve("iced-x86"));
-  const source = readFileSync(join(from, "iced_x86.js"), "utf8");
-  const license = readFileSync(join(from, "LICENSE.txt"), "utf8");
-  const { code } = await transform(source, { format: "cjs", minify: true });
-  writeFileSync(join("dist", DISASSEMBLER), `/*! iced-x86\n${license}*/\n${code}`);
-  copyFileSync(join(from, "iced_x86_bg.wasm"), "dist/iced_x86_bg.wasm");
+async function libraries() {
+  const { resolve: find } = createRequire(import.meta.url);
+  const iced = dirname(find("iced-x86"));
+  const ws = dirname(find("ws/package.json"));
+  const license = (file) => ({ js: `/*!\n${readFileSync(file, "utf8")}*/` });
+  const common = { format: "cjs", platform: "node", minify: true };
+  // Not bundled: its exports are assigned one by one, which Node would not see through a bundle's wrapper.
+  await build({
+    ...common,
+    entryPoints: [join(iced, "iced_x86.js")],
+    outfile: join("dist", LIBRARIES["iced-x86"]),
+    banner: license(join(iced, "LICENSE.txt")),
+  });
+  copyFileSync(join(iced, "iced_x86_bg.wasm"), "dist/iced_x86_bg.wasm");
+  await build({
+    ...common,
+    bundle: true,
+    entryPoints: [join(ws, "index.js")],
+    outfile: join("dist", LIBRARIES.ws),
+    banner: license(join(ws, "LICENSE")),
+    external: ["bufferutil", "utf-8-validate"],
+  });
 }
 
 const jobs = [];
@@ -149,7 +167,7 @@ if (wants("testing") && existsSync("assembly/testing"))
     );
 if (wants("host")) jobs.push(bundle());
 if (wants("guests")) jobs.push(assembled());
-if (wants("host")) jobs.push(disassembler());
+if (wants("host")) jobs.push(libraries());
 await Promise.all(jobs);
 if (wants("web")) await buildPage();
 if (args.includes("--types") || !only) {

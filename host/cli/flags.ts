@@ -239,8 +239,8 @@ export const FLAGS: readonly Flag[] = [
   },
   {
     name: "vnc",
-    argument: "HOST:N[,password=on][,to=N]",
-    help: "the screen for VNC clients on port 5900+N, or unix:PATH",
+    argument: "HOST:N[,password=on][,to=N][,websocket=on]",
+    help: "the screen for VNC clients on port 5900+N, or unix:PATH; for browsers on 5700+N",
     apply: setVnc,
   },
   {

@@ -1,15 +1,16 @@
 // Sockets of Node, which Deno and Bun have alike.
-import { connect as netConnect, createServer, type Socket } from "node:net";
+import { connect as netConnect, createServer } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Address, Connection, Listener } from "./runtime.ts";
 
-class NodeConnection implements Connection {
+/** A connection over any of Node's streams that go both ways. */
+export class NodeConnection implements Connection {
   private failure: Error | undefined;
   private over = false;
   /** Those who wait for bytes, for room, or for the end. */
   private waiting: (() => void)[] = [];
 
-  constructor(private readonly socket: Socket) {
-    socket.setNoDelay();
+  constructor(private readonly socket: Duplex) {
     const wake = (): void => {
       for (const go of this.waiting.splice(0)) go();
     };
@@ -52,7 +53,8 @@ class NodeConnection implements Connection {
 
   async close(): Promise<void> {
     if (!this.over) this.socket.end();
-    this.socket.destroySoon();
+    if (this.socket.writableFinished) this.socket.destroy();
+    else this.socket.once("finish", () => this.socket.destroy());
   }
 
   private news(): Promise<void> {
@@ -70,6 +72,7 @@ export function connect(address: Address): Promise<Connection> {
     socket.once("error", fail);
     socket.once("connect", () => {
       socket.off("error", fail);
+      socket.setNoDelay();
       done(new NodeConnection(socket));
     });
   });
@@ -77,7 +80,7 @@ export function connect(address: Address): Promise<Connection> {
 
 export function listen(address: Address, onConnection: (connection: Connection) => void): Promise<Listener> {
   return new Promise((done, fail) => {
-    const server = createServer((socket) => onConnection(new NodeConnection(socket)));
+    const server = createServer((socket) => onConnection(new NodeConnection(socket.setNoDelay())));
     server.once("error", fail);
     server.listen(address, () => {
       const bound = server.address();

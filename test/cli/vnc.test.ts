@@ -1,7 +1,11 @@
 // The screen as VNC clients see it: the protocol by hand, the picture beside the monitor's screendump.
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { constants, inflateSync } from "node:zlib";
+import { createWebSocketStream, WebSocket } from "ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { keyOfKeysym } from "../../host/cli/vnc/keysyms.ts";
 import { encrypted } from "../../host/cli/vnc/session.ts";
@@ -9,12 +13,22 @@ import { parseVnc } from "../../host/cli/vnc/spec.ts";
 import { keyNamed } from "../../host/input/keys.ts";
 import { type CliGuest, connectSoon, startCliGuest } from "../support/cli-guest.ts";
 
+interface Place {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+type Fill = (x: number, y: number, width: number, height: number, colour: Buffer) => void;
+
 /** Reads exactly what it is asked for. */
 class Client {
   private bytes = Buffer.alloc(0);
   private over = false;
+  private deflated = Buffer.alloc(0);
+  private inflated = 0;
 
-  constructor(private readonly socket: Socket) {
+  constructor(private readonly socket: Duplex) {
     socket.on("data", (more: Buffer) => (this.bytes = Buffer.concat([this.bytes, more])));
     socket.on("close", () => (this.over = true));
   }
@@ -27,6 +41,34 @@ class Client {
     const taken = this.bytes.subarray(0, length);
     this.bytes = this.bytes.subarray(length);
     return taken;
+  }
+
+  /** Reads a rectangle in ZRLE, of pixels that are sent as blue, green, red. */
+  async zrle({ x, y, width, height }: Place, fill: Fill): Promise<void> {
+    const length = (await this.take(4)).readUInt32BE();
+    this.deflated = Buffer.concat([this.deflated, await this.take(length)]);
+    const whole = inflateSync(this.deflated, { finishFlush: constants.Z_SYNC_FLUSH });
+    let at = this.inflated;
+    this.inflated = whole.length;
+    const colour = (): Buffer => whole.subarray(at, (at += 3));
+    for (let ty = y; ty < y + height; ty += 64)
+      for (let tx = x; tx < x + width; tx += 64) {
+        const [tw, th] = [Math.min(64, x + width - tx), Math.min(64, y + height - ty)];
+        const kind = whole[at++]!;
+        expect(kind).toBeLessThanOrEqual(16);
+        const palette = Array.from({ length: kind }, colour);
+        if (kind === 1) fill(tx, ty, tw, th, palette[0]!);
+        const bits = kind === 0 ? 0 : kind === 2 ? 1 : kind <= 4 ? 2 : 4;
+        for (let row = 0; row < th && kind !== 1; row++) {
+          for (let column = 0; column < tw; column++) {
+            const shift = 8 - bits - ((column * bits) % 8);
+            const index = (whole[at + Math.floor((column * bits) / 8)]! >> shift) & ((1 << bits) - 1);
+            fill(tx + column, ty + row, 1, 1, kind === 0 ? colour() : palette[index]!);
+          }
+          at += Math.ceil((tw * bits) / 8);
+        }
+      }
+    expect(at).toBe(whole.length);
   }
 
   send(...bytes: number[]): void {
@@ -44,6 +86,15 @@ class Client {
 
 const u16 = (value: number): number[] => [value >> 8, value & 0xff];
 const u32 = (value: number): number[] => [...u16(value >>> 16), ...u16(value & 0xffff)];
+
+/** A port that nobody listens on, above VNC's first. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
 
 let guest: CliGuest;
 let monitor: Client;
@@ -92,6 +143,7 @@ async function update(client: Client, pixels: Buffer, stride: number): Promise<n
     const encoding = rectangle.readInt32BE(8);
     encodings.push(encoding);
     if (encoding === 0) await raw(x, y, width, height);
+    if (encoding === 16) await client.zrle({ x, y, width, height }, fill);
     if (encoding !== 5) continue;
     let [background, foreground] = [Buffer.alloc(4), Buffer.alloc(4)];
     for (let ty = y; ty < y + height; ty += 16)
@@ -152,6 +204,7 @@ describe("a VNC client", () => {
   it.each([
     ["raw", 0],
     ["hextile", 5],
+    ["ZRLE", 16],
   ])("sees in %s what screendump shows, then what changes", async (_, encoding) => {
     const client = await open();
     const { width, height, title } = await greet(client);
@@ -164,7 +217,7 @@ describe("a VNC client", () => {
     // A character of the text screen: only its tiles come.
     client.send(3, 1, ...u16(0), ...u16(0), ...u16(width), ...u16(height));
     await ask("o /b 0x3d4 0x0a");
-    await ask(`o /b 0x3d5 ${encoding === 0 ? "0x20" : "0x0d"}`);
+    await ask(`o /b 0x3d5 ${encoding === 5 ? "0x0d" : "0x20"}`);
     const encodings = await update(client, pixels, width);
     expect(encodings.length).toBeLessThan(5);
     expect(pixels.equals(await screendump())).toBe(true);
@@ -194,6 +247,38 @@ describe("a VNC client", () => {
   it("is counted by the monitor", async () => {
     expect(await ask("info vnc")).toContain(`Server: ${join(guest.folder, "vnc")}\r\n    Auth: none`);
     expect(await ask("set_password vnc x")).toContain("Could not set password");
+  });
+});
+
+describe("a browser's client", () => {
+  it("comes by WebSocket and gets in with the password", async () => {
+    const [display, port] = [await freePort(), await freePort()];
+    const web = startCliGuest((folder) => [
+      "-no-shutdown",
+      "-vnc",
+      `127.0.0.1:${display - 5900},password=on,websocket=${port}`,
+      "-monitor",
+      `unix:${join(folder, "monitor")},server=on,wait=off`,
+    ]);
+    try {
+      const hmp = new Client(await connectSoon(join(web.folder, "monitor")));
+      hmp.text("change vnc password geheim\n");
+      while (!(await hmp.take(1)).includes(")"));
+      (await connectSoon({ host: "127.0.0.1", port })).destroy();
+      const client = new Client(createWebSocketStream(new WebSocket(`ws://127.0.0.1:${port}`, ["binary"])));
+      expect((await client.take(12)).toString()).toBe("RFB 003.008\n");
+      client.text("RFB 003.008\n");
+      expect([...(await client.take(2))]).toEqual([1, 2]);
+      client.send(2);
+      client.send(...encrypted(await client.take(16), "geheim"));
+      expect((await client.take(4)).readUInt32BE()).toBe(0);
+      client.send(1);
+      expect((await client.take(24)).readUInt16BE()).toBe(720);
+      client.close();
+      hmp.close();
+    } finally {
+      web.kill();
+    }
   });
 });
 
@@ -227,6 +312,9 @@ describe("what VNC is made of", () => {
       password: true,
       lastPort: 5909,
     });
+    expect(parseVnc(":3,websocket=on")).toMatchObject({ webSocketPort: 5703 });
+    expect(parseVnc(":3,websocket=8080")).toMatchObject({ webSocketPort: 8080 });
+    expect(() => parseVnc("unix:x,websocket=on")).toThrow("websocket= needs HOST:DISPLAY");
     expect(parseVnc("none")).toBeUndefined();
     expect(() => parseVnc("host")).toThrow("give HOST:DISPLAY");
     expect(() => parseVnc(":1,tls-creds=x")).toThrow("tls-creds is not supported yet");

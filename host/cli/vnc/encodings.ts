@@ -1,16 +1,23 @@
-// Rectangles of pixels on the wire: raw (RFC 6143 §7.7.1) and hextile (§7.7.4).
+// Rectangles of pixels on the wire: raw (RFC 6143 §7.7.1) and hextile (§7.7.4); ZRLE has a file of its own.
 import type { Picture } from "../../display/vga.ts";
 import { pixelsOf, type PixelWriter, type Rectangle, TILE } from "./pixels.ts";
+import { ZrleEncoder } from "./zrle.ts";
 
 export const RAW = 0;
 export const HEXTILE = 5;
+export const ZRLE = 16;
 
-/** What we can send, the best first. */
-export const ENCODERS: ReadonlyMap<number, (p: Picture, r: Rectangle, w: PixelWriter) => Uint8Array> =
-  new Map([
+export type Encoder = (picture: Picture, rectangle: Rectangle, writer: PixelWriter) => Uint8Array;
+
+/** What one client can be sent. */
+export function newEncoders(): ReadonlyMap<number, Encoder> {
+  const zrle = new ZrleEncoder();
+  return new Map<number, Encoder>([
+    [ZRLE, (picture, rectangle, writer) => zrle.encode(picture, rectangle, writer)],
     [HEXTILE, hextile],
     [RAW, raw],
   ]);
+}
 
 export function raw(picture: Picture, rectangle: Rectangle, writer: PixelWriter): Uint8Array {
   const bytes = new Uint8Array(rectangle.width * rectangle.height * writer.bytes);

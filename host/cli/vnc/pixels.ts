@@ -51,9 +51,19 @@ export function readFormat(view: DataView): PixelFormat | "map" | undefined {
 
 /** Writes pixels of a picture, 0xffbbggrr each, in a client's format. */
 export class PixelWriter {
+  /** Bytes of a CPIXEL (§7.7.5): a pixel of 32 bits whose colours fit into 3 of its bytes goes without the fourth. */
+  readonly compactBytes: number;
   private readonly parts: readonly Uint32Array[];
+  private readonly scratch = new DataView(new ArrayBuffer(4));
+  /** Of a pixel's bytes as sent, the first that belongs to its CPIXEL. */
+  private readonly compactFrom: number;
 
   constructor(private readonly format: PixelFormat) {
+    const tops = format.max.map((max, n) => format.shift[n]! + 32 - Math.clz32(max));
+    const isLow = format.bytes === 4 && Math.max(...tops) <= 24;
+    const isHigh = format.bytes === 4 && Math.min(...format.shift) >= 8;
+    this.compactBytes = isLow || isHigh ? 3 : format.bytes;
+    this.compactFrom = (isLow && format.bigEndian) || (!isLow && isHigh && !format.bigEndian) ? 1 : 0;
     this.parts = format.max.map((max, n) =>
       Uint32Array.from({ length: 256 }, (_, value) => Math.round((value * max) / 255) << format.shift[n]!),
     );
@@ -61,6 +71,12 @@ export class PixelWriter {
 
   get bytes(): number {
     return this.format.bytes;
+  }
+
+  /** Writes the CPIXEL of `pixel`. */
+  putCompact(bytes: Uint8Array, at: number, pixel: number): void {
+    this.put(this.scratch, 0, pixel);
+    for (let n = 0; n < this.compactBytes; n++) bytes[at + n] = this.scratch.getUint8(this.compactFrom + n);
   }
 
   put(view: DataView, at: number, pixel: number): void {

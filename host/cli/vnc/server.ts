@@ -10,6 +10,7 @@ import type { VncSpec } from "./spec.ts";
 
 export class VncServer implements VncStatus {
   private listener: Listener | undefined;
+  private webListener: Listener | undefined;
   private readonly sessions = new Set<VncSession>();
   private password: string | null = null;
 
@@ -23,7 +24,23 @@ export class VncServer implements VncStatus {
   static async open(machine: Machine, spec: VncSpec, name: string | undefined): Promise<VncServer> {
     const server = new VncServer(machine, spec, name === undefined ? "wasmqemu" : `wasmqemu (${name})`);
     server.listener = await server.listen();
+    try {
+      server.webListener = await server.listenForBrowsers();
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
     return server;
+  }
+
+  private async listenForBrowsers(): Promise<Listener | undefined> {
+    const { address, webSocketPort: port } = this.spec;
+    if (port === undefined || "path" in address) return undefined;
+    const { listenWebSocket } = await import("../../runtimes/node-websockets.ts");
+    const place = { host: address.host, port };
+    return await listenWebSocket(place, (connection) => void this.serve(connection)).catch((error: unknown) =>
+      refuse(place, error),
+    );
   }
 
   private async listen(): Promise<Listener> {
@@ -82,9 +99,9 @@ export class VncServer implements VncStatus {
   }
 
   async close(): Promise<void> {
-    const closed = this.listener?.close();
+    const closed = [this.listener?.close(), this.webListener?.close()];
     for (const session of this.sessions) void session.close();
-    await closed;
+    await Promise.all(closed);
     if ("path" in this.spec.address) removeSocketFile(this.spec.address.path);
   }
 }

@@ -5,7 +5,7 @@ import { BUTTON } from "../../input/input.ts";
 import type { Key } from "../../input/keys.ts";
 import type { Machine } from "../../machine.ts";
 import type { Connection } from "../../runtimes/runtime.ts";
-import { ENCODERS, RAW } from "./encodings.ts";
+import { newEncoders, RAW } from "./encodings.ts";
 import { keyOfKeysym } from "./keysyms.ts";
 import {
   BGR233,
@@ -43,6 +43,7 @@ const CUT_TEXT_MAX = 1 << 20;
 export class VncSession {
   private format: PixelFormat = TRUE_COLOUR;
   private writer = new PixelWriter(TRUE_COLOUR);
+  private readonly encoders = newEncoders();
   private encoding = RAW;
   private supported: ReadonlySet<number> = new Set();
   /** Pseudo encodings that the client has yet to hear about. */
@@ -171,7 +172,7 @@ export class VncSession {
 
   private setEncodings(encodings: readonly number[]): void {
     this.supported = new Set(encodings);
-    this.encoding = encodings.find((encoding) => ENCODERS.has(encoding)) ?? RAW;
+    this.encoding = encodings.find((encoding) => this.encoders.has(encoding)) ?? RAW;
     this.announcements = [EXTENDED_KEY, POINTER_CHANGE].filter((encoding) => this.supported.has(encoding));
   }
 
@@ -258,7 +259,7 @@ export class VncSession {
       }
     }
     const rectangles = incremental ? changes(this.shown, picture, within) : [within];
-    const encode = ENCODERS.get(this.encoding)!;
+    const encode = this.encoders.get(this.encoding)!;
     for (const rectangle of rectangles) {
       if (rectangle.width <= 0 || rectangle.height <= 0) continue;
       parts.push([header(rectangle, this.encoding), encode(picture, rectangle, this.writer)]);
