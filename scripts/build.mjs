@@ -89,10 +89,29 @@ const BUNDLES = [
   },
 ];
 
+/** Within Deno only, and not bundled with what other runtimes read. */
+const DENO_ASSETS = {
+  entryPoints: ["host/runtimes/deno-assets.js"],
+  outdir: "dist",
+  bundle: true,
+  format: "esm",
+  platform: "neutral",
+  external: ["*.wasm"],
+  loader: { ".bin": "binary" },
+  supported: { "import-source": true },
+  metafile: true,
+};
+
 async function bundle() {
   const common = { outdir: "dist", bundle: true, splitting: true, format: "esm", metafile: true };
-  const named = { chunkNames: "[name]-[hash]", logLevel: "warning", plugins: [besideTheBundle] };
-  removeStale(await Promise.all(BUNDLES.map((one) => build({ ...common, ...named, ...one }))));
+  const named = {
+    chunkNames: "[name]-[hash]",
+    external: ["*/deno-assets.js"],
+    logLevel: "warning",
+    plugins: [besideTheBundle],
+  };
+  const bundles = BUNDLES.map((one) => ({ ...common, ...named, ...one }));
+  removeStale(await Promise.all([...bundles, DENO_ASSETS].map((one) => build(one))));
 }
 
 /** Chunks carry a hash in their names: those of earlier builds go. */
@@ -153,6 +172,7 @@ async function libraries() {
   });
 }
 
+if (wants("guests")) await assembled();
 const jobs = [];
 for (const name of ["machine", "block"]) {
   const entry = `assembly/${name}/index.ts`;
@@ -166,7 +186,6 @@ if (wants("testing") && existsSync("assembly/testing"))
       engine(`assembly/testing/${file}`, "machine", `dist/testing/${file.replace(/\.ts$/, ".wasm")}`),
     );
 if (wants("host")) jobs.push(bundle());
-if (wants("guests")) jobs.push(assembled());
 if (wants("host")) jobs.push(libraries());
 await Promise.all(jobs);
 if (wants("web")) await buildPage();

@@ -19,6 +19,7 @@ await build({
   platform: "node",
   target: "node20",
   packages: "external",
+  external: ["*/deno-assets.js"],
   sourcemap: "inline",
   logLevel: "warning",
 });

@@ -24,7 +24,8 @@ const modules = new Map<string, Promise<WebAssembly.Module>>();
 export function compileEngine(runtime: Runtime, name: string): Promise<WebAssembly.Module> {
   let module = modules.get(name);
   if (!module) {
-    module = runtime.readAsset(name).then((bytes) => WebAssembly.compile(bytes));
+    module =
+      runtime.readEngine?.(name) ?? runtime.readAsset(name).then((bytes) => WebAssembly.compile(bytes));
     modules.set(name, module);
   }
   return module;

@@ -18,6 +18,7 @@ import { platform, versions } from "node:process";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { UserError } from "../core/errors.ts";
+import { inDeno } from "./deno.ts";
 import { imageLocks } from "./node-locks.ts";
 import type { DataRange, OpenMode, Runtime, RuntimeFile, RuntimeThread, ThreadEvents } from "./runtime.ts";
 
@@ -117,7 +118,7 @@ function deviceName(device: bigint): string {
   return [major, minor].map((number) => number.toString(16).padStart(2, "0")).join(":");
 }
 
-export const node: Runtime = {
+const asInNode: Runtime = {
   async openFile(path: string, mode: OpenMode): Promise<RuntimeFile> {
     const descriptor = await call<number>((settle) => fsOpen(path, FLAGS[mode], 0o644, settle));
     const file = new NodeFile(descriptor);
@@ -184,3 +185,5 @@ export const node: Runtime = {
 
   now: () => performance.now(),
 };
+
+export const node: Runtime = "deno" in versions ? inDeno(asInNode) : asInNode;

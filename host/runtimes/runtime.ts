@@ -87,6 +87,8 @@ export interface Runtime {
   readonly cacheFolder?: string;
   /** A file of ours from dist/, such as "block.wasm". */
   readAsset(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** An engine from dist/, compiled, where the runtime has a better way than its bytes. */
+  readEngine?(name: string): Promise<WebAssembly.Module>;
   /** Starts a script of ours from dist/ in a thread of its own; absent where the runtime has no threads. */
   startThread?(script: string, events: ThreadEvents): RuntimeThread;
   /** Threads that this machine runs at once. */

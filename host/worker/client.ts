@@ -10,6 +10,7 @@ import { thisRuntime } from "../runtimes/this.ts";
 import { Calls } from "./calls.ts";
 import { type ByteSource, type MachineDescription, planMachine, planSource } from "./description.ts";
 import type { CallerVerbs, MachineInfo, MachineVerbs } from "./protocol.ts";
+import { sameThread } from "./same-thread.ts";
 import { Keyboard, Mouse, Screen } from "./screen.ts";
 import { SerialPort } from "./serial.ts";
 import { Lender, type LentSources } from "./sources.ts";
@@ -206,17 +207,16 @@ class Connection {
     readonly lender: Lender,
     onTrouble: (sentence: string) => void,
   ) {
-    const { startThread } = thisRuntime();
-    if (!startThread) throw new UserError("this runtime has no threads, which a machine runs in");
     const verbs: Omit<CallerVerbs, keyof LentSources> = {
       serial: (port, bytes) => this.port(port).receive(bytes),
       event: (name, cause) => this.events.emit(name, cause),
       trouble: onTrouble,
     };
-    this.thread = startThread(SCRIPT, {
-      onMessage: (message) => this.calls.receive(message),
-      onError: (error) => this.calls.end(error),
-    });
+    const events = {
+      onMessage: (message: unknown): void => this.calls.receive(message),
+      onError: (error: Error): void => this.calls.end(error),
+    };
+    this.thread = thisRuntime().startThread?.(SCRIPT, events) ?? sameThread(events);
     this.calls = new Calls(
       (message, buffers) => this.thread.send(message, buffers),
       { ...lender.verbs, ...verbs },
