@@ -28,6 +28,11 @@ export interface DriveDescription {
   readOnly?: boolean;
   /** What the guest writes is kept in memory and forgotten with the machine. Always so with Blobs and the web. */
   snapshot?: boolean | undefined;
+  /**
+   * Names a qcow2 file in which what the guest writes is kept, over `source`, which is never touched; made if there is
+   * none.
+   */
+  overlay?: string | undefined;
   /** Files that the image names (its backing file, its data file) may be opened. Default false: then it is refused. */
   followNames?: boolean | undefined;
   /** An image that `source`, an overlay, lies over in place of the backing file that it names. Never written. */
@@ -147,9 +152,10 @@ export function planMachine(
   };
 }
 
+/** A record with its settings left out that were not made. */
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
-function withoutUndefined<T extends object>(record: T): Defined<T> {
+export function withoutUndefined<T extends object>(record: T): Defined<T> {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 

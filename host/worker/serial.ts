@@ -40,7 +40,7 @@ export class SerialPort {
 
   /**
    * Waits until the guest has sent text that matches `pattern`, behind what was waited for last; returns all from there to
-   * the end of the match.
+   * the end of the match. Escape sequences of terminals are left out.
    *
    *     await machine.serial.waitFor(/login: $/, { timeout: 60_000 });
    */

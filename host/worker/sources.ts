@@ -2,13 +2,14 @@
 import { BlobSource } from "../block/blob.ts";
 import { MemorySource } from "../block/memory.ts";
 import { OverlaySource } from "../block/overlay.ts";
-import { parseFileName, findProtocol } from "../block/protocols.ts";
+import { findProtocol, parseFileName, protocolOf } from "../block/protocols.ts";
 import type { BlockSource } from "../block/source.ts";
 import { reason, UserError } from "../core/errors.ts";
-import { type OpenImage, openImage, type OpenImageOptions } from "../image/library.ts";
+import type { DiskImage } from "../image/image.ts";
+import { createImage, type OpenImage, openImage, type OpenImageOptions } from "../image/library.ts";
 import { thisRuntime } from "../runtimes/this.ts";
 import { Moved, type Calls } from "./calls.ts";
-import type { PlannedDrive, PlannedSource, SourceVerb } from "./description.ts";
+import { withoutUndefined, type PlannedDrive, type PlannedSource, type SourceVerb } from "./description.ts";
 
 /** What the caller's thread does for the machine's. */
 export interface LentSources {
@@ -117,25 +118,60 @@ export async function openMedium(
   source: PlannedSource,
   caller: Calls<LentSources>,
 ): Promise<BlockSource> {
-  const { format, followNames, passphrase, media } = drive;
-  const kept = media === "cdrom" || drive.readOnly === true || isRemote(source);
-  const readOnly = kept || drive.snapshot === true;
-  // An object of the caller's is a disk as it is: he has opened it by its format already.
-  const image =
-    source.kind === "caller" && format === undefined
-      ? await openBytes(source, caller)
-      : await openPlanned(source, caller, {
-          readOnly,
-          ...(format === undefined ? {} : { format }),
-          ...(followNames === undefined ? {} : { followNames }),
-          ...(passphrase === undefined ? {} : { passphrase }),
-          ...(drive.backing === undefined ? {} : { backing: await openPlanned(drive.backing, caller) }),
-        });
-  const forgets = media !== "cdrom" && drive.readOnly !== true && readOnly;
-  return forgets ? new OverlaySource(image) : image;
+  const fixed = drive.media === "cdrom" || drive.readOnly === true;
+  if (fixed) return openDisk(drive, source, true, caller);
+  if (drive.overlay !== undefined) return openOverlay(drive.overlay, drive, source, caller);
+  if (drive.snapshot || isFixed(source))
+    return new OverlaySource(await openDisk(drive, source, true, caller));
+  return openDisk(drive, source, false, caller);
+}
+
+type HowToOpen = Pick<PlannedDrive, "format" | "followNames" | "passphrase" | "backing">;
+
+async function openDisk(
+  { format, followNames, passphrase, backing }: HowToOpen,
+  source: PlannedSource,
+  readOnly: boolean,
+  caller: Calls<LentSources>,
+): Promise<BlockSource> {
+  // An object of the caller's is a disk as it is, unless he says otherwise: he may have opened an image himself.
+  if (source.kind === "caller" && format === undefined) return openBytes(source, caller);
+  const below = backing && (await openPlanned(backing, caller));
+  const how = withoutUndefined({ format, followNames, passphrase, readOnly, backing: below });
+  return openPlanned(source, caller, how);
+}
+
+async function openOverlay(
+  overlay: string,
+  drive: HowToOpen,
+  source: PlannedSource,
+  caller: Calls<LentSources>,
+): Promise<BlockSource> {
+  const base = await openDisk(drive, source, true, caller);
+  try {
+    const backing = "format" in base ? (base as DiskImage) : await openImage(base, { format: "raw" });
+    const { size, format: backingFormat } = backing;
+    if ((await thisRuntime().identity(overlay)) === undefined)
+      await createImage(overlay, { size, backingFile: nameFrom(overlay, source), backingFormat });
+    return await openImage(overlay, { format: "qcow2", readOnly: false, backing });
+  } catch (error) {
+    await base.close();
+    throw error;
+  }
+}
+
+/** How an overlay names what it lies over: relative to its own folder, as qcow2 has it. */
+function nameFrom(overlay: string, source: PlannedSource): string {
+  if (source.kind === "blob") return (source.blob as Partial<File>).name ?? "(a blob)";
+  if (source.kind !== "name") return "(a program's own source)";
+  const { name } = source;
+  if (name.startsWith("/") || protocolOf(name) !== undefined) return name;
+  const folders = overlay.split("/").length - 1;
+  // From an absolute overlay there is no way back to a relative name.
+  return overlay.startsWith("/") ? name : "../".repeat(folders) + name;
 }
 
 /** Nothing is written back to these. */
-function isRemote(source: PlannedSource): boolean {
+function isFixed(source: PlannedSource): boolean {
   return source.kind === "blob" || (source.kind === "name" && /^https?:/.test(source.name));
 }

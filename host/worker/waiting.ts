@@ -11,6 +11,10 @@ export interface WaitOptions {
 const KEPT = 2 ** 20;
 const LAST_WORDS = 300;
 
+/** A terminal's sequences, which are no words: of colours, of the cursor, of questions (ECMA-48 §5.4); the start of one. */
+const SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[()][0-9A-Z]|[=>78])/g;
+const BEGUN = /\x1b(?:\[[0-?]*[ -/]*|[()])?$/;
+
 interface Waiter {
   pattern: RegExp;
   settle(text: string): void;
@@ -20,12 +24,16 @@ interface Waiter {
 /** What a guest has said and nobody has waited for yet. */
 export class Transcript {
   private text = "";
+  /** A sequence that is not complete yet. */
+  private begun = "";
   private waiter: Waiter | undefined;
   private over: string | undefined;
 
   /** The guest said something. */
   add(words: string): void {
-    this.text = (this.text + words).slice(-KEPT);
+    const heard = (this.begun + words).replace(SEQUENCE, "");
+    this.begun = BEGUN.exec(heard)?.[0] ?? "";
+    this.text = (this.text + heard.slice(0, heard.length - this.begun.length)).slice(-KEPT);
     this.look();
   }
 
@@ -47,8 +55,8 @@ export class Transcript {
   }
 
   /**
-   * Waits for text that matches `pattern` behind what was waited for last; returns all from there to the end of the
-   * match. One wait at a time.
+   * Waits for text that matches `pattern` behind what was waited for last, a terminal's sequences left out; returns all
+   * from there to the end of the match. One wait at a time.
    */
   async waitFor(pattern: RegExp, { timeout, signal }: WaitOptions = {}): Promise<string> {
     signal?.throwIfAborted();

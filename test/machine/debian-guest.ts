@@ -7,6 +7,8 @@ import { missingTools } from "../support/needs.ts";
 const CACHE = process.env["WASMQEMU_CACHE"] ?? join(tmpdir(), "wasmqemu-cache");
 const GUEST = join(CACHE, "guest");
 
+export const guestFiles = { kernel: join(GUEST, "vmlinuz"), initrd: join(GUEST, "initrd.gz") };
+
 /** Why the guest, or one of `tools` besides, cannot be had here; undefined when all can. */
 export function obstacle(...tools: string[]): string | undefined {
   const missing = missingTools("apt-get", "dpkg-deb", "cpio", ...tools);
@@ -19,6 +21,6 @@ export function obstacle(...tools: string[]): string | undefined {
 
 /** The command line, ours and QEMU's, that boots it to its shell on the serial port. */
 export function bootArguments(...more: string[]): string[] {
-  const kernel = ["-kernel", join(GUEST, "vmlinuz"), "-initrd", join(GUEST, "initrd.gz")];
+  const kernel = ["-kernel", guestFiles.kernel, "-initrd", guestFiles.initrd];
   return [...kernel, "-append", "console=ttyS0 quiet", "-m", "512", ...more, "-nographic", "-no-reboot"];
 }
