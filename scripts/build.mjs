@@ -165,7 +165,8 @@ async function libraries() {
   await build({
     ...common,
     bundle: true,
-    entryPoints: [join(ws, "index.js")],
+    // Named, so that Node sees what the bundle exports.
+    stdin: { contents: 'export { createWebSocketStream, WebSocketServer } from "ws";', resolveDir: root },
     outfile: join("dist", LIBRARIES.ws),
     banner: license(join(ws, "LICENSE")),
     external: ["bufferutil", "utf-8-validate"],

@@ -1,5 +1,5 @@
 // WebSockets (RFC 6455) whose messages are pieces of one stream of bytes, as noVNC speaks them.
-import WebSocket from "ws";
+import { createWebSocketStream, WebSocketServer } from "ws";
 import { NodeConnection } from "./node-sockets.ts";
 import type { Connection, Listener } from "./runtime.ts";
 
@@ -11,14 +11,14 @@ export function listenWebSocket(
   onConnection: (connection: Connection) => void,
 ): Promise<Listener> {
   return new Promise((done, fail) => {
-    const server = new WebSocket.WebSocketServer({
+    const server = new WebSocketServer({
       ...(host === "" ? {} : { host }),
       port,
       handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
     });
     server.once("error", fail);
     server.on("connection", (socket) =>
-      onConnection(new NodeConnection(WebSocket.createWebSocketStream(socket))),
+      onConnection(new NodeConnection(createWebSocketStream(socket))),
     );
     server.once("listening", () => {
       const bound = server.address();
