@@ -1,6 +1,8 @@
-// What a codec thread is asked: many clusters of one image packed or unpacked at a time. Pure work on one buffer, which
-// goes to the thread and comes back with the answer in it.
+// What a codec thread is asked: many clusters of one image packed or unpacked, many sectors encrypted or decrypted at a
+// time. Pure work on one buffer, which goes to the thread and comes back with the answer in it.
+import type { CipherSpec } from "./ciphers.ts";
 import type { BlockExports } from "./engine.ts";
+import { SectorCipher } from "./sector-cipher.ts";
 
 export type Compression = "zlib" | "zstd";
 
@@ -23,19 +25,40 @@ export interface UnpackJob {
   parts: readonly { at: number; length: number }[];
 }
 
-export type CodecJob = PackJob | UnpackJob;
+/** Whole sectors at the buffer's start, changed in place. */
+export interface CipherJob {
+  kind: "encrypt" | "decrypt";
+  buffer: ArrayBuffer;
+  length: number;
+  spec: CipherSpec;
+  key: Uint8Array;
+  /** The number of the first sector. */
+  first: number;
+}
+
+export type CodecJob = PackJob | UnpackJob | CipherJob;
 
 export interface CodecAnswer {
   buffer: ArrayBuffer;
   /**
    * Of each cluster. Packed: its length, 0 where all of it is zeros, the cluster's size where packing would not make it
-   * smaller and it stays as it is. Unpacked: the cluster's size, or -1 where the packed one is damaged.
+   * smaller and it stays as it is. Unpacked: the cluster's size, or -1 where the packed one is damaged. Of sectors: none.
    */
   lengths: number[];
 }
 
 /** Does a job with `core`, whose areas for one packed and one whole cluster it uses. */
 export function runJob(core: BlockExports, job: CodecJob): CodecAnswer {
+  return job.kind === "pack" || job.kind === "unpack" ? runCodec(core, job) : runCipher(core, job);
+}
+
+function runCipher(core: BlockExports, { kind, buffer, length, spec, key, first }: CipherJob): CodecAnswer {
+  const sectors = new Uint8Array(buffer, 0, length);
+  new SectorCipher(core, spec, key)[kind](sectors, first);
+  return { buffer, lengths: [] };
+}
+
+function runCodec(core: BlockExports, job: PackJob | UnpackJob): CodecAnswer {
   const { buffer, clusterSize: size } = job;
   const packedAt = core.PACKED_AT.value as number;
   const wholeAt = core.UNPACKED_AT.value as number;

@@ -1,4 +1,4 @@
-// Compression side by side: jobs go to threads of ours where the runtime has threads, else they are done here.
+// Compression and encryption side by side: jobs go to threads of ours where the runtime has threads, else they are done here.
 import { compileEngine, loadEngine } from "../core/load.ts";
 import { UserError } from "../core/errors.ts";
 import type { Runtime, RuntimeThread } from "../runtimes/runtime.ts";
@@ -9,6 +9,9 @@ import type { BlockExports } from "./engine.ts";
 const SCRIPT = "codec-thread.js";
 /** More would wait for the file. */
 const THREADS_MAX = 8;
+
+/** Buffers are made in multiples of this, so that one fits many jobs. */
+const BUFFER_UNIT = 2 ** 20;
 
 /** What a thread is told: once the engine to use, then jobs, which it answers in their order. */
 export type ToCodecThread = { module: WebAssembly.Module } | { job: CodecJob };
@@ -27,6 +30,7 @@ export class CodecPool {
   private readonly threads: Thread[] = [];
   private here: Promise<BlockExports> | undefined;
   private jobs = 0;
+  private readonly spare: ArrayBuffer[] = [];
   private stopped = false;
 
   constructor(private readonly runtime: Runtime) {}
@@ -34,6 +38,18 @@ export class CodecPool {
   /** Jobs that can be at work at once. */
   get width(): number {
     return this.runtime.startThread ? Math.min(this.runtime.processors, THREADS_MAX) : 1;
+  }
+
+  /** A buffer for a job, `length` bytes at least, with anything in it. */
+  takeBuffer(length: number): ArrayBuffer {
+    const at = this.spare.findIndex(({ byteLength }) => byteLength >= length);
+    if (at >= 0) return this.spare.splice(at, 1)[0]!;
+    return new ArrayBuffer(Math.ceil(length / BUFFER_UNIT) * BUFFER_UNIT);
+  }
+
+  /** Keeps a buffer for the next job: pages that the system has given once are cheaper than new ones. */
+  giveBuffer(buffer: ArrayBuffer): void {
+    if (this.spare.length < this.width) this.spare.push(buffer);
   }
 
   /** The job's buffer is the thread's until the answer gives it back. */

@@ -57,7 +57,7 @@ export async function copyImage(
   target: DiskImage,
   options: CopyOptions,
 ): Promise<void> {
-  await withCodecs(runtime, [source], (codecs) => copyWith(codecs, runtime, source, target, options));
+  await withCodecs(runtime, [source, target], (codecs) => copyWith(codecs, runtime, source, target, options));
 }
 
 async function copyWith(

@@ -1,5 +1,6 @@
 // What every disk image can do, whatever its format: a BlockSource that also says where its bytes come from.
 import type { BlockSource } from "../block/source.ts";
+import type { CodecPool } from "./codec-pool.ts";
 
 /** The longest part of a range, from its start, that has one answer to "what is here?". */
 export interface Extent {
@@ -33,6 +34,8 @@ export interface DiskImage extends BlockSource {
   readonly encrypted?: boolean;
   /** False: what was never written in a new image does not read as zeros. */
   readonly blankIsZero?: boolean;
+  /** Set for as long as much is read or written: unpacks, encrypts and decrypts, where the format has use for it. */
+  codecs?: CodecPool | undefined;
   extent(offset: number, length: number): Promise<Extent>;
   /** Bytes that the image takes on its disk. */
   allocated(): Promise<number | undefined>;

@@ -163,8 +163,8 @@ export class LuksVolume {
       return material.length;
     });
     new Uint8Array(this.core.memory.buffer, keyAt, keyBytes).fill(0);
-    const encrypted = new SectorCipher(this.core, spec, slotKey).encrypt(split, 0);
-    await this.store.write(encrypted.subarray(0, length), offset);
+    new SectorCipher(this.core, spec, slotKey).encrypt(split, 0);
+    await this.store.write(split.subarray(0, length), offset);
     await this.store.flush();
     slots[index] = { active: true, iterations, salt, offset };
     await this.writeHeader();

@@ -8,6 +8,7 @@ import { amendKeySlots, KEY_SLOT_OPTIONS } from "./key-slots.ts";
 import { luksDetails } from "./luks-header.ts";
 import { type LuksStore, LuksVolume, startCryptoEngine } from "./luks-keys.ts";
 import { RangeLock } from "./ranges.ts";
+import type { CodecPool } from "./codec-pool.ts";
 import { SectorCipher } from "./sector-cipher.ts";
 
 const SECTOR = 512;
@@ -65,6 +66,8 @@ export class LuksImage implements DiskImage {
   readonly flush?: () => Promise<void>;
   readonly resize?: (size: number) => Promise<void>;
   readonly discard?: (offset: number, length: number) => Promise<void>;
+  /** Encrypts and decrypts for whoever reads or writes much. */
+  codecs: CodecPool | undefined;
   private readonly ranges = new RangeLock();
 
   constructor(
@@ -103,7 +106,7 @@ export class LuksImage implements DiskImage {
   }
 
   async read(into: Uint8Array, offset: number): Promise<void> {
-    return this.requireKey().read(this.file, into, this.payload + offset, offset);
+    return this.requireKey().read(this.file, into, this.payload + offset, offset, this.codecs);
   }
 
   private async writeSectors(from: Uint8Array, offset: number): Promise<void> {
@@ -113,7 +116,7 @@ export class LuksImage implements DiskImage {
       true,
     );
     try {
-      await this.requireKey().write(this.file, from, this.payload + offset, offset);
+      await this.requireKey().write(this.file, from, this.payload + offset, offset, this.codecs);
     } finally {
       release();
     }

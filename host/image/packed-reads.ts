@@ -33,8 +33,8 @@ export function readPackedClusters(
     const start = run[0]!.offset;
     const end = Math.max(...run.map(({ offset, packedLength }) => offset + packedLength));
     const room = run.length * clusterSize;
-    const buffer = new ArrayBuffer(room + end - start);
-    await file.read(new Uint8Array(buffer, room), start);
+    const buffer = pool.takeBuffer(room + end - start);
+    await file.read(new Uint8Array(buffer, room, end - start), start);
     const parts = run.map(({ offset, packedLength }) => ({
       at: room + offset - start,
       length: packedLength,
@@ -44,6 +44,7 @@ export function readPackedClusters(
       if (answer.lengths[n] !== clusterSize) throw damagedCluster(offset);
       into.set(new Uint8Array(answer.buffer, n * clusterSize + within, into.length));
     }
+    pool.giveBuffer(answer.buffer);
   });
 }
 

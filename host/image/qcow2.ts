@@ -80,7 +80,7 @@ export class Qcow2Image implements DiskImage {
   luks: LuksVolume | undefined;
   /** Set on an encrypted image once its key is known. */
   unlocked: Unlocked | undefined;
-  /** Unpacks compressed clusters, for whoever reads many; without it they are unpacked one by one. */
+  /** Unpacks and decrypts for whoever reads or writes much; without it that is done cluster by cluster, here. */
   codecs: CodecPool | undefined;
   readonly clusterSize: number;
   readonly write?: (from: Uint8Array, offset: number) => Promise<void>;
@@ -310,7 +310,7 @@ export class Qcow2Image implements DiskImage {
     const { data } = this;
     const unlocked = this.requireKey();
     return unlocked
-      ? unlocked.cipher.read(data, into, host, unlocked.countsHost ? host : guest)
+      ? unlocked.cipher.read(data, into, host, unlocked.countsHost ? host : guest, this.codecs)
       : data.read(into, host);
   }
 
@@ -318,7 +318,7 @@ export class Qcow2Image implements DiskImage {
     const { data } = this;
     const unlocked = this.requireKey();
     return unlocked
-      ? unlocked.cipher.write(data, from, host, unlocked.countsHost ? host : guest)
+      ? unlocked.cipher.write(data, from, host, unlocked.countsHost ? host : guest, this.codecs)
       : data.write!(from, host);
   }
 

@@ -3,16 +3,19 @@
 import type { BlockSource } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
 import { type CipherSpec, digestLength, requireCipher, requireHash } from "./ciphers.ts";
+import type { CodecPool } from "./codec-pool.ts";
 import type { BlockExports } from "./engine.ts";
 
 const SECTOR = 512;
+/** Less than this is done before a thread has it. */
+const WORTH_A_THREAD = 128 * 1024;
 
 /** The one cipher of an engine's instance. */
 export class SectorCipher {
   constructor(
     private readonly core: BlockExports,
-    spec: CipherSpec,
-    key: Uint8Array,
+    private readonly spec: CipherSpec,
+    private readonly key: Uint8Array,
   ) {
     const { mode, generator } = requireCipher(spec);
     if (spec.mode === "xts" && key.length % 2)
@@ -38,45 +41,79 @@ export class SectorCipher {
 
   /** Decrypts whole sectors in place; `first` is the number of the first one. */
   decrypt(bytes: Uint8Array, first: number): void {
-    this.eachPart(bytes, bytes, (count, sector) => this.core.decryptSectors(this.at, count, first + sector));
+    this.eachPart(bytes, (count, sector) => this.core.decryptSectors(this.at, count, first + sector));
   }
 
-  /** Whole sectors, encrypted. */
-  encrypt(bytes: Uint8Array, first: number): Uint8Array {
-    const result = new Uint8Array(bytes.length);
-    this.eachPart(bytes, result, (count, sector) => this.core.encryptSectors(this.at, count, first + sector));
-    return result;
+  /** Encrypts whole sectors in place. */
+  encrypt(bytes: Uint8Array, first: number): void {
+    this.eachPart(bytes, (count, sector) => this.core.encryptSectors(this.at, count, first + sector));
   }
 
-  private eachPart(from: Uint8Array, into: Uint8Array, work: (sectors: number, first: number) => void): void {
+  private eachPart(bytes: Uint8Array, work: (sectors: number, first: number) => void): void {
     const room = this.core.CRYPTO_SIZE.value as number;
-    for (let done = 0; done < from.length; done += room) {
-      const part = this.view(Math.min(room, from.length - done));
-      part.set(from.subarray(done, done + part.length));
+    for (let done = 0; done < bytes.length; done += room) {
+      const part = this.view(Math.min(room, bytes.length - done));
+      part.set(bytes.subarray(done, done + part.length));
       work(part.length / SECTOR, done / SECTOR);
-      into.set(part, done);
+      bytes.set(part, done);
     }
   }
 
-  /** Reads the bytes at `place` of `file`, which count as those at `number` of the numbered sectors. */
-  async read(file: BlockSource, into: Uint8Array, place: number, number: number): Promise<void> {
+  /**
+   * Reads the bytes at `place` of `file`, which count as those at `number` of the numbered sectors. Large reads are
+   * decrypted by the pool, if there is one.
+   */
+  async read(
+    file: BlockSource,
+    into: Uint8Array,
+    place: number,
+    number: number,
+    pool?: CodecPool,
+  ): Promise<void> {
     const head = place % SECTOR;
-    const whole = head === 0 && into.length % SECTOR === 0 ? into : sectorsAround(head, into.length);
+    const isWhole = head === 0 && into.length % SECTOR === 0;
+    if (pool && isWhole && into.length >= WORTH_A_THREAD) {
+      const { length } = into;
+      const buffer = pool.takeBuffer(length);
+      await file.read(new Uint8Array(buffer, 0, length), place);
+      const done = await pool.run({ kind: "decrypt", buffer, length, ...this.keyed(number) });
+      into.set(new Uint8Array(done.buffer, 0, length));
+      pool.giveBuffer(done.buffer);
+      return;
+    }
+    const whole = isWhole ? into : sectorsAround(head, into.length);
     await file.read(whole, place - head);
     this.decrypt(whole, (number - head) / SECTOR);
     if (whole !== into) into.set(whole.subarray(head, head + into.length));
   }
 
+  private keyed(number: number): { spec: CipherSpec; key: Uint8Array; first: number } {
+    return { spec: this.spec, key: this.key, first: number / SECTOR };
+  }
+
   /** Writes as `read` reads. The sectors that it covers in part must not be written meanwhile. */
-  async write(file: BlockSource, from: Uint8Array, place: number, number: number): Promise<void> {
+  async write(
+    file: BlockSource,
+    from: Uint8Array,
+    place: number,
+    number: number,
+    pool?: CodecPool,
+  ): Promise<void> {
     const head = place % SECTOR;
-    let whole = from;
-    if (head !== 0 || from.length % SECTOR !== 0) {
-      whole = sectorsAround(head, from.length);
-      await this.read(file, whole, place - head, number - head);
-      whole.set(from, head);
+    const { length } = from;
+    if (pool && head === 0 && length % SECTOR === 0 && length >= WORTH_A_THREAD) {
+      const buffer = pool.takeBuffer(length);
+      new Uint8Array(buffer).set(from);
+      const done = await pool.run({ kind: "encrypt", buffer, length, ...this.keyed(number) });
+      await file.write!(new Uint8Array(done.buffer, 0, length), place);
+      pool.giveBuffer(done.buffer);
+      return;
     }
-    await file.write!(this.encrypt(whole, (number - head) / SECTOR), place - head);
+    const whole = sectorsAround(head, length);
+    if (whole.length !== length) await this.read(file, whole, place - head, number - head);
+    whole.set(from, head);
+    this.encrypt(whole, (number - head) / SECTOR);
+    await file.write!(whole, place - head);
   }
 }
 

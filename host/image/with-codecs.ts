@@ -1,17 +1,16 @@
-// Threads for what images hold compressed, for as long as a whole image is read.
+// Threads for what images hold compressed or encrypted, for as long as a whole image is read or written.
 import type { Runtime } from "../runtimes/runtime.ts";
 import { CodecPool } from "./codec-pool.ts";
 import type { DiskImage } from "./image.ts";
-import { Qcow2Image } from "./qcow2.ts";
 
-/** Runs `work` with a pool that the images and their backing files uncompress with. */
+/** Runs `work` with a pool that the images and their backing files use. */
 export async function withCodecs<T>(
   runtime: Runtime,
   images: readonly DiskImage[],
   work: (codecs: CodecPool) => Promise<T>,
 ): Promise<T> {
   const codecs = new CodecPool(runtime);
-  const layers = images.flatMap(layersOf).filter((layer) => layer instanceof Qcow2Image);
+  const layers = images.flatMap(layersOf);
   for (const layer of layers) layer.codecs = codecs;
   try {
     return await work(codecs);

@@ -1,4 +1,5 @@
 // Compression in threads gives what compression without threads gives, and stops with a sentence where it cannot.
+import { createCipheriv, randomBytes } from "node:crypto";
 import { inflateRawSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CodecJob, PackJob } from "../../host/image/codec-jobs.ts";
@@ -51,6 +52,27 @@ describe.each([
     for (const { buffer, lengths } of await Promise.all(jobs.map((job) => pool.run(job)))) {
       expect(lengths).toEqual([SIZE, -1]);
       expect(Buffer.compare(new Uint8Array(buffer, 0, SIZE), pattern(SIZE, 3))).toBe(0);
+    }
+  });
+
+  it("encrypt and decrypt sectors as Node's own AES-XTS does", async () => {
+    const pool = poolOf(runtime);
+    const spec = { cipher: "aes", keyLength: 32, mode: "xts", generator: "plain64", vectorHash: undefined };
+    const key = randomBytes(64);
+    const plain = pattern(SIZE, 7);
+    const jobs = Array.from({ length: 4 }, (_, n): CodecJob => {
+      const buffer = new ArrayBuffer(2 * SIZE);
+      new Uint8Array(buffer).set(plain);
+      return { kind: "encrypt", buffer, length: SIZE, spec, key, first: n * 1000 };
+    });
+    const answers = await Promise.all(jobs.map((job) => pool.run(job)));
+    for (const [n, { buffer }] of answers.entries()) {
+      const vector = Buffer.alloc(16);
+      vector.writeUInt32LE(n * 1000);
+      const sector = createCipheriv("aes-256-xts", key, vector).update(plain.subarray(0, 512));
+      expect(Buffer.compare(sector, new Uint8Array(buffer, 0, 512))).toBe(0);
+      const back = await pool.run({ kind: "decrypt", buffer, length: SIZE, spec, key, first: n * 1000 });
+      expect(Buffer.compare(plain, new Uint8Array(back.buffer, 0, SIZE))).toBe(0);
     }
   });
 });
