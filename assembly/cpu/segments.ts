@@ -70,15 +70,21 @@ export function setSegmentFromDescriptor(slot: u32, selector: u32, d: u64): void
   setSegment(slot, selector, descriptorBase(d), descriptorLimit(d), descriptorAccess(d));
 }
 
+/** Access bits of a data segment that may be written and grows upwards. */
+export const OPEN_MASK: u32 = PRESENT | CODE | CONFORMING | READ_WRITE;
+export const OPEN: u32 = PRESENT | READ_WRITE;
+
 /** Outside long mode: raises #GP(0) or #SS(0) when the access does not fit its segment. */
 export function checkSegment(slot: u32, offset: u64, size: u32, write: bool): void {
   const access = segmentAccess(slot);
+  const limit = <u64>segmentLimit(slot);
+  // Of 4 GiB every offset fits, as in flat segments: an operand may wrap around.
+  if (limit == 0xffff_ffff && (access & OPEN_MASK) == OPEN) return;
   if (cpu.mode & MODE_PROTECTED) {
     if ((access & PRESENT) == 0) raiseBadOffset(slot);
     const type = access & (CODE | READ_WRITE);
     if (write ? type != READ_WRITE : type == CODE) raiseBadOffset(slot);
   }
-  const limit = <u64>segmentLimit(slot);
   const last = offset + <u64>(size - 1);
   if ((access & (CODE | CONFORMING)) == CONFORMING && access & PRESENT) {
     // Expand-down: the valid offsets are those above the limit (SDM 3A §3.4.5.1).

@@ -6,15 +6,19 @@ import { INSN_SIZE, Insn } from "../cpu/decode/insn";
 import { BLOCK_END, BLOCK_LEAVE } from "../cpu/decode/operations";
 import { execute } from "../cpu/exec/dispatch";
 import { arithmeticFlags, condition } from "../cpu/flags";
-import { CF, OF, cpu } from "../cpu/state";
+import { nextRip } from "../cpu/exec/operand";
+import { checkSegment } from "../cpu/segments";
+import { ACTIVE, CF, OF, cpu } from "../cpu/state";
 import { multiplyHigh } from "../cpu/wide";
 import { multiplyHighSigned } from "../cpu/exec/wide-int";
 import { JIT_INSN_AT } from "../machine/layout";
 import { serveX87, storeExtended } from "./core-x87";
 import { computeLane, readVectorAt, writeVectorAt } from "./core-vector";
 import {
+  CHECK_SEGMENT,
   EXECUTE,
   EXECUTE_LAST,
+  EXECUTE_ON,
   FLAGS,
   HIGH_SIGNED,
   HIGH_UNSIGNED,
@@ -31,6 +35,8 @@ import {
 import { endsRun } from "./region";
 import { STAT_HANDLERS, addTo, isCounting } from "./stats";
 import { read, readForWrite, write } from "../memory/access";
+import { NO_PAGE } from "../memory/tlb";
+import { offered } from "./vector";
 
 /** Every service that a region asks for (jit/module.ts). */
 export function serveRegion(a: u64, b: u64, service: u32): u64 {
@@ -84,6 +90,11 @@ export function serveRegion(a: u64, b: u64, service: u32): u64 {
       return multiplyHigh(a, b);
     case HIGH_SIGNED:
       return <u64>multiplyHighSigned(<i64>a, <i64>b);
+    case CHECK_SEGMENT:
+      checkSegment((<u32>b) & 0xff, a, ((<u32>b) >> 8) & 0xff, (<u32>b) >> 16 != 0);
+      return 0;
+    case EXECUTE_ON:
+      return interpretOn(<u32>a, <u32>b) ? 1 : 0;
     case X87_STORE_EXTENDED:
       forgetDrops();
       storeExtended(a);
@@ -122,6 +133,24 @@ function interpret(insn: u32): u64 {
 /** Runs the last instruction of a block in the interpreter, which may run on from there. */
 function interpretLast(insn: u32): void {
   execute(copyInsn(insn, endsRun(<u32>changetype<Insn>(insn).op) ? BLOCK_LEAVE : BLOCK_END));
+}
+
+/**
+ * Runs the last instruction of a block in the interpreter. Returns whether the region goes on behind it: nothing has
+ * changed that its code relies on, `demands` among it.
+ */
+function interpretOn(insn: u32, demands: u32): bool {
+  const mode = cpu.mode;
+  const tlb = cpu.tlb;
+  const page = cpu.codePage;
+  forgetDrops();
+  interpretLast(insn);
+  if (codeWasDropped() || cpu.rip != nextRip(changetype<Insn>(insn))) return false;
+  if (cpu.mode != mode || cpu.tlb != tlb || cpu.codePage != page || page == NO_PAGE) return false;
+  if (cpu.activity != ACTIVE || demands & ~offered()) return false;
+  // Where the next block runs at once, the shadow of STI or MOV SS is over with its entry.
+  if (cpu.budget > 0) cpu.interruptShadow = 0;
+  return true;
 }
 
 /** The instruction as a block of its own that ends with `end`. */

@@ -17,10 +17,14 @@ import {
   CALL_NEAR,
   CBW,
   CLC,
+  CLD,
+  CLI,
   CMC,
   CMOV,
   CMP,
+  CMPS,
   CMPXCHG,
+  CMPXCHG8B,
   CWD,
   DEC,
   DIV,
@@ -33,10 +37,14 @@ import {
   JCC,
   JMP,
   JMP_INDIRECT,
+  LAHF,
   LEA,
   LEAVE,
+  LODS,
   LZCNT,
   MOV,
+  MOVS,
+  MOV_FROM_SREG,
   MOVSX16,
   MOVSX8,
   MOVSXD,
@@ -48,14 +56,19 @@ import {
   NOT,
   OR,
   POP,
+  PAUSE,
   POPCNT,
   PUSH,
+  PUSHF,
+  PUSH_SREG,
   RET,
   RET_POP,
   ROL,
   ROR,
+  SAHF,
   SAR,
   SBB,
+  SCAS,
   SETCC,
   SHL,
   SHLD,
@@ -63,7 +76,11 @@ import {
   SHRD,
   SSE_FIRST,
   STC,
+  STD,
+  STI,
+  STOS,
   SUB,
+  SWAPGS,
   TEST,
   TZCNT,
   W32,
@@ -74,14 +91,25 @@ import {
   XOR,
 } from "../cpu/decode/operations";
 import { MODE_CODE64, cpu } from "../cpu/state";
+import { clock } from "../machine/clock";
 import { flagState, pushCondition, setFlagState } from "./flags";
-import { beginBlock, beginInsn, interpret, interpretLast, leaveTo, nextDelta, targetDelta } from "./leave";
+import {
+  beginBlock,
+  beginInsn,
+  interpret,
+  interpretLast,
+  interpretOn,
+  leaveTo,
+  nextDelta,
+  targetDelta,
+} from "./leave";
 import { BUDGET } from "./locals";
 import {
   add,
   cbw,
   cmp,
   cmpxchg,
+  cmpxchg8b,
   cwd,
   divide,
   imul,
@@ -110,10 +138,22 @@ import {
 } from "./lower/bits";
 import { callIndirect, jmpIndirect, pushReturn, ret } from "./lower/branch";
 import { bswap, cmov, extend, lea, leave, mov, movsxd, pop, push, setcc, xchg } from "./lower/move";
+import { cmps, lods, movs, scas, stos } from "./lower/string";
+import {
+  cli,
+  lahf,
+  movFromSegment,
+  pushSegment,
+  pushf,
+  sahf,
+  setDirection,
+  sti,
+  swapgs,
+} from "./lower/system";
 import { lowerVector } from "./lower/sse";
 import { lowerX87 } from "./lower/x87";
 import { isPlainAddress } from "./operand";
-import { Node, isBranch, lastInsn, node, endsRun } from "./region";
+import { Node, endsRun, isBranch, isRepeat, lastInsn, node } from "./region";
 import { LEFT_BUDGET } from "./stats";
 import { emitEdge } from "./structure";
 import { DEMANDS_X87, demand } from "./vector";
@@ -160,12 +200,13 @@ function emitLast(n: u32, here: Node, last: Insn): void {
   if (isBranch(last)) {
     settlePointers();
     emitBranch(n, here, op);
-  } else if (endsRun(op)) {
+  } else if (endsRun(op) && !isRepeat(op)) {
     if (!lowerTransfer(last, op)) interpretLast();
-  } else if (lower(last)) {
+  } else {
+    if (!lower(last)) interpretOn();
     settlePointers();
     emitEdge(n, here.next, nextDelta());
-  } else interpretLast();
+  }
 }
 
 function emitBranch(n: u32, here: Node, op: u32): void {
@@ -238,6 +279,32 @@ function lowerUnsized(i: Insn, op: u32): bool {
     case FWAIT:
       demand(DEMANDS_X87);
       return true;
+    case CLD:
+      setDirection(false);
+      return true;
+    case STD:
+      setDirection(true);
+      return true;
+    case CLI:
+      cli();
+      return true;
+    case STI:
+      sti();
+      return true;
+    case SWAPGS:
+      swapgs();
+      return true;
+    case PAUSE:
+      return clock.vcpus == 1; // else the interpreter gives the turn away
+    case LAHF:
+      lahf();
+      return true;
+    case SAHF:
+      sahf();
+      return true;
+    case CMPXCHG8B:
+      cmpxchg8b(i);
+      return true;
     default:
       return false;
   }
@@ -276,6 +343,14 @@ function lowerSized(i: Insn, op: u32, width: u32): bool {
     case CWD: cwd(width); return true;
     case PUSH: if (!isStackWidth(width)) return false; push(i, width); return true;
     case POP: if (inMemory || !isStackWidth(width)) return false; pop(i, width); return true;
+    case PUSHF: if (!isStackWidth(width)) return false; pushf(width); return true;
+    case MOV_FROM_SREG: return lowerMovFromSegment(i, width);
+    case PUSH_SREG: if (!isStackWidth(width)) return false; pushSegment(i, width); return true;
+    case MOVS: if (!isPlainAddress(i)) return false; movs(i, width); return true;
+    case STOS: if (!isPlainAddress(i)) return false; stos(i, width); return true;
+    case LODS: if (!isPlainAddress(i)) return false; lods(i, width); return true;
+    case SCAS: if (!isPlainAddress(i)) return false; scas(i, width); return true;
+    case CMPS: if (!isPlainAddress(i)) return false; cmps(i, width); return true;
     case LEAVE: if (!isStackWidth(width)) return false; leave(width); return true;
     case SHL: return lowerShift(i, width, wasm.SHL);
     case SHR: return lowerShift(i, width, wasm.SHR_U);
@@ -309,6 +384,13 @@ function lowerSized(i: Insn, op: u32, width: u32): bool {
 /** The stack's own width, whose pushes and pops are by far the most. */
 function isStackWidth(width: u32): bool {
   return width == (cpu.mode & MODE_CODE64 ? W64 : W32);
+}
+
+/** To a register, or two bytes to memory. */
+function lowerMovFromSegment(i: Insn, width: u32): bool {
+  if (i.form & DST_MEMORY) return false;
+  movFromSegment(i, width);
+  return true;
 }
 
 function lowerShift(i: Insn, width: u32, code: u32): bool {

@@ -176,6 +176,16 @@ export function pushRecord(): void {
   }
 }
 
+/** Pushes the six flags at their places. */
+export function pushArithmeticFlags(): void {
+  if (overridden == ARITHMETIC_FLAGS) {
+    get(OVERRIDE);
+    return;
+  }
+  pushRecord();
+  pushFlagsOf();
+}
+
 /** Takes a record from the stack, pushes its six flags. */
 function pushFlagsOf(): void {
   call(SET_RECORD);

@@ -18,15 +18,16 @@ import { MODE_CODE64 } from "../cpu/state";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
 import { BUDGET, RIP } from "./locals";
 import { LEFT_HANDLER, emitCount } from "./stats";
-import { beginVectorPass, hasDemands, pushSpilledVectors, reloadVectors } from "./vector";
+import { beginVectorPass, hasDemands, pushSpilledVectors, regionDemands, reloadVectors } from "./vector";
 import { forgetPointers, storePointers } from "./x87";
-import { EXECUTE, EXECUTE_LAST, SPILL, callCore, loadBudget, loadRegisters } from "./module";
+import { EXECUTE, EXECUTE_LAST, EXECUTE_ON, SPILL, callCore, loadBudget, loadRegisters } from "./module";
 import {
   ADD,
   AND,
   BR,
   DROP,
   I32_WRAP,
+  I64_EQZ,
   IF,
   NO_RESULT,
   RETURN,
@@ -175,10 +176,7 @@ export function interpret(): void {
   enter(IF, NO_RESULT);
   byte(RETURN);
   end();
-  loadRegisters(loaded);
-  if (touchesVectors(<u32>insn.op)) reloadVectors();
-  forgetFlags();
-  if (<u32>insn.op == X87 || mayWithdraw(<u32>insn.op)) forgetPointers();
+  reload();
   if (hasDemands() && mayWithdraw(<u32>insn.op)) leaveBlock();
 }
 
@@ -210,7 +208,7 @@ export function leaveBlock(): void {
 }
 
 /** Has the interpreter run an instruction that changes no general register and no flag. */
-export function interpretVector(): void {
+export function interpretAside(): void {
   spill();
   callWithInsn(EXECUTE);
   byte(I32_WRAP);
@@ -229,8 +227,30 @@ export function interpretLast(): void {
   byte(RETURN);
 }
 
+/** Has the interpreter run the last instruction of a block, and goes on behind it unless that matters to the region. */
+export function interpretOn(): void {
+  spill();
+  const64(changetype<usize>(insn));
+  const64(regionDemands());
+  callCore(EXECUTE_ON);
+  byte(I64_EQZ);
+  enter(IF, NO_RESULT);
+  emitCount(LEFT_HANDLER);
+  byte(RETURN);
+  end();
+  reload();
+}
+
 function callWithInsn(service: u32): void {
   const64(changetype<usize>(insn));
   const64(0);
   callCore(service);
+}
+
+/** After the interpreter ran the instruction: whatever it may have changed, from memory. */
+function reload(): void {
+  loadRegisters(loaded);
+  if (touchesVectors(<u32>insn.op)) reloadVectors();
+  if (<u32>insn.op == X87 || mayWithdraw(<u32>insn.op)) forgetPointers();
+  forgetFlags();
 }

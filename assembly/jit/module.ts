@@ -72,6 +72,8 @@ export const X87_PUSH: u32 = 24; // mantissa, sign and exponent
 export const X87_VALUE: u32 = 25; // `extra` → what a store writes
 export const X87_STORE_EXTENDED: u32 = 26; // address
 export const X87_COMPARE: u32 = 27; // `extra` → CF, PF and ZF
+export const CHECK_SEGMENT: u32 = 29; // offset; segment | size << 8 | write << 16
+export const EXECUTE_ON: u32 = 30; // instruction, demands of the region → whether it goes on
 export const X87_CONTROL: u32 = 28; // control word → whether the region's demands hold no more
 
 // Types.

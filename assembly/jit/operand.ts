@@ -3,15 +3,26 @@
 // that comparisons need not know the width.
 import { ADDRESS_32_FLAT, ADDRESS_64, DST_MEMORY, Insn, SRC_IMMEDIATE, SRC_MEMORY } from "../cpu/decode/insn";
 import { W16, W32, W64, W8 } from "../cpu/decode/operations";
-import { DS, FLAT, FS, REG_RIP_BASE, REG_ZERO, SEG_BASE_AT, cpu } from "../cpu/state";
+import { OPEN, OPEN_MASK } from "../cpu/segments";
+import {
+  FLAT,
+  FS,
+  REG_RIP_BASE,
+  REG_ZERO,
+  SEG_ACCESS_AT,
+  SEG_BASE_AT,
+  SEG_LIMIT_AT,
+  cpu,
+} from "../cpu/state";
 import { TLB_ENTRIES, TlbEntry } from "../memory/tlb";
 import { leaveTo, markWritten, nextDelta, ownDelta, pushRipBase, reloadBudget, spill, touch } from "./leave";
 import { ADDRESS, PLACE, TLB_ENTRY, result } from "./locals";
-import { READ, READ_FOR_WRITE, WRITE, callCore } from "./module";
+import { CHECK_SEGMENT, READ, READ_FOR_WRITE, WRITE, callCore } from "./module";
 import { LEFT_CODE_WRITTEN } from "./stats";
 import {
   ADD,
   AND,
+  DROP,
   I32,
   I32_EXTEND16_S,
   I32_EXTEND8_S,
@@ -30,6 +41,7 @@ import {
   I64_LOAD,
   I64_STORE,
   IF,
+  NE,
   NO_RESULT,
   OR,
   SHL,
@@ -89,9 +101,9 @@ export function popRegister(at: u32, width: u32): void {
   set(register);
 }
 
-/** Whether the translator forms this instruction's address itself: no segment limits, no 16-bit wrap. */
+/** Whether the translator forms this instruction's address itself: no limits but those of FS and GS, no 16-bit wrap. */
 export function isPlainAddress(i: Insn): bool {
-  return i.address < ADDRESS_32_FLAT || (i.address == ADDRESS_32_FLAT && i.seg <= DS);
+  return i.address <= ADDRESS_32_FLAT;
 }
 
 /** Pushes base + index * scale + displacement (i64), cut to the address size. */
@@ -115,14 +127,41 @@ export function pushEffectiveAddress(i: Insn): void {
   if (i.address != ADDRESS_64) opConstant(AND, 0xffff_ffff, true);
 }
 
-/** ADDRESS = linear address of the memory operand. */
-export function setAddress(i: Insn): void {
+/** ADDRESS = linear address of the memory operand, of `size` bytes, which will be written or not. */
+export function setAddress(i: Insn, size: u32, write: bool): void {
   pushEffectiveAddress(i);
+  setAddressOf(i, size, write);
+}
+
+/** The same for the offset on the stack. */
+export function setAddressOf(i: Insn, size: u32, write: bool): void {
   if (i.seg >= FS && i.seg < FLAT) {
+    const checked = i.address == ADDRESS_32_FLAT;
+    if (checked) checkSegment(i.seg, size, write);
     loadAt(I64_LOAD, SEG_BASE_AT + ((<usize>i.seg) << 3));
     op(ADD, true);
+    if (checked) opConstant(AND, 0xffff_ffff, true);
   }
   set(ADDRESS);
+}
+
+/** The offset on the stack lies within FS or GS, or the core raises what it must. */
+function checkSegment(segment: u32, size: u32, write: bool): void {
+  set(ADDRESS);
+  loadAt(I32_LOAD, SEG_LIMIT_AT + ((<usize>segment) << 2));
+  opConstant(NE, -1, false);
+  loadAt(I32_LOAD, SEG_ACCESS_AT + ((<usize>segment) << 2));
+  opConstant(AND, OPEN_MASK, false);
+  opConstant(NE, OPEN, false);
+  op(OR, false);
+  enter(IF, NO_RESULT);
+  spill();
+  get(ADDRESS);
+  const64(segment | (size << 8) | (write ? 1 << 16 : 0));
+  callCore(CHECK_SEGMENT);
+  byte(DROP);
+  end();
+  get(ADDRESS);
 }
 
 /** Pushes whether the TLB lets the 2^log2 bytes at ADDRESS through; sets TLB_ENTRY. */
@@ -265,7 +304,7 @@ function writeSlowly(log2: u32, value: u32, again: bool): void {
 export function pushSource(i: Insn, width: u32): void {
   if (i.form & SRC_IMMEDIATE) constant(extendImmediate(i.immediate, width), isWide(width));
   else if (i.form & SRC_MEMORY) {
-    setAddress(i);
+    setAddress(i, 1 << width, false);
     pushMemory(width, true);
   } else pushRegister(i.src, width);
 }
@@ -280,7 +319,7 @@ export function extendImmediate(value: u64, width: u32): i64 {
 /** Pushes the first operand, to be read only. */
 export function pushFirst(i: Insn, width: u32): void {
   if (i.form & DST_MEMORY) {
-    setAddress(i);
+    setAddress(i, 1 << width, false);
     pushMemory(width, true);
   } else pushRegister(i.dst, width);
 }
@@ -288,7 +327,7 @@ export function pushFirst(i: Insn, width: u32): void {
 /** Pushes the first operand, to be written by `storeResult`. */
 export function pushFirstForWrite(i: Insn, width: u32): void {
   if (i.form & DST_MEMORY) {
-    setAddress(i);
+    setAddress(i, 1 << width, true);
     pushMemoryForWrite(width);
   } else pushRegister(i.dst, width);
 }

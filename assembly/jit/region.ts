@@ -91,7 +91,8 @@ export function findRegion(block: Block): void {
     if (isBranch(last)) {
       here.taken = reach(offset + <i32>last.immediate);
       if (<u32>last.op == JCC) here.next = reach(offset + <i32>here.block.length);
-    } else if (!endsRun(<u32>last.op)) here.next = reach(offset + <i32>here.block.length);
+    } else if (!endsRun(<u32>last.op) || isRepeat(<u32>last.op))
+      here.next = reach(offset + <i32>here.block.length);
   }
   numberNodes();
   findDominators();
@@ -105,11 +106,15 @@ export function isBranch(i: Insn): bool {
   return (op == JCC || op == JMP) && (mode & MODE_CODE64 || (<u32>i.prefix) >> PREFIX_WIDTH_SHIFT == W32);
 }
 
+/** String instructions with REP: they stay where they are until they are done. */
+export function isRepeat(op: u32): bool {
+  return (op >= REP_MOVS && op < INS) || (op >= REP_INS && op < IN);
+}
+
 /** Operations that end the running of their block (cpu/exec/dispatch.ts: the cases that return). */
 export function endsRun(op: u32): bool {
   return (
-    (op >= REP_MOVS && op < INS) ||
-    (op >= REP_INS && op < IN) ||
+    isRepeat(op) ||
     (op >= CALL_NEAR && op < PUSHF) ||
     (op >= SYSRET && op < SGDT) ||
     (op >= JCC && op <= JCXZ) ||

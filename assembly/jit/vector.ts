@@ -113,7 +113,11 @@ export function offered(): u32 {
   );
 }
 
-/** Whether the region under translation has demands, known in the second pass. */
+/** What the region under translation demands, known in the second pass. */
+export function regionDemands(): u32 {
+  return demanded;
+}
+
 export function hasDemands(): bool {
   return demanded != 0;
 }
@@ -239,7 +243,7 @@ function pushMayAccess(bytes: u32, aligned: bool, tag: usize): void {
 
 /** SOURCE, and SOURCE_UPPER for 32 bytes = the memory operand; `aligned`: or #GP. */
 export function readSource(i: Insn, bytes: u32, aligned: bool): void {
-  setAddress(i);
+  setAddress(i, bytes, false);
   pushMayAccess(bytes, aligned, offsetof<TlbEntry>("readTag"));
   enter(IF, NO_RESULT);
   pushPlace();
@@ -269,7 +273,7 @@ export function readSource(i: Insn, bytes: u32, aligned: bool): void {
 
 /** SOURCE = a memory operand of 4 or 8 bytes, then zeros. */
 export function readPart(i: Insn, log2: u32): void {
-  setAddress(i);
+  setAddress(i, 1 << log2, false);
   pushTlbHit(log2, offsetof<TlbEntry>("readTag"));
   enter(IF, V128);
   pushPlace();
@@ -290,7 +294,7 @@ export function readPart(i: Insn, log2: u32): void {
 
 /** Writes `low`, and `high` behind it for 32 bytes, to the memory operand: the instruction's last effect. */
 export function writeVector(i: Insn, low: u32, high: u32, bytes: u32, aligned: bool): void {
-  setAddress(i);
+  setAddress(i, bytes, true);
   pushMayAccess(bytes, aligned, offsetof<TlbEntry>("writeTag"));
   enter(IF, NO_RESULT);
   pushPlace();

@@ -11,12 +11,12 @@ const WARM = 3;
 const CODE = 0x10000;
 const STACK = 0x50800;
 const TABLES = 0x100000;
-const PROGRAMS = 60;
+const PROGRAMS = 45;
 const SLICES = 300;
 
 function enterFlatMode(core: Core, long: boolean): void {
   for (const segment of SEGMENTS) {
-    core.set(`${segment}Base`, 0);
+    core.set(`${segment}Base`, segment === "fs" ? 0x30 : 0);
     core.set(`${segment}Limit`, 0xffff_ffff);
     core.set(`${segment}Access`, segment === "cs" ? (long ? 0xa09b : 0xc09b) : 0xc093);
   }

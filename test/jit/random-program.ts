@@ -191,6 +191,19 @@ export class RandomProgram {
     if (immediate !== undefined) code.push(immediate & 0xff);
   }
 
+  /** MOVS, CMPS, STOS, LODS or SCAS on the data, up or down, some with REP. */
+  private string(): void {
+    const { pick, code } = this;
+    const rex = this.long ? [0x48] : [];
+    code.push(0xfc + pick(2)); // CLD, STD
+    code.push(...rex, 0x8d, 0x73, 0x20 + pick(0x40), ...rex, 0x8d, 0x7b, 0x20 + pick(0x60)); // LEA of RSI, RDI
+    if (pick(3) === 0) code.push(0xb9, pick(20), 0, 0, 0, this.choose([0xf3, 0xf2])); // MOV ECX, n; REP
+    const width = this.choose(this.long ? [0, 1, 2, 3] : [0, 1, 2]);
+    if (width === 1) code.push(0x66);
+    if (width === 3) code.push(0x48);
+    code.push(this.choose([0xa4, 0xa6, 0xaa, 0xac, 0xae]) | (width ? 1 : 0));
+  }
+
   /** x87: any register form, or an operand of any size in memory, now and then an exchange to keep the stack in use. */
   private x87(): void {
     const { pick, code } = this;
@@ -267,6 +280,7 @@ export class RandomProgram {
       () => this.division(6, [0x31, 0xd2]), // XOR EDX, EDX
       () => this.division(7, [0x99]), // CDQ
       () => this.x87(),
+      () => this.string(),
       () => this.x87(),
       () => this.x87(),
       () => this.vector(),
@@ -276,6 +290,14 @@ export class RandomProgram {
       () => this.vector(),
       () => void this.code.push(this.choose([0xf8, 0xf9, 0xf5, 0x98, 0x99, 0x9e, 0x9f])), // CLC … LAHF
       () => void this.code.push(0x50 | pick(3), 0x58 | pick(3)), // PUSH, POP
+      () => void this.code.push(this.choose([0xfa, 0xfb])), // CLI, STI
+      () => void this.code.push(0x9c, 0x9d), // PUSHF, POPF
+      () => void this.code.push(0x8c, 0xc0 | (pick(6) << 3) | pick(3)), // MOV of a segment register
+      () => void this.code.push(0x0f, 0xa0 | (pick(2) << 3), 0x58 | pick(3)), // PUSH FS or GS, POP
+      () => void this.code.push(0xb4, pick(256), 0x9e), // MOV AH; SAHF
+      () => void this.code.push(0x31, 0xc9, 0x0f, 0xc7, 0x4b, pick(64)), // XOR ECX, ECX; CMPXCHG8B
+      () =>
+        this.encode({ width, opcode: [0x88 | (pick(2) << 1) | wide], reg, bytes, prefix: 0x64 + pick(2) }), // FS, GS
       () => void this.code.push(0x9c, 0x58 | pick(3)), // PUSHF, POP
     ];
     this.choose(families)();

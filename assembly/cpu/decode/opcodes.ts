@@ -218,13 +218,13 @@ export const GROUP_15: u32 = 12;
 /** One-byte opcodes (SDM 2D table A-2). Prefixes, 0F and D8-DF are 0 here. */
 export const ONE_BYTE = memory.data<u32>([
   /* 00 */ ADD | b | dE | sG | L, ADD | v | dE | sG | L, ADD | b | dG | sE, ADD | v | dG | sE,
-  /* 04 */ ADD | b | dA | ib, ADD | v | dA | iz, PUSH_SREG | v | dS | N, POP_SREG | v | dS | N,
+  /* 04 */ ADD | b | dA | ib, ADD | v | dA | iz, PUSH_SREG | v | dS | N, POP_SREG | v | dS | N | X,
   /* 08 */ OR | b | dE | sG | L, OR | v | dE | sG | L, OR | b | dG | sE, OR | v | dG | sE,
   /* 0c */ OR | b | dA | ib, OR | v | dA | iz, PUSH_SREG | v | dS | N, 0,
   /* 10 */ ADC | b | dE | sG | L, ADC | v | dE | sG | L, ADC | b | dG | sE, ADC | v | dG | sE,
   /* 14 */ ADC | b | dA | ib, ADC | v | dA | iz, PUSH_SREG | v | dS | N, POP_SREG | v | dS | N | X,
   /* 18 */ SBB | b | dE | sG | L, SBB | v | dE | sG | L, SBB | b | dG | sE, SBB | v | dG | sE,
-  /* 1c */ SBB | b | dA | ib, SBB | v | dA | iz, PUSH_SREG | v | dS | N, POP_SREG | v | dS | N,
+  /* 1c */ SBB | b | dA | ib, SBB | v | dA | iz, PUSH_SREG | v | dS | N, POP_SREG | v | dS | N | X,
   /* 20 */ AND | b | dE | sG | L, AND | v | dE | sG | L, AND | b | dG | sE, AND | v | dG | sE,
   /* 24 */ AND | b | dA | ib, AND | v | dA | iz, 0, DAA | N,
   /* 28 */ SUB | b | dE | sG | L, SUB | v | dE | sG | L, SUB | b | dG | sE, SUB | v | dG | sE,

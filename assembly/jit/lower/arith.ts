@@ -2,7 +2,7 @@
 import { Insn } from "../../cpu/decode/insn";
 import { W32, W64 } from "../../cpu/decode/operations";
 import { FLAGS_ADD, FLAGS_DEC, FLAGS_INC, FLAGS_SBB, FLAGS_SUB } from "../../cpu/flags";
-import { CF, OF } from "../../cpu/state";
+import { CF, OF, ZF } from "../../cpu/state";
 import {
   ADD_CARRY,
   PRODUCT,
@@ -23,9 +23,12 @@ import {
   popRegister,
   pushFirst,
   pushFirstForWrite,
+  pushMemoryForWrite,
   pushRegister,
   pushSource,
+  setAddress,
   storeResult,
+  writeBack,
 } from "../operand";
 import {
   ADD,
@@ -65,7 +68,9 @@ import {
 } from "../wasm";
 
 const RAX: u32 = 0;
+const RCX: u32 = 8;
 const RDX: u32 = 16;
+const RBX: u32 = 24;
 
 /** A and B = the operands; the first will be written. */
 export function setOperands(i: Insn, width: u32): void {
@@ -195,6 +200,48 @@ function touchAccumulator(width: u32): void {
   get(CONDITION);
   byte(SELECT);
   popRegister(RAX, W64);
+}
+
+/** CMPXCHG8B: EDX:EAX with the operand, ECX:EBX to be stored; of the flags, ZF alone. */
+export function cmpxchg8b(i: Insn): void {
+  setAddress(i, 8, true);
+  pushMemoryForWrite(W64);
+  set(operandB(true));
+  pushPair(RDX, RAX);
+  get(operandB(true));
+  op(EQ, true);
+  set(CONDITION);
+  pushPair(RCX, RBX);
+  get(operandB(true));
+  get(CONDITION);
+  byte(SELECT);
+  set(result(true));
+  takeUnlessEqual(RAX, 0);
+  takeUnlessEqual(RDX, 32);
+  get(CONDITION);
+  opConstant(SHL, ctz<i32>(ZF), false);
+  overrideFlags(ZF);
+  writeBack(W64, result(true));
+}
+
+/** Pushes high:low of 32 bits each. */
+function pushPair(high: u32, low: u32): void {
+  pushRegister(high, W64);
+  opConstant(SHL, 32, true);
+  pushRegister(low, W64);
+  opConstant(AND, 0xffff_ffff, true);
+  op(OR, true);
+}
+
+/** A register takes 32 bits of B from bit `shift` on unless CONDITION. */
+function takeUnlessEqual(register: u32, shift: u32): void {
+  pushRegister(register, W64);
+  get(operandB(true));
+  if (shift) opConstant(SHR_U, shift, true);
+  else opConstant(AND, 0xffff_ffff, true);
+  get(CONDITION);
+  byte(SELECT);
+  popRegister(register, W64);
 }
 
 /** IMUL with two or three operands: CF = OF = the product does not fit. */

@@ -42,7 +42,7 @@ const RBP: u32 = 40;
 function storeFirst(i: Insn, width: u32): void {
   const value = result(isWide(width));
   if (i.form & DST_MEMORY) {
-    setAddress(i);
+    setAddress(i, 1 << width, true);
     writeMemory(width, value, false);
   } else {
     get(value);
@@ -61,7 +61,7 @@ export function mov(i: Insn, width: u32): void {
 /** MOVZX and MOVSX from 8 or 16 bits. */
 export function extend(i: Insn, width: u32, from: u32, signed: bool): void {
   if (i.form & SRC_MEMORY) {
-    setAddress(i);
+    setAddress(i, 1 << from, false);
     pushMemory(from, signed);
   } else {
     pushRegister(i.src, from);
@@ -157,13 +157,13 @@ function pushStackPointer(offset: i64): void {
   if (!(cpu.mode & MODE_CODE64)) opConstant(AND, 0xffff_ffff, true);
 }
 
-/** Pushes the result local on the guest's stack. */
-export function pushResult(width: u32): void {
+/** Pushes the result local on the guest's stack; `stored` of it is written. */
+export function pushResult(width: u32, stored: u32 = width): void {
   pushStackPointer(-(1 << width));
   set(TEMPORARY);
   get(TEMPORARY);
   set(ADDRESS);
-  writeMemory(width, result(isWide(width)), true);
+  writeMemory(stored, result(isWide(width)), true);
   get(TEMPORARY);
   popRegister(RSP, W64);
 }

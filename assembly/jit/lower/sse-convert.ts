@@ -5,7 +5,7 @@ import * as sse from "../../cpu/decode/operations-sse";
 import { W32, W64 } from "../../cpu/decode/operations";
 import { ARITHMETIC_FLAGS } from "../../cpu/state";
 import { overrideFlags } from "../flags";
-import { interpretVector } from "../leave";
+import { interpretAside } from "../leave";
 import { DOUBLE_A, DOUBLE_B, FLOAT_LIMIT, SINGLE_A, SINGLE_B, SOURCE, operandA } from "../locals";
 import { FLAGS, callCore, pushStoredRegister } from "../module";
 import { popRegister, pushMemory, pushRegister, setAddress } from "../operand";
@@ -73,7 +73,7 @@ function slowIf(): void {
 function beginSlow(): void {
   branch(BR, done);
   end();
-  interpretVector();
+  interpretAside();
   loadFloatLimit();
 }
 
@@ -97,7 +97,7 @@ function fromGeneral(i: Insn, double: bool): void {
   const wide = width == W64;
   const integer = operandA(wide);
   if (inMemory(i)) {
-    setAddress(i);
+    setAddress(i, 1 << width, false);
     pushMemory(width, true);
   } else pushRegister((<u32>i.src) << 3, width);
   set(integer);

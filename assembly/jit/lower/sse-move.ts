@@ -149,7 +149,7 @@ function storeLane(i: Insn, width: u32, number: u32): void {
   const value = result(width == W64);
   pushLaneOf(i, width, number);
   set(value);
-  setAddress(i);
+  setAddress(i, 1 << width, true);
   writeMemory(width, value, false);
 }
 
@@ -209,6 +209,6 @@ function storeRegister(i: Insn): void {
   const value = result(width == W64);
   pushRegister((<u32>i.dst) << 3, width);
   set(value);
-  setAddress(i);
+  setAddress(i, 1 << width, true);
   writeMemory(width, value, false);
 }

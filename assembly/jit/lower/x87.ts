@@ -97,7 +97,7 @@ function lowerMemory(i: Insn, extra: u32): bool {
   demand(DEMANDS_X87);
   switch (extra) {
     case 0o15: // FLDCW
-      setAddress(i);
+      setAddress(i, 2, false);
       pushMemory(W16, false);
       leaveIfUnmasked();
       return true;
@@ -152,7 +152,7 @@ function operandWidth(extra: u32): u32 {
 /** The core pushes the memory operand or computes with it. */
 function takeOperand(i: Insn, extra: u32): void {
   const width = operandWidth(extra);
-  setAddress(i);
+  setAddress(i, 1 << width, false);
   pushMemory(width, false);
   if (width != W64) byte(I64_EXTEND_U);
   set(result(true));
@@ -170,7 +170,7 @@ function storeTop(i: Insn, extra: u32): void {
   callCore(X87_VALUE);
   if (width != W64) byte(I32_WRAP);
   set(value);
-  setAddress(i);
+  setAddress(i, 1 << width, true);
   writeMemory(width, value, true);
   // status = status without C1 | raised
   const32(0);
@@ -198,7 +198,7 @@ function storeWord(i: Insn, status: bool): void {
   if (status) pushStatusWord();
   else loadAt(I32_LOAD, CONTROL);
   set(result(false));
-  setAddress(i);
+  setAddress(i, 2, true);
   writeMemory(W16, result(false), true);
 }
 
@@ -211,7 +211,7 @@ function pushStatusWord(): void {
 
 /** FLD m80 */
 function loadExtended(i: Insn): void {
-  setAddress(i);
+  setAddress(i, 10, false);
   moveAddress(8);
   pushMemory(W16, false);
   set(result(false));
@@ -246,7 +246,7 @@ function moveAddress(by: i64): void {
 
 /** FSTP m80 */
 function storeExtended(i: Insn): void {
-  setAddress(i);
+  setAddress(i, 10, true);
   pushTlbHitOf(10, offsetof<TlbEntry>("writeTag"));
   pushIsFull(0);
   op(AND, false);
