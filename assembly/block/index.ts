@@ -1,4 +1,5 @@
 // The way out of the block engine: everything that the host may call.
+import { bunzip2, BUNZIP2_ROOM as BUNZIP2_SIZE } from "../codecs/bunzip2";
 import { deflate, PACK_MARGIN } from "../codecs/deflate";
 import { inflate } from "../codecs/inflate";
 import { unzstd } from "../codecs/zstd";
@@ -37,6 +38,7 @@ export const UNPACKED_AT: usize = UNPACKED;
 export const WORK_AT: usize = WORK;
 export const CRYPTO_AT: usize = CRYPTO;
 export const CRYPTO_SIZE: usize = CRYPTO_ROOM;
+export const BUNZIP2_ROOM: usize = BUNZIP2_SIZE;
 
 /** Makes room for the image's areas, `work` bytes behind them, and what packers may write behind their output. */
 export function reserve(work: u32): bool {
@@ -208,6 +210,10 @@ export function packZstd(from: usize, length: u32, to: usize, capacity: u32): u3
 }
 export function unpackZstd(from: usize, length: u32, to: usize, capacity: u32): i32 {
   return unzstd(from, length, to, capacity);
+}
+/** `room`: BUNZIP2_ROOM bytes to work in. */
+export function unpackBzip2(from: usize, length: u32, to: usize, capacity: u32, room: usize): i32 {
+  return bunzip2(from, length, to, capacity, room);
 }
 export function trimEnd(): u32 {
   return refcount.trimEnd();

@@ -1,17 +1,20 @@
 // Opens the images that the command line names, as drives of the machine.
 import { mkdtemp, rmdir, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { BlockOptions } from "../block/options.ts";
 import type { BlockSource } from "../block/source.ts";
 import type { DriveOptions } from "../core/drives.ts";
 import { isExpected, reason, UserError } from "../core/errors.ts";
 import { createImage } from "../image/create.ts";
 import { PROBE_SIZE, probeFormat } from "../image/format.ts";
+import type { Secrets } from "../image/driver.ts";
 import type { DiskImage } from "../image/image.ts";
-import { localPath, openImage } from "../image/open.ts";
+import { openImage, type OpenOptions, parseImageName } from "../image/open.ts";
 import { node } from "../runtimes/node.ts";
 import { bootOrder, plugDrives } from "./devices.ts";
 import { type Drive, placeDrives, withDefaultDrives } from "./drives.ts";
+import { parseObjects } from "./objects.ts";
 import type { PcOptions } from "./pc-options.ts";
 
 /** What is in a drive: the image, and what the guest may do with it. */
@@ -37,17 +40,26 @@ export async function openMedium(
   return { image, source: image };
 }
 
+/** What `-snapshot` and the secrets of `-object` are to every drive. */
+interface Shared {
+  snapshot: boolean;
+  secrets: Secrets;
+  say: (sentence: string) => void;
+}
+
 /** The machine's drives with their media. What has been opened is closed again if one cannot be. */
 export async function openDrives(options: PcOptions, say: (sentence: string) => void): Promise<OpenDrive[]> {
   const drives: OpenDrive[] = [];
   const placed = placeDrives(plugDrives(options.drives, options.driveDevices));
   const plugged = new Set(options.driveDevices.map(({ bus }) => bus));
   options.boot.order = bootOrder(placed) ?? options.boot.order;
+  const { snapshot } = options;
+  const secrets = await parseObjects(options.objects);
   try {
     for (const drive of options.noDefaults ? placed : withDefaultDrives(placed, plugged)) {
       const { bus, index, media, readOnly, file, id } = drive;
       const medium =
-        file === undefined ? undefined : await openDrive({ ...drive, file }, options.snapshot, say);
+        file === undefined ? undefined : await openDrive({ ...drive, file }, { snapshot, secrets, say });
       drives.push({ bus, index, media, readOnly, id, ...medium });
     }
     return drives;
@@ -64,20 +76,19 @@ export async function closeDrives(drives: readonly DriveOptions[]): Promise<void
 /** A drive that names an image. */
 type FullDrive = Drive & { file: string };
 
-async function openDrive(
-  drive: FullDrive,
-  snapshotAll: boolean,
-  say: (sentence: string) => void,
-): Promise<Medium> {
+async function openDrive(drive: FullDrive, { snapshot, secrets, say }: Shared): Promise<Medium> {
   try {
-    if (drive.readOnly) return await openMedium(drive.file, drive.format, true);
-    if (drive.snapshot || (snapshotAll && !drive.isNode) || isRemote(drive.file)) {
-      const image = await openSnapshot(drive);
+    if (drive.readOnly) {
+      const image = await openNamed(drive, { secrets });
+      return { image, source: image };
+    }
+    if (drive.snapshot || (snapshot && !drive.isNode) || isRemote(drive.file)) {
+      const image = await openSnapshot(drive, secrets);
       return { image, source: image };
     }
     let guessed = false;
-    const image = await openImage(node, drive.file, {
-      format: drive.format,
+    const image = await openNamed(drive, {
+      secrets,
       readOnly: false,
       onGuessedRaw: () => (guessed = true),
     });
@@ -93,21 +104,32 @@ async function openDrive(
   }
 }
 
+/** The image of a drive, by its name and the options beside it. */
+function openNamed(drive: FullDrive, options: OpenOptions): Promise<DiskImage> {
+  const { file, format, formatOptions } = drive;
+  const blockdev = formatOptions && nodeOf(drive);
+  return openImage(node, file, { format, blockdev, ...options });
+}
+
+function nodeOf({ file, formatOptions }: FullDrive): BlockOptions {
+  const options = parseImageName(file);
+  for (const [key, value] of Object.entries(formatOptions ?? {})) options.setDefault(key, value);
+  return options;
+}
+
 /** A temporary overlay takes the writes; its file has no name any more, so it goes with the process. */
-async function openSnapshot(drive: FullDrive): Promise<DiskImage> {
-  const base = await openImage(node, drive.file, { format: drive.format });
+async function openSnapshot(drive: FullDrive, secrets: Secrets): Promise<DiskImage> {
+  const base = await openNamed(drive, { secrets });
   const { size, format } = base;
   await base.close();
   const folder = await mkdtemp(join(tmpdir(), "wasmqemu-snapshot-"));
   const overlay = join(folder, "overlay.qcow2");
   try {
-    const backingFile = isRemote(drive.file) ? drive.file : resolve(localPath(drive.file));
-    await createImage(node, overlay, "qcow2", {
-      size,
-      backing_file: backingFile,
-      backing_fmt: format,
-    });
-    return await openImage(node, overlay, { format: "qcow2", readOnly: false });
+    await createImage(node, overlay, "qcow2", { size });
+    const backing = { ...nodeOf(drive).toTree(), driver: format };
+    const file = { driver: "file", filename: overlay };
+    const blockdev = BlockOptions.of({ driver: "qcow2", file, backing });
+    return await openImage(node, overlay, { blockdev, readOnly: false, secrets });
   } finally {
     await unlink(overlay).catch(() => {});
     await rmdir(folder);

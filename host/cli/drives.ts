@@ -13,6 +13,8 @@ export interface Drive {
   file?: string;
   /** The image format by name; undefined: probed. */
   format?: string;
+  /** Options of the format, by their names in `-blockdev`: those of its encryption. */
+  formatOptions?: Record<string, string>;
   /** `if=`; a drive on "none" waits for a `-device` that names it. */
   bus: DriveBus | "none";
   media: "disk" | "cdrom";
@@ -88,7 +90,7 @@ export const BUSES: Readonly<Record<DriveBus, { places: number; unitsPerBus: num
   virtio: { places: 8, unitsPerBus: Infinity },
 };
 
-/** Reads `-drive file=…,format=…,if=…,index=…,media=…,snapshot=…,readonly=…,cache=…,id=…`. */
+/** Reads `-drive file=…,format=…,if=…,index=…,media=…,snapshot=…,readonly=…,cache=…,id=…,encrypt.key-secret=…`. */
 export function parseDrive(text: string): Drive {
   const result = emptyDrive(`-drive ${text}`);
   let bus: number | undefined;
@@ -135,6 +137,11 @@ export function parseDrive(text: string): Drive {
         break;
       case "id":
         result.id = identifier(value!);
+        break;
+      case "key-secret":
+      case "encrypt.key-secret":
+      case "encrypt.format":
+        result.formatOptions = { ...result.formatOptions, [key]: value! };
         break;
       default:
         acceptWithoutEffect(key, value!);

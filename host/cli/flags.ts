@@ -123,6 +123,12 @@ export const FLAGS: readonly Flag[] = [
     apply: (options, text) => void options.drives.push(parseBlockdev(text, options.drives)),
   },
   {
+    name: "object",
+    argument: "secret,id=ID,…",
+    help: "a passphrase (data= or file=) that a drive names by key-secret or encrypt.key-secret",
+    apply: (options, text) => void options.objects.push(text),
+  },
+  {
     name: "snapshot",
     help: "forget all disk changes at the end",
     apply: (options) => void (options.snapshot = true),
@@ -302,7 +308,7 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev chroot compat daemonize debugcon fsdev full-screen fw_cfg global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa object only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas sandbox sd seed set smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
+  `acpitable action add-fd append-fw audio audiodev chroot compat daemonize debugcon fsdev full-screen fw_cfg global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas sandbox sd seed set smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
     /\s+/,
   ),
 );

@@ -80,7 +80,7 @@ function monitored(drive: OpenDrive): MonitoredDrive {
       file: image.name,
       format: image.format,
       size: image.size,
-      backing: image.backingName,
+      backing: image.backing?.name ?? image.backingName,
       chainDepth,
     },
   };

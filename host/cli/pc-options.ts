@@ -23,6 +23,8 @@ export interface PcOptions {
   drives: Drive[];
   /** The `-device`s that take a drive. */
   driveDevices: DriveDevice[];
+  /** `-object`s as they were given: secrets that encrypted drives name. */
+  objects: string[];
   /** Every writable drive keeps its changes apart and forgets them at the end. */
   snapshot: boolean;
   /** Where COM1 leads. */
@@ -84,6 +86,7 @@ export function defaultOptions(): PcOptions {
     boot: {},
     drives: [],
     driveDevices: [],
+    objects: [],
     moreSerials: [],
     controls: [],
     startsPaused: false,

@@ -10,7 +10,8 @@ const ZLIB_HEADER = [0x78, 0x9c] as const;
 const ADLER_SIZE = 4;
 
 export class Deflater {
-  private constructor(private readonly core: BlockExports) {}
+  /** `core`: an engine whose work area is used while a method runs. */
+  constructor(private readonly core: BlockExports) {}
 
   static async start(runtime: Runtime): Promise<Deflater> {
     return new Deflater(await loadEngine<BlockExports>(runtime, "block.wasm"));

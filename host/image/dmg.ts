@@ -5,9 +5,12 @@
 //   table        "mish", u64 first sector at 8, u64 data offset at 0x18, chunks at 0xc8, from 0xcc on 40 bytes each:
 //                type, comment, u64 sector in the table, u64 sectors, u64 offset, u64 length
 import { UserError } from "../core/errors.ts";
+import { loadEngine } from "../core/load.ts";
+import { bunzip2 } from "./bunzip2.ts";
 import { ClusterImage, type Run } from "./cluster-image.ts";
 import { Deflater } from "./deflate.ts";
 import type { Driver, ImageFile, OpenContext } from "./driver.ts";
+import type { BlockExports } from "./engine.ts";
 import type { Tables } from "./tables.ts";
 
 const SECTOR = 512;
@@ -32,9 +35,9 @@ const Type = {
   end: 0xffffffff,
 } as const;
 
-const UNPACKED_ELSEWHERE: Readonly<Record<number, string>> = {
+/** Known by name only. */
+const NOT_UNPACKED: Readonly<Record<number, string>> = {
   [Type.adc]: "ADC",
-  [Type.bzip2]: "bzip2",
   [Type.lzfse]: "LZFSE",
   [Type.lzma]: "LZMA",
 };
@@ -58,7 +61,7 @@ class DmgImage extends ClusterImage {
     context: OpenContext,
     /** In order, none on another. */
     private readonly chunks: readonly Chunk[],
-    private readonly deflater: Deflater,
+    private readonly core: BlockExports,
   ) {
     const last = chunks.at(-1);
     super(context.name, context.file, true, last ? (last.sector + last.sectors) * SECTOR : 0, SECTOR);
@@ -112,11 +115,14 @@ class DmgImage extends ClusterImage {
   }
 
   private unpack(chunk: Chunk, packed: Uint8Array): Uint8Array {
-    const name = UNPACKED_ELSEWHERE[chunk.type];
+    const name = NOT_UNPACKED[chunk.type];
     if (name)
       throw new UserError(`'${this.name}' has chunks packed by ${name}, which is not supported`, "ENOTSUP");
     const size = chunk.sectors * SECTOR;
-    const bytes = this.deflater.inflateZlib(packed, size);
+    const bytes =
+      chunk.type === Type.bzip2
+        ? bunzip2(this.core, packed, size)
+        : new Deflater(this.core).inflateZlib(packed, size);
     if (bytes?.length !== size)
       throw new UserError(
         `Cannot read the chunk at 0x${chunk.offset.toString(16)}: its compressed data is damaged`,
@@ -191,7 +197,7 @@ function requireSound(chunks: readonly Chunk[], file: ImageFile): void {
       new UserError(`The DMG image is damaged: the chunk at sector ${sector} ${what}`, "EINVAL");
     if (!Number.isSafeInteger((sector + sectors) * SECTOR)) throw damaged("lies past every disk's end");
     if (sector < end) throw damaged("lies on another");
-    if (isPacked && type !== Type.zlib && !UNPACKED_ELSEWHERE[type])
+    if (isPacked && type !== Type.zlib && type !== Type.bzip2 && !NOT_UNPACKED[type])
       throw damaged(`is packed in the unknown way 0x${type.toString(16)}`);
     if (isPacked && (sectors > CHUNK_SECTORS_MAX || length > CHUNK_LENGTH_MAX)) throw damaged("is too large");
     if (isPacked && offset + length > file.size) throw damaged("lies past the end of the file");
@@ -220,7 +226,7 @@ async function open(context: OpenContext): Promise<DmgImage> {
     : tablesOfResources(await part(u64(0x28), u64(0x30)));
   const chunks = tables.flatMap((table) => parseTable(table, u64(0x18))).sort((a, b) => a.sector - b.sector);
   requireSound(chunks, file);
-  return new DmgImage(context, chunks, await Deflater.start(context.runtime));
+  return new DmgImage(context, chunks, await loadEngine<BlockExports>(context.runtime, "block.wasm"));
 }
 
 export const dmg: Driver = { open };

@@ -14,6 +14,7 @@ export interface BlockExports extends EngineExports {
   readonly WORK_AT: WebAssembly.Global;
   readonly CRYPTO_AT: WebAssembly.Global;
   readonly CRYPTO_SIZE: WebAssembly.Global;
+  readonly BUNZIP2_ROOM: WebAssembly.Global;
   reserve(work: number): number;
   transferOffset(): number;
   transferAddress(): number;
@@ -67,6 +68,7 @@ export interface BlockExports extends EngineExports {
   unpackDeflate(from: number, length: number, to: number, capacity: number): number;
   packZstd(from: number, length: number, to: number, capacity: number): number;
   unpackZstd(from: number, length: number, to: number, capacity: number): number;
+  unpackBzip2(from: number, length: number, to: number, capacity: number, room: number): number;
   resize(size: number): number;
   trimEnd(): number;
   flushTables(): number;

@@ -11,7 +11,7 @@ import type { CreateContext, Driver, OpenContext } from "./driver.ts";
 import { SIZE_OPTION } from "./driver.ts";
 import { passphraseOf } from "./encryption.ts";
 import { startCryptoEngine } from "./luks-keys.ts";
-import { oldCipher } from "./qcow2-encryption.ts";
+import { CRYPT_METHODS, OLD_ENCRYPTION_OPTIONS, oldCipher, qcow2Encryption } from "./qcow2-encryption.ts";
 import type { SectorCipher } from "./sector-cipher.ts";
 import { Tables } from "./tables.ts";
 
@@ -199,7 +199,7 @@ async function parseHeader({ file }: OpenContext): Promise<Header> {
     throw new UserError("Cluster size must be between 512 and 64k", "EINVAL");
   if (l2Bits < 6 || l2Bits > 13) throw new UserError("L2 table size must be between 512 and 64k", "EINVAL");
   const method = view.getUint32(0x24);
-  if (method > 1) throw new UserError(`Unsupported encryption method ${method}`, "ENOTSUP");
+  if (method > CRYPT_METHODS.aes) throw new UserError(`Unsupported encryption method ${method}`, "ENOTSUP");
   const l1Entries = size >> BigInt(clusterBits + l2Bits);
   if (size >= 1n << 62n || l1Entries >= BigInt(L1_ENTRIES_MAX) || size > Number.MAX_SAFE_INTEGER)
     throw new UserError("Image too large", "EINVAL");
@@ -216,7 +216,14 @@ async function parseHeader({ file }: OpenContext): Promise<Header> {
     backingName = new TextDecoder().decode(name);
   }
   const rounded = Math.ceil(Number(size) / SECTOR) * SECTOR;
-  return { backingName, size: rounded, clusterBits, l2Bits, encrypted: method === 1, l1Offset };
+  return {
+    backingName,
+    size: rounded,
+    clusterBits,
+    l2Bits,
+    encrypted: method === CRYPT_METHODS.aes,
+    l1Offset,
+  };
 }
 
 async function open(context: OpenContext): Promise<QcowImage> {
@@ -230,7 +237,9 @@ async function open(context: OpenContext): Promise<QcowImage> {
   return new QcowImage(context, header, oldCipher(await startCryptoEngine(context.runtime), passphrase));
 }
 
-async function create({ file, size, backingFile }: CreateContext): Promise<void> {
+async function create({ file, size, backingFile, settings, secrets }: CreateContext): Promise<void> {
+  if (settings["encrypt.format"] === "luks") throw new UserError("Unsupported encryption format", "EINVAL");
+  const encryption = qcow2Encryption(settings, secrets);
   const name = new TextEncoder().encode(backingFile ?? "");
   if (name.length > NAME_MAX) throw new UserError("Backing file name too long", "EINVAL");
   // An overlay copies little at a time: small clusters, and as many of them in a table as make up for it.
@@ -249,6 +258,7 @@ async function create({ file, size, backingFile }: CreateContext): Promise<void>
   view.setBigUint64(0x18, BigInt(size));
   view.setUint8(0x20, clusterBits);
   view.setUint8(0x21, l2Bits);
+  if (encryption) view.setUint32(0x24, CRYPT_METHODS[encryption.format]);
   view.setBigUint64(0x28, BigInt(l1Offset));
   await file.write(bytes, 0);
   await file.resize(l1Offset + Math.ceil(size / 2 ** (clusterBits + l2Bits)) * ENTRY);
@@ -261,5 +271,6 @@ export const qcow: Driver = {
     SIZE_OPTION,
     { name: "backing_file", type: "str", help: "File name of a base image" },
     { name: "backing_fmt", type: "str", help: "Format of the backing image" },
+    ...OLD_ENCRYPTION_OPTIONS,
   ],
 };

@@ -37,16 +37,25 @@ const KEY_SECRET = `${PREFIX}key-secret`;
 
 const prefixed = (option: CreateOption): CreateOption => ({ ...option, name: PREFIX + option.name });
 
+const SWITCH_OPTION: CreateOption = {
+  name: OLD_SWITCH,
+  type: "bool",
+  help: "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)",
+};
+
 /** Options of `create`, in the order in which they are said when an image is made. */
 export const ENCRYPTION_OPTIONS: readonly CreateOption[] = [
-  {
-    name: OLD_SWITCH,
-    type: "bool",
-    help: "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)",
-  },
+  SWITCH_OPTION,
   { name: FORMAT, type: "str", help: "Encrypt the image, format choices: 'aes', 'luks'" },
   { name: KEY_SECRET, type: "str", help: "ID of secret providing qcow AES key or LUKS passphrase" },
   ...LUKS_OPTIONS.map(prefixed).filter(({ name }) => name !== KEY_SECRET),
+];
+
+/** Of `create` for qcow, version 1, which knows `aes` alone. */
+export const OLD_ENCRYPTION_OPTIONS: readonly CreateOption[] = [
+  SWITCH_OPTION,
+  { name: FORMAT, type: "str", help: "Encrypt the image, format choices: 'aes'" },
+  { name: KEY_SECRET, type: "str", help: "ID of the secret that provides the AES encryption key" },
 ];
 
 /** And of `amend`. */

@@ -74,6 +74,38 @@ describe("disks", () => {
     expect(boot([...drive, "-device", "ide-hd,drive=d"]).stdout).toContain("boot no.   3 of");
   });
 
+  it("opens encrypted images by their secrets, and -snapshot leaves them as they were", () => {
+    writeFileSync(at("pass"), "hunter2");
+    const secret = ["-object", "secret,id=s,file=pass"];
+    const options = "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10";
+    const make = [
+      "img",
+      "create",
+      "-q",
+      "--object",
+      secret[1]!,
+      "-f",
+      "qcow2",
+      "-o",
+      options,
+      "secret.qcow2",
+      "16M",
+    ];
+    expect(wasmqemu(...make).status).toBe(0);
+    const drive = ["-drive", "file=secret.qcow2,format=qcow2,encrypt.key-secret=s"];
+    expect(boot([...secret, ...drive]).stdout).toContain("boot no.   1 of");
+    const node = "driver=qcow2,node-name=d,encrypt.key-secret=s,file.driver=file,file.filename=secret.qcow2";
+    expect(boot([...secret, "-blockdev", node, "-device", "ide-hd,drive=d"]).stdout).toContain(
+      "boot no.   2 of",
+    );
+    expect(boot([...secret, ...drive], "-snapshot").stdout).toContain("boot no.   3 of");
+    expect(boot([...secret, ...drive], "-snapshot").stdout).toContain("boot no.   3 of");
+    expect(boot(["-hda", "secret.qcow2"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("Parameter 'encrypt.key-secret' is required for cipher"),
+    });
+  });
+
   it("keeps its changes in an overlay, not in the base", () => {
     wasmqemu("img", "create", "-q", "-f", "qcow2", "-b", "disk.qcow2", "-F", "qcow2", "overlay.qcow2");
     const before = sha256(at("disk.qcow2"));

@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { make, opened, patiently, SECRETS } from "../support/encrypted.ts";
+import { type Format, make, opened, patiently, SECRETS } from "../support/encrypted.ts";
 import { missingTools, skipped } from "../support/needs.ts";
-import { native, ours, type Result, run, scratchFolder, withoutNative } from "../support/qemu-img.ts";
+import { imgHere } from "../support/in-process.ts";
+import { native, type Result, run, scratchFolder, withoutNative } from "../support/qemu-img.ts";
 
 const folder = scratchFolder();
 process.chdir(folder);
@@ -24,8 +25,11 @@ function expectDone({ code, err }: Result): void {
   expect({ code, err }).toEqual({ code: 0, err: "" });
 }
 
-function expectContent(tool: typeof ours, format: "luks" | "qcow2", file: string, secret = "s"): void {
-  expectDone(tool(folder, "convert", ...opened(format, file, secret), "-O", "raw", "back.raw"));
+type Tool = (folder: string, ...args: string[]) => Result | Promise<Result>;
+const ours: Tool = (_folder, ...args) => imgHere(...args);
+
+async function expectContent(tool: Tool, format: Format, file: string, secret = "s"): Promise<void> {
+  expectDone(await tool(folder, "convert", ...opened(format, file, secret), "-O", "raw", "back.raw"));
   expect(readFileSync(path("back.raw")).equals(content)).toBe(true);
 }
 
@@ -46,27 +50,28 @@ describe.skipIf(withoutNative("encrypted images beside qemu-img"))("both ways", 
     ["qcow2", "encrypt.format=luks,data_file=outside"],
     ["qcow2", "encrypt.format=aes"],
     ["qcow2", "encryption=on,cluster_size=1k"],
-  ] as const)("%s with %j", (format, options) => {
+    ["qcow", "encryption=on"],
+    ["qcow", "encrypt.format=aes"],
+  ] as const)("%s with %j", async (format, options) => {
     const prefix = format === "luks" ? "" : "encrypt.";
     const aes = /encryption=on|format=aes/.test(options);
     const all = [options, `${prefix}key-secret=s`, ...(aes ? [] : [`${prefix}iter-time=60`])]
       .filter(Boolean)
       .join(",");
-    expectDone(ours(folder, ...make(format, "ours.img", all)));
-    expectContent(native, format, "ours.img");
+    expectDone(await imgHere(...make(format, "ours.img", all)));
+    await expectContent(native, format, "ours.img");
     if (format === "qcow2") expectDone(native(folder, "check", ...opened(format, "ours.img")));
-    expect(ours(folder, "info", "ours.img")).toEqual(native(folder, "info", "ours.img"));
+    expect(await imgHere("info", "ours.img")).toEqual(native(folder, "info", "ours.img"));
     // Images of qemu-img's with other options are in the corpus (corpus.test.ts): it takes seconds to make one.
     if (!aes && options !== "" && options !== "encrypt.format=luks") return;
     expectDone(patiently(folder, ...make(format, "native.img", all)));
-    expectContent(ours, format, "native.img");
-    expect(ours(folder, "info", "native.img")).toEqual(native(folder, "info", "native.img"));
+    await expectContent(ours, format, "native.img");
+    expect(await imgHere("info", "native.img")).toEqual(native(folder, "info", "native.img"));
   });
 
-  it("snapshots, writes in part and overlays keep their content", () => {
+  it("snapshots, writes in part and overlays keep their content", async () => {
     expectDone(
-      ours(
-        folder,
+      await imgHere(
         ...make("qcow2", "base.img", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=60"),
       ),
     );
@@ -78,79 +83,78 @@ describe.skipIf(withoutNative("encrypted images beside qemu-img"))("both ways", 
         err: "",
       });
     };
-    expectDone(ours(folder, "snapshot", "-c", "one", ...base));
+    expectDone(await imgHere("snapshot", "-c", "one", ...base));
     io(base.at(-1)!, "write -P 7 1000 70000", "write -z 200k 100k", "write -P 8 400000 1");
-    expectDone(ours(folder, "check", ...base));
-    expectDone(ours(folder, "convert", ...base, "-O", "raw", "changed.raw"));
+    expectDone(await imgHere("check", ...base));
+    expectDone(await imgHere("convert", ...base, "-O", "raw", "changed.raw"));
     expectDone(native(folder, "convert", ...base, "-O", "raw", "back.raw"));
     expect(readFileSync(path("changed.raw")).equals(readFileSync(path("back.raw")))).toBe(true);
-    expectDone(ours(folder, "snapshot", "-a", "one", ...base));
-    expectContent(native, "qcow2", "base.img");
+    expectDone(await imgHere("snapshot", "-a", "one", ...base));
+    await expectContent(native, "qcow2", "base.img");
 
     // An overlay with a passphrase of its own, over one that needs another.
     const backing = `json:{"driver":"qcow2","encrypt.key-secret":"s","file.filename":"base.img"}`;
     const options = "encrypt.format=luks,encrypt.key-secret=t,encrypt.iter-time=60";
     const made = ["-q", ...SECRETS, "-f", "qcow2", "-o", options, "-b", backing, "-F", "qcow2", "top.img"];
-    expectDone(ours(folder, "create", ...made));
+    expectDone(await imgHere("create", ...made));
     io(opened("qcow2", "top.img", "t").at(-1)!, "write -P 9 64k 1k");
     const expected = Buffer.from(content).fill(9, 64 * KIB, 65 * KIB);
-    expectDone(ours(folder, "convert", ...opened("qcow2", "top.img", "t"), "-O", "raw", "back.raw"));
+    expectDone(await imgHere("convert", ...opened("qcow2", "top.img", "t"), "-O", "raw", "back.raw"));
     expect(readFileSync(path("back.raw")).equals(expected)).toBe(true);
-    expectDone(ours(folder, "rebase", ...opened("qcow2", "top.img", "t"), "-b", ""));
+    expectDone(await imgHere("rebase", ...opened("qcow2", "top.img", "t"), "-b", ""));
     expectDone(native(folder, "convert", ...opened("qcow2", "top.img", "t"), "-O", "raw", "back.raw"));
     expect(readFileSync(path("back.raw")).equals(expected)).toBe(true);
   });
 
-  it("a LUKS file grows and shrinks", () => {
-    expectDone(ours(folder, ...make("luks", "size.img", "key-secret=s,iter-time=60")));
+  it("a LUKS file grows and shrinks", async () => {
+    expectDone(await imgHere(...make("luks", "size.img", "key-secret=s,iter-time=60")));
     const image = opened("luks", "size.img");
-    const resize = (tool: typeof ours, size: string): Result =>
-      tool(folder, "resize", "--shrink", ...image, size);
-    expect(resize(ours, "2M")).toEqual({ code: 0, out: "Image resized.\n", err: "" });
-    expect(ours(folder, "info", "size.img")).toEqual(native(folder, "info", "size.img"));
-    expect(resize(ours, String(content.length)).code).toBe(0);
-    expectContent(native, "luks", "size.img");
+    const resize = (size: string): Promise<Result> => imgHere("resize", "--shrink", ...image, size);
+    expect(await resize("2M")).toEqual({ code: 0, out: "Image resized.\n", err: "" });
+    expect(await imgHere("info", "size.img")).toEqual(native(folder, "info", "size.img"));
+    expect((await resize(String(content.length))).code).toBe(0);
+    await expectContent(native, "luks", "size.img");
   });
 
-  it("measures as qemu-img does, whose answers take it seconds of key derivation each", () => {
+  it("measures as qemu-img does, whose answers take it seconds of key derivation each", async () => {
     for (const [options, required, fully] of [
       ["-O luks -o key-secret=s --size 1G", 1075810304, 1075810304],
       ["-O luks -o key-secret=s,cipher-alg=aes-128,cipher-mode=cbc --size 1M", 1576960, 1576960],
       ["-O qcow2 -o encrypt.format=luks,encrypt.key-secret=s --size 1G", 2490368, 1076232192],
       ["-O qcow2 -o encrypt.format=aes,encrypt.key-secret=s --size 1G", 393216, 1074135040],
     ] as const)
-      expect(ours(folder, "measure", ...SECRETS, ...options.split(" ")).out, options).toBe(
+      expect((await imgHere("measure", ...SECRETS, ...options.split(" "))).out, options).toBe(
         `required size: ${required}\nfully allocated size: ${fully}\n`,
       );
     for (const options of ["-O luks --size 1G", "-O qcow2 -o encrypt.format=luks --size 1G"]) {
       const args = ["measure", ...SECRETS, ...options.split(" ")];
-      expect(ours(folder, ...args)).toEqual(native(folder, ...args));
+      expect(await imgHere(...args)).toEqual(native(folder, ...args));
     }
   });
 });
 
 describe.skipIf(withoutNative("img amend of key slots beside qemu-img"))("img amend of key slots", () => {
-  it.each(["luks", "qcow2"] as const)("does to %s what qemu-img does", (format) => {
+  it.each(["luks", "qcow2"] as const)("does to %s what qemu-img does", async (format) => {
     const prefix = format === "luks" ? "" : "encrypt.";
     const kind = format === "luks" ? "" : "encrypt.format=luks,";
     const options = `${kind}${prefix}key-secret=s,${prefix}iter-time=20`;
-    expectDone(ours(folder, ...make(format, "a.img", options)));
-    const run = (tool: typeof ours, change: string, secret: string, ...more: string[]): Result => {
+    expectDone(await imgHere(...make(format, "a.img", options)));
+    const run = (tool: Tool, change: string, secret: string, ...more: string[]): Result | Promise<Result> => {
       const list = change.split(",").map((item) => prefix + item);
       return tool(folder, "amend", ...more, "-o", list.join(","), ...opened(format, "a.img", secret));
     };
     /** Leaves these slots active, as qemu-img sees them. */
-    const amend = (active: string, change: string, secret = "s", ...more: string[]): void => {
-      expectDone(run(ours, change, secret, ...more));
+    const amend = async (active: string, change: string, secret = "s", ...more: string[]): Promise<void> => {
+      expectDone(await run(ours, change, secret, ...more));
       const slots = native(folder, "info", "a.img").out.matchAll(/\[(\d)\]:\n\s+active: true/g);
       expect(Array.from(slots, ([, slot]) => slot).join("")).toBe(active);
     };
-    const refuse = (change: string, secret = "s"): void => {
-      expect(run(ours, change, secret), change).toEqual(run(native, change, secret));
+    const refuse = async (change: string, secret = "s"): Promise<void> => {
+      expect(await run(ours, change, secret), change).toEqual(await run(native, change, secret));
     };
-    amend("01", "state=active,new-secret=t,iter-time=20");
-    expectContent(native, format, "a.img", "t");
-    amend("015", "state=active,new-secret=w,keyslot=5,iter-time=20");
+    await amend("01", "state=active,new-secret=t,iter-time=20");
+    await expectContent(native, format, "a.img", "t");
+    await amend("015", "state=active,new-secret=w,keyslot=5,iter-time=20");
     for (const change of [
       "state=active,new-secret=w,keyslot=5",
       "state=active,new-secret=w,keyslot=8",
@@ -166,25 +170,25 @@ describe.skipIf(withoutNative("img amend of key slots beside qemu-img"))("img am
       "state=inactive,keyslot=3",
       "cipher-alg=aes-128",
     ])
-      refuse(change);
-    amend("01", "state=inactive,old-secret=w,keyslot=5");
-    refuse("state=inactive,old-secret=w");
-    amend("1", "state=inactive,old-secret=s");
+      await refuse(change);
+    await amend("01", "state=inactive,old-secret=w,keyslot=5");
+    await refuse("state=inactive,old-secret=w");
+    await amend("1", "state=inactive,old-secret=s");
     expect(native(folder, "map", ...opened(format, "a.img")).err).toContain("Invalid password");
-    refuse("state=inactive,old-secret=t", "t");
-    refuse("state=inactive,keyslot=1", "t");
-    refuse("state=active,new-secret=w,keyslot=1", "t");
-    amend("1", "state=active,new-secret=w,keyslot=1,iter-time=20", "t", "--force");
-    expectContent(native, format, "a.img", "w");
-    expect(ours(folder, "amend", "-f", format, "-o", "help").out).toBe(
+    await refuse("state=inactive,old-secret=t", "t");
+    await refuse("state=inactive,keyslot=1", "t");
+    await refuse("state=active,new-secret=w,keyslot=1", "t");
+    await amend("1", "state=active,new-secret=w,keyslot=1,iter-time=20", "t", "--force");
+    await expectContent(native, format, "a.img", "w");
+    expect((await imgHere("amend", "-f", format, "-o", "help")).out).toBe(
       native(folder, "amend", "-f", format, "-o", "help").out,
     );
   });
 
   const missing = missingTools("cryptsetup");
   if (missing.length) skipped("LUKS beside cryptsetup", "cryptsetup is not installed");
-  it.skipIf(missing.length > 0)("makes key slots that cryptsetup opens, and opens cryptsetup's", () => {
-    expectDone(ours(folder, ...make("luks", "c.img", "key-secret=s,iter-time=20")));
+  it.skipIf(missing.length > 0)("makes key slots that cryptsetup opens, and opens cryptsetup's", async () => {
+    expectDone(await imgHere(...make("luks", "c.img", "key-secret=s,iter-time=20")));
     const cryptsetup = (...args: string[]): Result => run(folder, "cryptsetup", args);
     writeFileSync(path("pass"), "hunter2");
     expect(cryptsetup("luksOpen", "--test-passphrase", "--key-file", "pass", "c.img").code).toBe(0);
@@ -192,7 +196,7 @@ describe.skipIf(withoutNative("img amend of key slots beside qemu-img"))("img am
     truncateSync(path("c.img"), 2_097_152 + content.length);
     const format = ["luksFormat", "--batch-mode", "--type", "luks1", "--pbkdf-force-iterations", "1000"];
     expect(cryptsetup(...format, "--key-file", "pass", "c.img")).toMatchObject({ code: 0 });
-    expect(ours(folder, "map", "--output=json", ...opened("luks", "c.img")).err).toBe("");
-    expect(ours(folder, "info", "c.img")).toEqual(native(folder, "info", "c.img"));
+    expect((await imgHere("map", "--output=json", ...opened("luks", "c.img"))).err).toBe("");
+    expect(await imgHere("info", "c.img")).toEqual(native(folder, "info", "c.img"));
   });
 });

@@ -6,6 +6,7 @@ import { UserError } from "../../host/core/errors.ts";
 import type { Settings } from "../../host/image/driver.ts";
 import { loadDriver } from "../../host/image/format.ts";
 import { chainExtent, type DiskImage } from "../../host/image/image.ts";
+import { dmgOf, rawChunk } from "../support/dmg.ts";
 import { DISK, openIn, sample } from "../support/formats.ts";
 import { pattern, random } from "../support/qcow2.ts";
 
@@ -28,30 +29,22 @@ class Bounded extends MemorySource {
   }
 }
 
-/** A trailer, a property list and two chunks, one of them packed. */
+/** Two chunks, one of them packed. */
 function dmgSample(): Uint8Array {
-  const packed = deflateSync(pattern(65_536, 3));
-  const table = Buffer.alloc(0xcc + 3 * 40);
-  table.write("mish");
-  table.writeUInt32BE(3, 0xc8);
-  for (const [index, chunk] of [
-    [0x80000005, 0, 128, 0, packed.length],
-    [1, 128, 8, packed.length, 4096],
-    [0xffffffff, 136, 0, 0, 0],
-  ].entries()) {
-    const [type, ...words] = chunk as [number, ...number[]];
-    table.writeUInt32BE(type, 0xcc + index * 40);
-    for (const [at, word] of words.entries())
-      table.writeBigUInt64BE(BigInt(word), 0xd4 + index * 40 + at * 8);
-  }
-  const list = Buffer.from(
-    `<dict><key>blkx</key><array><dict><key>Data</key><data>${table.toString("base64")}</data></dict></array></dict>`,
+  const plain = pattern(65_536, 3);
+  return dmgOf([{ type: 0x80000005, packed: deflateSync(plain), length: plain.length }, rawChunk]);
+}
+
+/** The same with 8192 bytes that bzip2 has packed: half of them lines of text, half zeros. */
+function bzip2Sample(): Uint8Array {
+  const packed = Buffer.from(
+    "QlpoMTFBWSZTWf/g2RkABR/ZgMAUQAB/4CMngCAACDABmgCCKqNkb9VKNM1ACg0aNBkBoFKogBkA09TAdc6LEAy9ID3ANXBla2b4" +
+      "fL6Ony+jo08Mx3ZiJiJ3ZidmIhicExMxkmYnZmImI3Zie7MRMRPDE9iYiZiZ0STETMTMRDETMTMRhw4enLl3eXl5eXd5OSNiNERE" +
+      "cIsR3ZmdMRHCD2ZnZmZmZ3EY2ZnBEREZEcxERlyRERlB0zM4ZmZnKDOmZwREzORGI0RgiIiMoMxGzMzMzug/iAAfpAYgGEB9bZVV" +
+      "XGAYQGIBnAOUA2D+LuSKcKEh/8GyMg==",
+    "base64",
   );
-  const trailer = Buffer.alloc(512);
-  trailer.write("koly");
-  trailer.writeBigUInt64BE(BigInt(packed.length + 4096), 0xd8);
-  trailer.writeBigUInt64BE(BigInt(list.length), 0xe0);
-  return Buffer.concat([packed, pattern(4096, 4), list, trailer]);
+  return dmgOf([{ type: 0x80000006, packed, length: 8192 }, rawChunk]);
 }
 
 function bochsSample(): Uint8Array {
@@ -122,6 +115,7 @@ const MADE: readonly [format: string, settings: Settings][] = [
 ];
 const GIVEN: readonly [format: string, bytes: () => Uint8Array][] = [
   ["dmg", dmgSample],
+  ["dmg", bzip2Sample],
   ["bochs", bochsSample],
   ["cloop", cloopSample],
 ];

@@ -16,8 +16,11 @@ export function patiently(folder: string, ...args: string[]): Result {
   }
 }
 
+/** Formats with encryption. */
+export type Format = "luks" | "qcow2" | "qcow";
+
 /** An image by its options, its passphrase by the secret's id. */
-export function opened(format: "luks" | "qcow2", file: string, secret = "s"): string[] {
+export function opened(format: Format, file: string, secret = "s"): string[] {
   const key = format === "luks" ? "key-secret" : "encrypt.key-secret";
   return [...SECRETS, "--image-opts", `driver=${format},${key}=${secret},file.filename=${file}`];
 }

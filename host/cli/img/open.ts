@@ -6,7 +6,7 @@ import type { DiskImage } from "../../image/image.ts";
 import { type OpenOptions, openImage, parseImageName } from "../../image/open.ts";
 import { node } from "../../runtimes/node.ts";
 import { has, last, type Parsed } from "./getopt.ts";
-import { parseObjects } from "./objects.ts";
+import { parseObjects } from "../objects.ts";
 
 export interface NameOptions extends OpenOptions {
   /** The name is options, key by key. */

@@ -1,8 +1,8 @@
 // --object: named things that other options refer to. There is one class: secret.
-import { reason, UserError } from "../../core/errors.ts";
-import type { Secrets } from "../../image/driver.ts";
-import { node } from "../../runtimes/node.ts";
-import { parseList } from "../option-list.ts";
+import { reason, UserError } from "../core/errors.ts";
+import type { Secrets } from "../image/driver.ts";
+import { node } from "../runtimes/node.ts";
+import { parseList } from "./option-list.ts";
 
 const PROPERTIES = ["data", "file", "format", "keyid", "iv"];
 const KEY_LENGTH = 32;
