@@ -49,6 +49,8 @@ export interface MachineOptions {
   debugExit?: { port: number; ports: number } | undefined;
   /** Plugs in isa-debugcon at this port: what is written there goes to `debugConsole`. */
   debugConsolePort?: number | undefined;
+  /** The board has a high precision event timer (default), or has none. */
+  hpet?: boolean | undefined;
   /** Plugs in virtio-rng: randomness of the host for the guest. */
   entropy?: boolean | undefined;
   /** A reset by the guest ends `run` instead of starting over. */
@@ -164,6 +166,7 @@ export class Machine {
     await loadFirmware(runtime, engine, options.firmware);
     tellBoot(engine, options.boot ?? {}, true);
     if (options.entropy) engine.exports.attachRng();
+    if (options.hpet ?? true) engine.exports.attachHpet();
     engine.powerOn();
     if (options.linux) startLinux(engine, options.linux);
     return new Machine(engine, options, media, runtime);

@@ -1,6 +1,6 @@
 // Hands ports and device memory to the chips, and carries the chips' pins to the interrupt lines.
 import { keyWaits } from "../rings/input";
-import { EVENT_RESCHEDULE, cpu, signal } from "../cpu/state";
+import { EVENT_RESCHEDULE, signal } from "../cpu/state";
 import { report } from "../cpu/trace";
 import { TRACE_UNASSIGNED } from "../cpu/trace-kinds";
 import {
@@ -17,10 +17,10 @@ import {
   floppy,
   idePrimary,
   ideSecondary,
+  hpet,
   ioapic,
   keyboard,
   keyboardController,
-  lapic,
   mouse,
   pciPort,
   picPrimary,
@@ -31,18 +31,13 @@ import {
   systemPorts,
   vbe,
   vga,
-  vgaFunction,
   virtioDevice,
   virtioFunction,
 } from "../machine/board";
 import { now } from "../machine/clock";
-import { VIDEO_ROM_AT, VIDEO_ROM_SIZE, VRAM_AT, VRAM_SIZE } from "../machine/layout";
 import { EXIT_DEBUG, EXIT_POWER_OFF, EXIT_RESET, leave } from "../machine/exit";
 import {
-  APIC_WINDOW,
   FIRST_WIDE,
-  IOAPIC_BASE,
-  LAPIC_BASE,
   SOCKET_APM,
   SOCKET_BUS_MASTER,
   SOCKET_COM1,
@@ -58,6 +53,7 @@ import {
   SOCKET_FIRMWARE,
   SOCKET_FLOPPY,
   SOCKET_FW_CFG,
+  SOCKET_GPE,
   SOCKET_IDE_CONTROL_PRIMARY,
   SOCKET_IDE_CONTROL_SECONDARY,
   SOCKET_IDE_PRIMARY,
@@ -78,8 +74,6 @@ import {
   SOCKET_VBE,
   SOCKET_VGA,
   SOCKET_VIRTIO,
-  VGA_WINDOW,
-  VGA_WINDOW_SIZE,
   functionAt,
   rewire,
   routePciInterrupts,
@@ -87,12 +81,12 @@ import {
 } from "../machine/wiring";
 import { I8237, pageChannel } from "./i8237";
 import { IdeChannel } from "./ide-channel";
-import { driveLine, sendCommand, settleInterrupts } from "./irq-lines";
+import { HPET_TIMERS } from "./hpet";
+import { IRQ_TIMER, driveLine, pulseLine, settleInterrupts } from "./irq-lines";
 import { NO_SLEEP, SLEEP_HIBERNATE, SLEEP_SOFT_OFF } from "./piix4-pm";
-import { MODERN_BAR_SIZE, MSIX_BAR_SIZE, VIRTIO_NONE, VirtioDevice } from "./virtio/transport";
 import { Uart16550 } from "./uart16550";
 import { serveFirmware } from "../firmware/bios/services";
-import { VBE_REGISTERS, VGA_PORTS, VGA_REGISTERS_SIZE } from "./vga-pci";
+import { writeVbe } from "./vga-memory";
 
 export const IRQ_KEYBOARD: u32 = 1;
 export const IRQ_COM2: u32 = 3; // and COM4
@@ -105,9 +99,6 @@ export const IRQ_IDE_PRIMARY: u32 = 14;
 export const IRQ_IDE_SECONDARY: u32 = 15;
 
 const OPEN_BUS: u32 = 0xffff_ffff;
-
-/** Interrupt command register, low half: writing it sends. */
-const LAPIC_COMMAND: u32 = 0x300;
 
 /** APM commands by which ACPI is switched on and off (FADT: SMI_CMD). */
 const APM_ACPI_ENABLE: u32 = 0xf1;
@@ -151,7 +142,7 @@ function readByte(socket: u32, port: u32): u32 {
       return pit.read(port & 3, now());
     case SOCKET_RTC: {
       const value = rtc.read(port & 1, now());
-      driveLine(IRQ_RTC, rtc.irq);
+      driveRtcLine();
       return value;
     }
     case SOCKET_COM1:
@@ -196,6 +187,8 @@ function readByte(socket: u32, port: u32): u32 {
       driveLine(IRQ_FLOPPY, floppy.irq);
       return value;
     }
+    case SOCKET_GPE:
+      return pm.readEvents(port & 3);
     case SOCKET_BUS_MASTER:
       return (port & 8 ? ideSecondary : idePrimary).readMaster(port & 7);
     default:
@@ -221,12 +214,12 @@ function writeByte(socket: u32, port: u32, value: u32): void {
       break;
     case SOCKET_PIT:
       pit.write(port & 3, value, now());
-      driveLine(0, pit.out(0, now()));
+      drivePitLine();
       signal(EVENT_RESCHEDULE);
       break;
     case SOCKET_RTC:
       rtc.write(port & 1, value, now());
-      driveLine(IRQ_RTC, rtc.irq);
+      driveRtcLine();
       if (port & 1) signal(EVENT_RESCHEDULE);
       break;
     case SOCKET_COM1:
@@ -280,6 +273,9 @@ function writeByte(socket: u32, port: u32, value: u32): void {
     case SOCKET_FLOPPY:
       floppy.write(port & 7, value, dmaPrimary);
       driveLine(IRQ_FLOPPY, floppy.irq);
+      break;
+    case SOCKET_GPE:
+      pm.writeEvents(port & 3, value);
       break;
     case SOCKET_BUS_MASTER:
       (port & 8 ? ideSecondary : idePrimary).writeMaster(port & 7, value);
@@ -366,11 +362,6 @@ function vgaPort(port: u32): u32 {
   return port < 0x3c0 ? port + 0x20 - 0x3c0 : port - 0x3c0;
 }
 
-function writeVbe(value: u32): void {
-  if (vbe.write(value)) memory.fill(VRAM_AT, 0, VRAM_SIZE);
-  vga.generation++;
-}
-
 /** Page registers at 80h-87h are the first DMA controller's, those at 88h-8Fh the second's. */
 function pagesOf(port: u32): I8237 {
   return port & 8 ? dmaSecondary : dmaPrimary;
@@ -387,6 +378,34 @@ function serialPort(socket: u32): Uart16550 {
     default:
       return com4;
   }
+}
+
+// The lines of the 8254 and of the clock chip, unless the HPET stands in their place (HPET 1.0a §2.3.4).
+
+export function drivePitLine(): void {
+  if (!hpet.legacy) driveLine(IRQ_TIMER, pit.out(0, now()));
+}
+
+export function driveRtcLine(): void {
+  if (!hpet.legacy) driveLine(IRQ_RTC, rtc.irq);
+}
+
+export function driveHpetLines(): void {
+  for (let n: u32 = 0; n < HPET_TIMERS; n++) {
+    const edge = hpet.takeEdge(n);
+    const pin = hpet.pin(n);
+    if (hpet.legacy && n < 2) {
+      const line = n == 0 ? IRQ_TIMER : IRQ_RTC;
+      if (edge) pulseLine(line);
+      driveLine(line, hpet.level(n));
+    } else if (pin >= 0) {
+      if (edge) ioapic.drive(pin, true);
+      ioapic.drive(pin, hpet.level(n));
+    }
+  }
+  drivePitLine();
+  driveRtcLine();
+  settleInterrupts();
 }
 
 /** COM1 and COM3 share a line, COM2 and COM4 the other. */
@@ -425,42 +444,6 @@ function writeVirtio(index: u32, port: u32, value: u32): void {
   const device = virtioDevice(index);
   const fn = virtioFunction(device);
   device.writeLegacy(fn, port - fn.ioBar(0), value);
-  routePciInterrupts();
-}
-
-/** The virtio device one of whose memory BARs holds `address`, or a zero pointer. */
-function virtioAt(address: u32): VirtioDevice {
-  for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
-    const device = virtioDevice(index);
-    if (device.kind == VIRTIO_NONE) continue;
-    const fn = virtioFunction(device);
-    const modern = fn.memoryBar(4);
-    const table = fn.memoryBar(1);
-    if (modern != 0 && address - modern < MODERN_BAR_SIZE) return device;
-    if (table != 0 && address - table < MSIX_BAR_SIZE) return device;
-  }
-  return changetype<VirtioDevice>(0);
-}
-
-function readVirtioMemory(device: VirtioDevice, address: u32, size: u32): u64 {
-  const fn = virtioFunction(device);
-  const table = address - fn.memoryBar(1);
-  if (fn.memoryBar(1) != 0 && table < MSIX_BAR_SIZE) return device.readTable(table);
-  const offset = address - fn.memoryBar(4);
-  const low = device.readModern(fn, offset, min<u32>(size, 4));
-  routePciInterrupts();
-  return size == 8 ? (<u64>low) | ((<u64>device.readModern(fn, offset + 4, 4)) << 32) : low;
-}
-
-function writeVirtioMemory(device: VirtioDevice, address: u32, size: u32, value: u64): void {
-  const fn = virtioFunction(device);
-  const table = address - fn.memoryBar(1);
-  if (fn.memoryBar(1) != 0 && table < MSIX_BAR_SIZE) device.writeTable(fn, table, <u32>value);
-  else {
-    const offset = address - fn.memoryBar(4);
-    device.writeModern(offset, <u32>value);
-    if (size == 8) device.writeModern(offset + 4, <u32>(value >> 32));
-  }
   routePciInterrupts();
 }
 
@@ -512,87 +495,4 @@ function commandApm(command: u32): void {
 
 function enterSleep(type: u32): void {
   if (type != NO_SLEEP && (type == SLEEP_SOFT_OFF || type == SLEEP_HIBERNATE)) leave(EXIT_POWER_OFF);
-}
-
-/** Reads `size` (1, 2, 4, 8) bytes of device memory; what no chip decodes reads ones. */
-export function mmioRead(address: u32, size: u32): u64 {
-  if (address - LAPIC_BASE < APIC_WINDOW) {
-    const value = lapic(cpu.index).read(address & 0xff0, now());
-    return (<u64>value) >> ((address & 3) << 3);
-  }
-  if (address - IOAPIC_BASE < APIC_WINDOW) return ioapic.read(address & 0xff);
-  const device = virtioAt(address);
-  if (changetype<usize>(device) != 0) return readVirtioMemory(device, address, size);
-  let value: u64 = 0;
-  for (let i: u32 = 0; i < size; i++) value |= (<u64>readDisplay(address + i)) << (i << 3);
-  return value;
-}
-
-/** One byte of the display adapter: its window, its frame buffer, its ROM, its registers; ones elsewhere. */
-function readDisplay(address: u32): u32 {
-  if (address - VGA_WINDOW < VGA_WINDOW_SIZE) return vga.readMemory(address - VGA_WINDOW, vbe);
-  const frameBuffer = vgaFunction.memoryBar(0);
-  if (frameBuffer != 0 && address - frameBuffer < VRAM_SIZE)
-    return load<u8>(VRAM_AT + <usize>(address - frameBuffer));
-  const rom = vgaFunction.romBar;
-  if (rom != 0 && address - rom < VIDEO_ROM_SIZE) return load<u8>(VIDEO_ROM_AT + <usize>(address - rom));
-  const registers = vgaFunction.memoryBar(2);
-  const offset = address - registers;
-  if (registers == 0 || offset >= VGA_REGISTERS_SIZE) {
-    report(TRACE_UNASSIGNED, address, 1, 0);
-    return 0xff;
-  }
-  if (offset - VGA_PORTS < 0x20) return vga.read(offset - VGA_PORTS, now());
-  if (offset - VBE_REGISTERS >= 0x16) return 0;
-  vbe.writeIndex((offset - VBE_REGISTERS) >> 1);
-  return (vbe.read() >> ((offset & 1) << 3)) & 0xff;
-}
-
-function writeDisplay(address: u32, size: u32, value: u64): void {
-  const registers = vgaFunction.memoryBar(2);
-  const offset = address - registers;
-  if (registers != 0 && offset - VBE_REGISTERS < 0x16) {
-    vbe.writeIndex((offset - VBE_REGISTERS) >> 1);
-    writeVbe((<u32>value) & 0xffff);
-    return;
-  }
-  for (let i: u32 = 0; i < size; i++) writeDisplayByte(address + i, (<u32>(value >> (i << 3))) & 0xff);
-}
-
-function writeDisplayByte(address: u32, value: u32): void {
-  if (address - VGA_WINDOW < VGA_WINDOW_SIZE) {
-    vga.writeMemory(address - VGA_WINDOW, value, vbe);
-    return;
-  }
-  const frameBuffer = vgaFunction.memoryBar(0);
-  if (frameBuffer != 0 && address - frameBuffer < VRAM_SIZE) {
-    store<u8>(VRAM_AT + <usize>(address - frameBuffer), <u8>value);
-    vga.generation++;
-    return;
-  }
-  const registers = vgaFunction.memoryBar(2);
-  const port = address - registers - VGA_PORTS;
-  if (registers != 0 && port < 0x20) vga.write(port, value);
-  else report(TRACE_UNASSIGNED, address, 1, 1);
-}
-
-export function mmioWrite(address: u32, size: u32, value: u64): void {
-  if (address - LAPIC_BASE < APIC_WINDOW) writeLapic(address & 0xff0, <u32>value);
-  else if (address - IOAPIC_BASE < APIC_WINDOW) {
-    ioapic.write(address & 0xff, <u32>value);
-    settleInterrupts();
-  } else {
-    const device = virtioAt(address);
-    if (changetype<usize>(device) != 0) writeVirtioMemory(device, address, size, value);
-    else writeDisplay(address, size, value);
-  }
-}
-
-function writeLapic(register: u32, value: u32): void {
-  const ended = lapic(cpu.index).write(register, value, now());
-  if (ended >= 0) ioapic.endOfInterrupt(ended);
-  if (register == LAPIC_COMMAND) sendCommand();
-  settleInterrupts();
-  // The timer may be due earlier now.
-  if (register >= 0x320) signal(EVENT_RESCHEDULE);
 }

@@ -2,6 +2,9 @@
 //
 //   PMBASE + 0  PM1a status (w)    + 4  PM1a control (w)
 //          + 2  PM1a enable (w)    + 8  PM timer (d, 24 bits)
+//
+// General-purpose events (GPE0) lie apart, where QEMU has them: two bytes of status, two of enables. No chip of this
+// board raises one.
 import { NEVER } from "../machine/clock";
 import { PCI_LINE, PCI_PIN, PCI_STATUS, PciFunction } from "./pci";
 import { ticksAt, timeOfTick } from "./ticks";
@@ -40,6 +43,8 @@ const PM_TIMER_MASK: u64 = 0xff_ffff;
 const PM_TIMER_HALF: u64 = 0x80_0000;
 
 export const PM_PORTS: u32 = 64;
+export const GPE_BASE: u32 = 0xafe0;
+export const GPE_PORTS: u32 = 4;
 
 /** What the guest wants after a write to PM1 control: a SLP_TYP value, or NO_SLEEP. */
 export const NO_SLEEP: u32 = 0xff;
@@ -52,11 +57,13 @@ export class Piix4Pm {
   private status: u32;
   private enable: u32;
   private control: u32;
+  private eventsEnabled: u32;
 
   reset(now: u64): void {
     this.status = 0;
     this.enable = 0;
     this.control = 0;
+    this.eventsEnabled = 0;
     this.halves = ticksAt(now, PM_TIMER_FREQUENCY) / PM_TIMER_HALF;
   }
 
@@ -125,6 +132,17 @@ export class Piix4Pm {
       }
     }
     return NO_SLEEP;
+  }
+
+  /** Byte `offset` of GPE0: nothing has happened, and what is enabled. */
+  readEvents(offset: u32): u32 {
+    return offset < 2 ? 0 : (this.eventsEnabled >> ((offset - 2) << 3)) & 0xff;
+  }
+
+  writeEvents(offset: u32, value: u32): void {
+    if (offset < 2) return;
+    const shift = (offset - 2) << 3;
+    this.eventsEnabled = (this.eventsEnabled & ~(0xff << shift)) | (value << shift);
   }
 }
 

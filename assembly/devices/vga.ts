@@ -71,6 +71,10 @@ export class Vga {
   private dacReading: bool;
   /** Counts changes of registers and memory, so that the host need not compare pictures. */
   generation: u32;
+  /** The frame buffer may be written without passing by (devices/vga-memory.ts). */
+  writtenDirectly: bool;
+  /** Where the frame buffer decodes, 0 for nowhere. */
+  frameBuffer: u32;
   // Behind the struct: sequencer, graphics, attribute, CRTC registers, the DAC's 768 bytes. See VGA_SIZE.
 
   private get base(): usize {

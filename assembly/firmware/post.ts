@@ -79,6 +79,7 @@ function placePci(): void {
   rewire(isaBridge);
   rewire(ideFunction);
   rewire(pmFunction);
+  rewire(vgaFunction);
   placePlugged(command | COMMAND_MASTER);
 }
 

@@ -2,10 +2,12 @@
 import { AtaDrive } from "../devices/ata";
 import {
   IRQ_FLOPPY,
-  IRQ_RTC,
   IRQ_SCI,
+  driveHpetLines,
   driveIdeLines,
   driveKeyboardLines,
+  drivePitLine,
+  driveRtcLine,
   driveSerialLines,
 } from "../devices/bus";
 import { storeBootOrder, storeConfiguration } from "../devices/cmos";
@@ -21,6 +23,7 @@ import {
   drive,
   insert,
 } from "../devices/drives";
+import { HPET_SIZE, Hpet } from "../devices/hpet";
 import { I8237, I8237_SIZE } from "../devices/i8237";
 import { I82078 } from "../devices/i82078";
 import { I8042 } from "../devices/i8042";
@@ -100,8 +103,9 @@ const DEBUG_CONSOLE_AT: usize = (DEBUG_EXIT_AT + offsetof<IsaDebugExit>() + 7) &
 const FW_CFG_AT: usize = (DEBUG_CONSOLE_AT + offsetof<IsaDebugConsole>() + 7) & ~7;
 export const VIRTIO_DEVICES: u32 = 9; // eight disks and a source of entropy
 const VIRTIO_AT: usize = (FW_CFG_AT + offsetof<FwCfg>() + 7) & ~7;
+const HPET_AT: usize = (VIRTIO_AT + VIRTIO_DEVICE_SIZE * <usize>VIRTIO_DEVICES + 7) & ~7;
 /** The port map: for each of 65536 ports the socket that decodes it (machine/wiring.ts). */
-export const PORT_MAP_AT: usize = (VIRTIO_AT + VIRTIO_DEVICE_SIZE * <usize>VIRTIO_DEVICES + 63) & ~63;
+export const PORT_MAP_AT: usize = (HPET_AT + HPET_SIZE + 63) & ~63;
 export const PORT_MAP_SIZE: usize = 0x1_0000;
 export const CHIPS_END: usize = PORT_MAP_AT + PORT_MAP_SIZE;
 
@@ -109,6 +113,7 @@ export const ioapic = changetype<IoApic>(IOAPIC_AT);
 export const picPrimary = changetype<I8259>(PIC_PRIMARY_AT);
 export const picSecondary = changetype<I8259>(PIC_SECONDARY_AT);
 export const pit = changetype<I8254>(PIT_AT);
+export const hpet = changetype<Hpet>(HPET_AT);
 export const rtc = changetype<Mc146818>(RTC_AT);
 export const com1 = changetype<Uart16550>(SERIAL_AT);
 export const com2 = changetype<Uart16550>(SERIAL_AT + SERIAL_SIZE);
@@ -176,6 +181,7 @@ export function resetChips(): void {
   picSecondary.reset(0, SECONDARY_LEVEL_SELECTABLE);
   resetIrqLines();
   pit.reset();
+  hpet.reset();
   if (rtc.powered) {
     rtc.reset();
     storeBootOrder(rtc); // it may differ the second time
@@ -223,12 +229,21 @@ export function attachRng(): void {
   virtioDevice(VIRTIO_DEVICES - 1).kind = VIRTIO_RNG;
 }
 
+/** Plugs in the high precision event timer, before power on. */
+export function attachHpet(): void {
+  hpet.present = true;
+}
+
 /** Brings the chips' timers up to `now` and carries their pins. */
 export function advanceChips(now: u64): void {
-  if (pit.takeTimerEdge(now)) pulseLine(IRQ_TIMER);
-  driveLine(IRQ_TIMER, pit.out(0, now));
+  if (pit.takeTimerEdge(now) && !hpet.legacy) pulseLine(IRQ_TIMER);
+  drivePitLine();
   rtc.advance(now);
-  driveLine(IRQ_RTC, rtc.irq);
+  driveRtcLine();
+  if (hpet.present) {
+    hpet.advance(now);
+    driveHpetLines();
+  }
   pm.advance(now);
   driveLine(IRQ_SCI, pm.sci);
   for (let index: u32 = 0; index < clock.vcpus; index++) lapic(index).advance(now);
@@ -265,7 +280,8 @@ export function pressPowerButton(): void {
 
 /** When a chip will next have something to say by itself; NEVER if none will. */
 export function nextDeadline(now: u64): u64 {
-  let deadline = min(pit.deadline(now), min(rtc.deadline(now), pm.deadline(now)));
+  let deadline = min(pm.deadline(now), hpet.deadline());
+  if (!hpet.legacy) deadline = min(deadline, min(pit.deadline(now), rtc.deadline(now)));
   for (let index: u32 = 0; index < clock.vcpus; index++) deadline = min(deadline, lapic(index).expiry);
   // Serial bytes that found no room leave as soon as the host has read.
   if (com1.blocked || com2.blocked || com3.blocked || com4.blocked)

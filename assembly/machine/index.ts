@@ -79,7 +79,7 @@ export {
   countJit,
 } from "../jit/stats";
 export { JIT_STATS_AT, JIT_STATS_COUNTERS } from "./layout";
-export { attachRng, changeMedium, completeBlock } from "./board";
+export { attachHpet, attachRng, changeMedium, completeBlock } from "./board";
 export {
   DRIVE_CD,
   DRIVE_DISK,

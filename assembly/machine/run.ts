@@ -25,6 +25,7 @@ import { TRACE_HARDWARE, TRACE_INSTRUCTION } from "../cpu/trace-kinds";
 import { runningInsn } from "../jit/core";
 import { makeRoom, runTranslated } from "../jit/translate";
 import { acknowledgeInterrupt } from "../devices/irq-lines";
+import { noteDirectWrites } from "../devices/vga-memory";
 import { advanceChips, nextDeadline } from "./board";
 import { clock, executed, NEVER, now } from "./clock";
 import { EXIT_HALTED, EXIT_RESET, EXIT_SLICE } from "./exit";
@@ -41,6 +42,7 @@ const TURN: u32 = 20_000;
 export function runMachine(instructions: u32): u32 {
   if (instructions) {
     makeRoom();
+    noteDirectWrites();
     clock.slice = instructions;
     clock.granted = 0;
     cpu.budget = 0;

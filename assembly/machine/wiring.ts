@@ -1,6 +1,6 @@
 // Which ports and which memory each socket decodes. What the guest can move (PCI base addresses, PM base, the IDE
 // channels' enable, PAM) is wired anew when it writes the configuration space.
-import { PM_PORTS, pmBase, resetPmFunction } from "../devices/piix4-pm";
+import { GPE_BASE, GPE_PORTS, PM_PORTS, pmBase, resetPmFunction } from "../devices/piix4-pm";
 import { resetHostBridge, shadowReads, shadowWrites } from "../devices/i440fx";
 import { drivePciLines } from "../devices/irq-lines";
 import { ideDecodes, resetIdeFunction, resetIsaBridge, routeOf } from "../devices/piix3";
@@ -22,6 +22,7 @@ import {
   isaBridge,
   pciFunction,
   pmFunction,
+  vga,
   vgaFunction,
   virtioDevice,
   virtioFunction,
@@ -54,6 +55,7 @@ export const SOCKET_DMA_PRIMARY: u32 = 20;
 export const SOCKET_DMA_SECONDARY: u32 = 21;
 export const SOCKET_DMA_PAGES: u32 = 22;
 export const SOCKET_FLOPPY: u32 = 23;
+export const SOCKET_GPE: u32 = 24;
 export const FIRST_WIDE: u32 = 32;
 export const SOCKET_PCI_ADDRESS: u32 = 32;
 export const SOCKET_PCI_DATA: u32 = 33;
@@ -76,6 +78,8 @@ export const VGA_WINDOW_SIZE: u32 = 0x2_0000;
 /** Chips in memory space, each at its address of the PC. */
 export const IOAPIC_BASE: u32 = 0xfec0_0000;
 export const LAPIC_BASE: u32 = 0xfee0_0000;
+export const HPET_BASE: u32 = 0xfed0_0000;
+export const HPET_WINDOW: u32 = 0x400;
 /** Where the stubs of our own BIOS write to be served (firmware/bios.asm). No PC has a chip there. */
 export const FIRMWARE_PORT: u32 = 0xe8;
 /** Both decode a page. */
@@ -136,6 +140,7 @@ export function resetWiring(): void {
   plug(SOCKET_ELCR, 0x4d0, 2);
   plug(SOCKET_FW_CFG, 0x510, 2);
   plug(SOCKET_FW_CFG, 0x514, 8);
+  plug(SOCKET_GPE, GPE_BASE, GPE_PORTS);
   plug(SOCKET_PCI_ADDRESS, 0xcf8, 4);
   plug(SOCKET_RESET_CONTROL, 0xcf9, 1);
   plug(SOCKET_PCI_DATA, 0xcfc, 4);
@@ -171,6 +176,7 @@ export function functionAt(address: u32): PciFunction {
 export function rewire(target: PciFunction): void {
   if (target == hostBridge) shadow();
   else if (target == isaBridge) routePciInterrupts();
+  else if (target == vgaFunction) moveFrameBuffer();
   else if (target == pmFunction) move(SOCKET_PM, pmBase(pmFunction), PM_PORTS);
   else if (target == ideFunction) {
     move(SOCKET_BUS_MASTER, ideFunction.ioBar(4), 16);
@@ -190,6 +196,14 @@ function rewireVirtio(target: PciFunction): void {
     move(SOCKET_VIRTIO + index, target.ioBar(0), target.barSize(0));
     device.releasePending(target);
   }
+}
+
+/** The processors have mapped its pages (devices/vga-memory.ts). */
+function moveFrameBuffer(): void {
+  const base = vgaFunction.memoryBar(0);
+  if (base == vga.frameBuffer) return;
+  vga.frameBuffer = base;
+  flushEveryTlb();
 }
 
 /** PAM: which of the segments below 1 MiB are RAM. What was decoded from the others goes. */

@@ -16,6 +16,7 @@ import {
 } from "../cpu/state";
 import { Insn } from "../cpu/decode/insn";
 import { RAM_AT, TLB_AT, TLB_SET_SIZE } from "../machine/layout";
+import { frameBufferPlace, mapForWriting } from "../devices/vga-memory";
 import { NOWHERE, holdsCode, isWritable, memoryPlace, physicalMap } from "./physical";
 import { fillTlb } from "./tlb";
 
@@ -72,10 +73,21 @@ function fault(linear: u64, access: u32, user: bool, present: u32): void {
 function fill(linear: u64, page: u32, user: bool, global: bool, write: bool, exec: bool): void {
   if (watchesPage(linear)) return;
   const place = memoryPlace(page);
-  if (place == 0) return;
+  if (place == 0) {
+    fillFrameBuffer(linear, page, user, global, write);
+    return;
+  }
   // Writes go where reads come from, or take the slow path.
   const writable = write && isWritable(page) && place == RAM_AT + <usize>page && !holdsCode(page);
   fillTlb(user ? TLB_AT + TLB_SET_SIZE : TLB_AT, linear, page, place, global, writable, exec);
+}
+
+/** The frame buffer is memory too, but for instructions; the display wants to know of the first write to a page. */
+function fillFrameBuffer(linear: u64, page: u32, user: bool, global: bool, write: bool): void {
+  const place = frameBufferPlace(page);
+  if (place == 0) return;
+  if (write) mapForWriting();
+  fillTlb(user ? TLB_AT + TLB_SET_SIZE : TLB_AT, linear, page, place, global, write, false);
 }
 
 function entryAt(address: u64): u64 {

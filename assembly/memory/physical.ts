@@ -1,6 +1,6 @@
 // Guest physical addresses: RAM, ROM or a device. Everything lives below 4 GiB; what a page table points at
 // above that is nowhere: reads give ones, writes vanish.
-import { mmioRead, mmioWrite } from "../devices/bus";
+import { mmioRead, mmioWrite } from "../devices/memory-bus";
 import { BOARD_AT, CODE_PAGES_AT, RAM_AT, ROM_AT, ROM_SIZE } from "../machine/layout";
 import { invalidateCode } from "../cpu/decode/block";
 

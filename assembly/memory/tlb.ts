@@ -71,15 +71,21 @@ export function flushTlbPage(linear: u64): void {
 
 /** Sends writes to a physical page down the slow path, on every vCPU: the page now holds decoded code. */
 export function writeProtectPhysicalPage(page: u32): void {
-  protectSets(TLB_AT, page);
-  for (let vcpu: u32 = 0; vcpu < (clock.vcpus > 1 ? clock.vcpus : 0); vcpu++)
-    protectSets(PARKED_AT + <usize>vcpu * (CPU_END - CPU_AT) + (TLB_AT - CPU_AT), page);
+  writeProtectRange(page, 0x1000);
 }
 
-function protectSets(sets: usize, page: u32): void {
+/** The same for the physical pages of `size` bytes from `first` on. */
+export function writeProtectRange(first: u32, size: u32): void {
+  protectSets(TLB_AT, first, size);
+  for (let vcpu: u32 = 0; vcpu < (clock.vcpus > 1 ? clock.vcpus : 0); vcpu++)
+    protectSets(PARKED_AT + <usize>vcpu * (CPU_END - CPU_AT) + (TLB_AT - CPU_AT), first, size);
+}
+
+function protectSets(sets: usize, first: u32, size: u32): void {
   for (let at = sets; at < sets + TLB_SIZE; at += TLB_ENTRY_SIZE) {
     const entry = changetype<TlbEntry>(at);
-    if ((entry.physical & 0xffff_f000) == page) entry.writeTag = NO_PAGE;
+    // Bit 0 of `physical` says something else, and lies within the page.
+    if (entry.physical - first < size) entry.writeTag = NO_PAGE;
   }
 }
 

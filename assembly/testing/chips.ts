@@ -1,8 +1,16 @@
 // The chips without a processor: what test/devices pokes.
-export { portRead, portWrite, mmioRead, mmioWrite } from "../devices/bus";
+export { portRead, portWrite } from "../devices/bus";
+export { mmioRead, mmioWrite } from "../devices/memory-bus";
 export { attachDrive } from "../devices/drives";
 export { acknowledgeInterrupt, driveLine, interruptPending, setTaskPriority } from "../devices/irq-lines";
-export { advanceChips, changeMedium, completeBlock, nextDeadline, resetChips } from "../machine/board";
+export {
+  advanceChips,
+  attachHpet,
+  changeMedium,
+  completeBlock,
+  nextDeadline,
+  resetChips,
+} from "../machine/board";
 export { fillConfiguration } from "../firmware/configuration";
 export { startBios as powerOnSelfTest } from "../firmware/bios/post";
 export { RAM_AT, VRAM_AT } from "../machine/layout";

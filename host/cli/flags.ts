@@ -71,7 +71,12 @@ export const FLAGS: readonly Flag[] = [
     help: "max (default: all that works) or qemu64; features are added and taken away by name",
     apply: setCpu,
   },
-  { name: "machine", argument: "[type=]pc", help: "the machine: pc (i440FX and PIIX3)", apply: setMachine },
+  {
+    name: "machine",
+    argument: "[type=]pc[,hpet=off]",
+    help: "the machine: pc (i440FX and PIIX3)",
+    apply: setMachine,
+  },
   { name: "M", argument: "[type=]pc", apply: setMachine },
   {
     name: "accel",
@@ -298,7 +303,11 @@ export const FLAGS: readonly Flag[] = [
     name: "nodefaults",
     apply: (options) => void (options.noDefaults = options.quietConsole = true),
   },
-  { name: "no-hpet", apply: NO_EFFECT },
+  {
+    name: "no-hpet",
+    help: "no high precision event timer",
+    apply: (options) => void (options.hpet = false),
+  },
   { name: "no-fd-bootchk", apply: NO_EFFECT },
   { name: "vga", argument: "none", apply: onlyNone },
   { name: "nic", argument: "none", apply: onlyNone },
@@ -357,6 +366,8 @@ function setMachine(options: PcOptions, text: string): void {
     if (key === "type") {
       if (value !== "pc" && !/^pc-i440fx-\d+\.\d+$/.test(value ?? ""))
         throw new UserError(`unsupported machine type '${value}': only pc is built so far`);
+    } else if (key === "hpet") {
+      options.hpet = parseSwitch(key, value);
     } else if (key === "accel") {
       setAccelerators(options, value ?? "");
     } else {

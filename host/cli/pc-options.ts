@@ -63,6 +63,8 @@ export interface PcOptions {
   rtcBase?: number;
   /** Ports of isa-debug-exit, when it is plugged in. */
   debugExit?: { port: number; ports: number };
+  /** False: the board has no high precision event timer. */
+  hpet?: boolean;
   /** virtio-rng is plugged in. */
   entropy?: boolean;
   /** isa-debugcon: its port, and where it leads. */

@@ -61,6 +61,7 @@ export async function runMachine(options: PcOptions, linux?: LinuxImage): Promis
       instructionShift: options.icountShift,
       debugExit: options.debugExit,
       debugConsolePort: options.debugConsole?.port,
+      hpet: options.hpet,
       entropy: options.entropy,
       countsJit: options.jitStats,
       tracer: log?.tracer,

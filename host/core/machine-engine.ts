@@ -34,6 +34,8 @@ export interface MachineExports extends EngineExports {
   changeMedium(connector: number, sectorsLow: number, sectorsHigh: number, readOnly: number): void;
   /** Plugs in a virtio source of entropy. */
   attachRng(): void;
+  /** Plugs in the high precision event timer. */
+  attachHpet(): void;
   /** Plugs in isa-debugcon. */
   attachDebugConsole(port: number): void;
   /** The firmware is the last `size` bytes of the ROM. */

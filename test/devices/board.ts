@@ -8,6 +8,7 @@ interface ChipExports {
   attachDrive(index: number, kind: number, low: number, high: number, readOnly: number): void;
   resetChips(): void;
   powerOnSelfTest(): void;
+  attachHpet(): void;
   fillConfiguration(): void;
   setTime(nanoseconds: number): void;
   advanceChips(now: bigint): void;

@@ -41,13 +41,14 @@ function tables(board: Board): Map<string, Table> {
 
 function firmware(vcpus = 1): Board {
   const board = new Board({ vcpus });
+  board.chips.attachHpet();
   board.chips.powerOnSelfTest();
   return board;
 }
 
 test("every table is reached from the RSDP and sums to zero", () => {
   const found = tables(firmware());
-  expect([...found.keys()]).toEqual(["RSDP", "RSDT", "FACP", "APIC", "FACS", "DSDT"]);
+  expect([...found.keys()]).toEqual(["RSDP", "RSDT", "FACP", "APIC", "HPET", "FACS", "DSDT"]);
   for (const { signature, bytes } of found.values())
     if (signature !== "FACS")
       expect([signature, bytes.reduce((sum, byte) => (sum + byte) & 0xff, 0)]).toEqual([signature, 0]);
@@ -78,7 +79,7 @@ test.skipIf(!iasl)(
     writeFileSync(join(folder, "dsdt.aml"), tables(firmware()).get("DSDT")!.bytes);
     spawnSync("iasl", ["-d", "dsdt.aml"], { cwd: folder });
     const asl = readFileSync(join(folder, "dsdt.dsl"), "latin1");
-    for (const word of ["PNP0A03", "Name (\\_S5", "Method (_SRS", "LNKD", "PNP0C0F"])
+    for (const word of ["PNP0A03", "PNP0103", "0xFED00000", "Name (\\_S5", "Method (_SRS", "LNKD", "PNP0C0F"])
       expect(asl).toContain(word);
     const compiled = spawnSync("iasl", ["-p", "again", "dsdt.dsl"], { cwd: folder, encoding: "utf8" });
     expect(compiled.stdout + compiled.stderr).toMatch(/0 Errors/);

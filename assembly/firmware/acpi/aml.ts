@@ -235,6 +235,15 @@ export function ioPorts(first: u32, count: u32): void {
   putByte(count);
 }
 
+/** Memory at a fixed address, 32 bits, read-only. */
+export function fixedMemory(first: u32, size: u32): void {
+  putByte(0x86);
+  putWord(9);
+  putByte(0);
+  putDword(first);
+  putDword(size);
+}
+
 /** An ISA DMA channel: 8 bits, compatible timing. */
 export function isaDma(channel: u32): void {
   putByte(0x2a);

@@ -4,6 +4,7 @@
 //   Scope (\_SB) {
 //     Device (PCI0) { _HID PNP0A03, _CRS, _PRT
 //       Device (S08) { _ADR 00010000h, the ISA bridge: its PIRQ registers, its devices } }
+//     Device (HPET) { PNP0103: _CRS }
 //     Device (LNKA) … LNKD, LNKS { PNP0C0F: _PRS, _CRS, _SRS, _STA, _DIS over PRQ0 … PRQ3 } }
 //   Name (\_S5, Package { 0, 0, 0, 0 })
 import { physicalMap } from "../../memory/physical";
@@ -17,6 +18,7 @@ import {
   defineInteger,
   defineText,
   fieldUnit,
+  fixedMemory,
   integer,
   ioPorts,
   ioRange,
@@ -39,7 +41,9 @@ import {
   setBits,
   stores,
 } from "./aml";
-import { SLEEP_SOFT_OFF } from "../../devices/piix4-pm";
+import { hpet } from "../../machine/board";
+import { HPET_BASE, HPET_WINDOW } from "../../machine/wiring";
+import { GPE_BASE, GPE_PORTS, SLEEP_SOFT_OFF } from "../../devices/piix4-pm";
 import { beginTable, endTable, putDword } from "./table";
 
 /** _STA: present, enabled, functioning; and the same when switched off. */
@@ -66,6 +70,7 @@ export function writeDsdt(): u32 {
   linkDevice("LNKC", 2, "\\/\x04_SB_PCI0S08_PRQ2");
   linkDevice("LNKD", 3, "\\/\x04_SB_PCI0S08_PRQ3");
   sciLinkDevice();
+  if (hpet.present) eventTimer();
   close(systemBus);
   define("\\_S5_");
   const sleep = openPackage(4);
@@ -95,7 +100,19 @@ function hostBridge(): void {
   routing();
   isaBridge();
   firmwareConfiguration();
+  generalEvents();
   close(bridge);
+}
+
+/** Registers of general-purpose events, which no device of the bridge owns. */
+function generalEvents(): void {
+  const device = openDevice("GPE0", "PNP0A06");
+  defineText("_UID", "GPE0 resources");
+  define("_CRS");
+  const resources = openResources();
+  ioPorts(GPE_BASE, GPE_PORTS);
+  closeResources(resources);
+  close(device);
 }
 
 /** QEMU0002: where operating systems look for the firmware configuration device. */
@@ -247,6 +264,16 @@ function sciLinkDevice(): void {
   defineInteger("_STA", STATUS_ON);
   const set = openMethod("_SRS", 1);
   close(set);
+  close(device);
+}
+
+function eventTimer(): void {
+  const device = openDevice("HPET", "PNP0103");
+  defineInteger("_UID", 0);
+  define("_CRS");
+  const resources = openResources();
+  fixedMemory(HPET_BASE, HPET_WINDOW);
+  closeResources(resources);
   close(device);
 }
 

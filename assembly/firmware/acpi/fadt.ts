@@ -1,5 +1,6 @@
 // Fixed ACPI description table and firmware control structure (ACPI 1.0 §5.2.5, §5.2.6).
 import { IRQ_SCI } from "../../devices/bus";
+import { GPE_BASE, GPE_PORTS } from "../../devices/piix4-pm";
 import { PM_BASE } from "../post";
 import {
   beginTable,
@@ -49,13 +50,14 @@ export function writeFadt(facs: u32, dsdt: u32): u32 {
   putDword(0);
   putDword(0); // PM2 control block
   putDword(PM_BASE + 8); // PM timer
-  putDword(0); // GPE0, GPE1
+  putDword(GPE_BASE); // GPE0, GPE1
   putDword(0);
   putByte(4); // lengths: PM1 event, PM1 control, PM2 control, PM timer, GPE0, GPE1
   putByte(2);
   putByte(0);
   putByte(4);
-  putZeros(2);
+  putByte(GPE_PORTS);
+  putByte(0);
   putByte(0); // GPE1 base
   putByte(0);
   putWord(NO_C_STATE);

@@ -3,6 +3,8 @@
 import { usableTop } from "../memory-map";
 import { writeDsdt } from "./dsdt";
 import { writeFacs, writeFadt } from "./fadt";
+import { hpet } from "../../machine/board";
+import { writeHpetTable } from "./hpet";
 import { writeMadt } from "./madt";
 import { writeRsdp } from "./rsdp";
 import { beginTable, endTable, position, putPointer, seek } from "./table";
@@ -20,10 +22,12 @@ export function writeTables(): u32 {
   const dsdt = writeDsdt();
   const fadt = writeFadt(facs, dsdt);
   const madt = writeMadt();
+  const timer = hpet.present ? writeHpetTable() : 0;
   const rsdt = position();
   beginTable("RSDT", 1);
   putPointer(fadt);
   putPointer(madt);
+  if (timer) putPointer(timer);
   endTable(rsdt);
   return rsdt;
 }
