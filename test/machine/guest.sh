@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The guest of debian.test.ts, from Debian's packages: guest.sh CACHE
 #   CACHE/guest/vmlinuz     Debian's amd64 kernel
-#   CACHE/guest/initrd.gz   busybox with a shell on the console, and the modules for IDE disks and ext4
+#   CACHE/guest/initrd.gz   busybox with a shell on the console, and the modules for drives, ext4 and the power button
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1/guest"; CACHE=$(cd "$1" && pwd); out=$CACHE/guest
@@ -25,7 +25,7 @@ cp "$here/guest-init.sh" "$tree/init"; chmod +x "$tree/init"
 with_dependencies() {
   sed -n "s#^\(\(.*/\)\?$1\.ko\): \?\(.*\)#\1 \3#p" "$kernel/lib/modules/$version/modules.dep"
 }
-for module in ata_piix sd_mod sr_mod isofs floppy virtio_pci virtio_blk virtio-rng qemu_fw_cfg ext4 crc32c_generic; do
+for module in ata_piix sd_mod sr_mod isofs floppy virtio_pci virtio_blk virtio-rng button evdev qemu_fw_cfg ext4 crc32c_generic; do
   for file in $(with_dependencies "$module"); do
     install -D -m 644 "$kernel/lib/modules/$version/$file" "$tree/lib/modules/$version/$file"
   done
