@@ -15,7 +15,7 @@ import {
 } from "./core/drives.ts";
 import type { JitStats } from "./core/jit-stats.ts";
 import { type BootSettings, type FirmwareImage, loadFirmware, tellBoot } from "./core/firmware.ts";
-import { startLinux, type LinuxImage } from "./core/linux.ts";
+import { startKernel, type KernelImage } from "./core/kernel.ts";
 import { MachineEvents } from "./core/machine-events.ts";
 import { Inspector } from "./core/inspector.ts";
 import { MachineEngine } from "./core/machine-engine.ts";
@@ -36,8 +36,8 @@ export interface MachineOptions {
   memory: number;
   /** Processors, 1 to 8, taking turns on one thread; default 1. */
   cpus?: number;
-  /** The Linux kernel to start; without one the firmware boots from the disks. */
-  linux?: LinuxImage | undefined;
+  /** The kernel to start, Linux or not; without one the firmware boots from the disks. */
+  linux?: KernelImage | undefined;
   /** Firmware to use in place of the package's own. */
   firmware?: FirmwareImage | undefined;
   boot?: BootSettings | undefined;
@@ -168,7 +168,7 @@ export class Machine {
     if (options.entropy) engine.exports.attachRng();
     if (options.hpet ?? true) engine.exports.attachHpet();
     engine.powerOn();
-    if (options.linux) startLinux(engine, options.linux);
+    if (options.linux) startKernel(engine, options.linux);
     return new Machine(engine, options, media, runtime);
   }
 
@@ -376,7 +376,7 @@ export class Machine {
     await this.disks.settle();
     tellBoot(this.engine, this.options.boot ?? {}, false);
     this.engine.reset();
-    if (this.options.linux) startLinux(this.engine, this.options.linux);
+    if (this.options.linux) startKernel(this.engine, this.options.linux);
     // A guest that resets over and over must not keep signals and input waiting.
     await breathe();
   }

@@ -149,16 +149,15 @@ export function startUp(vector: u32): void {
 }
 
 /** What a 32-bit boot protocol asks for: flat segments 10h and 18h, paging and interrupts off. */
-export function enterFlatProtectedMode(eip: u32, esi: u32): void {
+export function enterFlatProtectedMode(eip: u32, code: u32, data: u32): void {
   cpu.cr0 = CR0_ET | CR0_PE;
-  setSegment(CS, 0x10, 0, 0xffff_ffff, 0xc09b);
-  setSegment(DS, 0x18, 0, 0xffff_ffff, 0xc093);
-  setSegment(ES, 0x18, 0, 0xffff_ffff, 0xc093);
-  setSegment(SS, 0x18, 0, 0xffff_ffff, 0xc093);
-  setSegment(FS, 0x18, 0, 0xffff_ffff, 0xc093);
-  setSegment(GS, 0x18, 0, 0xffff_ffff, 0xc093);
+  setSegment(CS, code, 0, 0xffff_ffff, 0xc09b);
+  setSegment(DS, data, 0, 0xffff_ffff, 0xc093);
+  setSegment(ES, data, 0, 0xffff_ffff, 0xc093);
+  setSegment(SS, data, 0, 0xffff_ffff, 0xc093);
+  setSegment(FS, data, 0, 0xffff_ffff, 0xc093);
+  setSegment(GS, data, 0, 0xffff_ffff, 0xc093);
   cpu.rip = <u64>eip;
-  cpu.rsi = <u64>esi;
   setEflags(0);
   updateMode();
   flushTlb();

@@ -1,8 +1,6 @@
 // Hands ports and device memory to the chips, and carries the chips' pins to the interrupt lines.
 import { keyWaits } from "../rings/input";
 import { EVENT_RESCHEDULE, signal } from "../cpu/state";
-import { report } from "../cpu/trace";
-import { TRACE_UNASSIGNED } from "../cpu/trace-kinds";
 import {
   VIRTIO_DEVICES,
   com1,

@@ -6,11 +6,11 @@
 //
 //   10000h   boot parameters ("zero page")     11000h   boot GDT        20000h   command line
 //   100000h  the protected-mode kernel         as high as it may be:    initial RAM disk
-import { enterFlatProtectedMode } from "../cpu/modes";
 import { cpu } from "../cpu/state";
 import { BOARD_AT, RAM_AT } from "../machine/layout";
 import { usableTop, writeMemoryMap } from "./memory-map";
 import { startBios } from "./bios/post";
+import { enterFlat } from "./kernel-entry";
 
 /** How a plan came out. */
 export const LINUX_OK: u32 = 0;
@@ -150,12 +150,7 @@ function writeBootParameters(initrdSize: u32): void {
 /** Plays firmware, then enters the kernel: flat protected mode, paging and interrupts off, RSI at the boot parameters. */
 export function startLinux(): void {
   startBios();
-  // __BOOT_CS (10h) and __BOOT_DS (18h): flat, 4 GiB, accessed.
-  const gdt: usize = RAM_AT + <usize>BOOT_GDT;
-  memory.fill(gdt, 0, 16);
-  store<u64>(gdt + 0x10, 0x00cf_9b00_0000_ffff);
-  store<u64>(gdt + 0x18, 0x00cf_9300_0000_ffff);
-  cpu.gdtrBase = <u64>BOOT_GDT;
-  cpu.gdtrLimit = 0x1f;
-  enterFlatProtectedMode(plan.entry, BOOT_PARAMETERS);
+  // __BOOT_CS and __BOOT_DS ("32-bit boot protocol").
+  enterFlat(plan.entry, BOOT_GDT, 0x10, 0x18);
+  cpu.rsi = <u64>BOOT_PARAMETERS;
 }

@@ -51,6 +51,11 @@ export {
   planLinux,
   startLinux,
 } from "../firmware/linux-boot";
+export { enterKernel } from "../firmware/kernel-entry";
+export { startBios as startFirmware } from "../firmware/bios/post";
+export { memoryRange, usableTop } from "../firmware/memory-map";
+export { MEMORY_RANGE_AT } from "../firmware/bios/layout";
+export { RSDP as ACPI_RSDP } from "../firmware/acpi/tables";
 export { setBootOptions } from "./boot-options";
 export { runMachine } from "./run";
 export {

@@ -160,13 +160,13 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "kernel",
     argument: "FILE",
-    help: "Linux kernel (bzImage) to start",
+    help: "kernel to start: Linux (bzImage), Multiboot, or ELF with a PVH entry",
     apply: (o, file) => void (o.kernel = file),
   },
   {
     name: "initrd",
     argument: "FILE",
-    help: "its initial RAM disk",
+    help: "its initial RAM disk; for Multiboot its modules: FILE WORDS,FILE WORDS",
     apply: (o, file) => void (o.initrd = file),
   },
   {

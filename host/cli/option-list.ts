@@ -8,14 +8,17 @@ export interface Setting {
   value: string | undefined;
 }
 
+/** Splits `text` at its commas; a doubled comma is a comma. */
+export function splitList(text: string): string[] {
+  return (text.match(/(?:[^,]|,,)+/g) ?? []).map((word) => word.replaceAll(",,", ","));
+}
+
 /**
  * Splits `text` at its commas (a doubled comma is a comma of the value). With `implied`, a first word without `=` is
  * that key's value: `-m 512` is `-m size=512`.
  */
 export function parseList(text: string, implied?: string): Setting[] {
-  const words = text.match(/(?:[^,]|,,)+/g) ?? [];
-  return words.map((word, position) => {
-    const unescaped = word.replaceAll(",,", ",");
+  return splitList(text).map((unescaped, position) => {
     const equals = unescaped.indexOf("=");
     if (equals >= 0) return { key: unescaped.slice(0, equals), value: unescaped.slice(equals + 1) };
     if (position === 0 && implied) return { key: implied, value: unescaped };

@@ -2,12 +2,13 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { isExpected, reason, UserError } from "../core/errors.ts";
-import type { LinuxImage } from "../core/linux.ts";
+import { type KernelImage, type KernelModule, takesModules } from "../core/kernel.ts";
 import { Machine } from "../machine.ts";
 import { connect, type Connections } from "./connections.ts";
 import { closeDrives, type OpenDrive, openDrives } from "./disks.ts";
 import { readFirmware } from "./firmware.ts";
 import { firstSteps } from "./help.ts";
+import { splitList } from "./option-list.ts";
 import { parseArguments } from "./parse.ts";
 import { openLog } from "./log.ts";
 import { monitorHost } from "./monitor.ts";
@@ -23,7 +24,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const invocation = parseArguments(argv);
     if (invocation.kind === "print") return print(invocation.text);
     const { options } = invocation;
-    return await runMachine(options, await readLinux(options));
+    return await runMachine(options, await readKernel(options));
   } catch (error) {
     if (!isExpected(error)) throw error;
     say(reason(error));
@@ -42,7 +43,7 @@ export function say(sentence: string): void {
 }
 
 /** Opens the drives, runs the machine to its end, closes the drives; returns the exit code. */
-export async function runMachine(options: PcOptions, linux?: LinuxImage): Promise<number> {
+export async function runMachine(options: PcOptions, linux?: KernelImage): Promise<number> {
   options.warnings.forEach(say);
   const firmware = await readFirmware(options, say);
   const drives = await openDrives(options, say);
@@ -130,13 +131,23 @@ function onSignals(act: (number: number) => void): () => void {
   };
 }
 
-async function readLinux({ kernel, initrd, append }: PcOptions): Promise<LinuxImage | undefined> {
+async function readKernel({ kernel, initrd, append }: PcOptions): Promise<KernelImage | undefined> {
   if (!kernel) return undefined;
-  return {
-    kernel: await readWhole(kernel, "open kernel file"),
-    initrd: initrd === undefined ? undefined : await readWhole(initrd, "load initrd"),
-    commandLine: append,
-  };
+  const image = { kernel: await readWhole(kernel, "open kernel file"), name: kernel, commandLine: append };
+  if (initrd === undefined) return image;
+  return takesModules(image.kernel)
+    ? { ...image, modules: await readModules(initrd) }
+    : { ...image, initrd: await readWhole(initrd, "load initrd") };
+}
+
+/** `FILE WORDS,FILE WORDS`: each module is told its own words, file name first; `,,` is a comma. */
+function readModules(list: string): Promise<KernelModule[]> {
+  return Promise.all(
+    splitList(list).map(async (text) => ({
+      bytes: await readWhole(text.split(" ")[0]!, "load module"),
+      text,
+    })),
+  );
 }
 
 async function readWhole(path: string, verb: string): Promise<Uint8Array> {

@@ -1,14 +1,8 @@
 // Direct Linux boot: copies kernel, initial RAM disk and command line to where the engine wants them
 // (assembly/firmware/linux-boot.ts decides), then starts the kernel.
 import { UserError } from "./errors.ts";
+import type { KernelImage } from "./kernel.ts";
 import type { MachineEngine } from "./machine-engine.ts";
-
-export interface LinuxImage {
-  /** A bzImage. */
-  kernel: Uint8Array;
-  initrd?: Uint8Array | undefined;
-  commandLine?: string | undefined;
-}
 
 type LinuxStatus = Extract<keyof MachineEngine["constants"], `LINUX_${string}`>;
 
@@ -19,7 +13,16 @@ const REFUSALS: Partial<Record<LinuxStatus, string>> = {
   LINUX_COMMAND_LINE_TOO_LONG: "the kernel's command line is longer than the kernel takes",
 };
 
-export function startLinux(engine: MachineEngine, { kernel, initrd, commandLine = "" }: LinuxImage): void {
+/** "HdrS" at 202h (Documentation/arch/x86/boot.rst). */
+const SETUP_HEADER = [0x48, 0x64, 0x72, 0x53];
+const SETUP_HEADER_AT = 0x202;
+
+/** Whether `kernel` follows the Linux boot protocol. */
+export function isLinux(kernel: Uint8Array): boolean {
+  return SETUP_HEADER.every((byte, n) => kernel[SETUP_HEADER_AT + n] === byte);
+}
+
+export function startLinux(engine: MachineEngine, { kernel, initrd, commandLine = "" }: KernelImage): void {
   const { constants, exports, ram } = engine;
   const line = new TextEncoder().encode(`${commandLine}\0`);
   const headerTo = constants.LINUX_HEADER_AT - constants.RAM_AT;

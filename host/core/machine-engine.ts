@@ -56,6 +56,14 @@ export interface MachineExports extends EngineExports {
   /** Decides where a kernel's pieces go; returns LINUX_*. */
   planLinux(kernelSize: number, initrdSize: number, commandLineSize: number): number;
   startLinux(): void;
+  /** The machine as firmware leaves it to a boot loader. */
+  startFirmware(): void;
+  /** Flat protected mode at `entry`, with EAX and EBX. */
+  enterKernel(entry: number, eax: number, ebx: number): void;
+  /** End of the RAM that a guest may use. */
+  usableTop(): number;
+  /** Puts entry `index` of the memory map at MEMORY_RANGE_AT; false behind the last. */
+  memoryRange(index: number): boolean;
   pressPowerButton(): void;
   /** Kinds to report to `trace` from now on: 1 << TRACE_*. */
   setTrace(kinds: number): void;
@@ -137,6 +145,8 @@ const CONSTANTS = [
   "LINUX_TOO_OLD",
   "LINUX_NO_ROOM",
   "LINUX_COMMAND_LINE_TOO_LONG",
+  "MEMORY_RANGE_AT",
+  "ACPI_RSDP",
   "BREAKPOINTS_MAX",
   "WATCHPOINTS_MAX",
   "WATCH_READ",

@@ -9,7 +9,7 @@ import { writeMadt } from "./madt";
 import { writeRsdp } from "./rsdp";
 import { beginTable, endTable, position, putPointer, seek } from "./table";
 
-const RSDP: u32 = 0xf_59d0;
+export const RSDP: u32 = 0xf_59d0;
 
 export function writeAcpiTables(): void {
   seek(usableTop());
