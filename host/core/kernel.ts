@@ -33,6 +33,6 @@ export function startKernel(engine: MachineEngine, image: KernelImage): void {
   const header = multibootHeader(image.kernel);
   if (header !== undefined) return startMultiboot(engine, image, header);
   const elf = readElf(image.kernel);
-  if (!elf) throw new UserError("invalid kernel header: it is no bzImage, no Multiboot and no ELF kernel");
+  if (!elf) throw new UserError("invalid kernel header");
   startPvh(engine, image, elf);
 }

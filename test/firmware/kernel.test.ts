@@ -79,22 +79,10 @@ function boot(command: string, args: readonly string[]): Promise<Outcome> {
   return new Promise((done) => child.on("close", (code) => done({ serial, words, code })));
 }
 
-const common = (kernel: string, serial: string, more: readonly string[]): string[] => [
-  ...[
-    "-m",
-    "64",
-    "-kernel",
-    kernel,
-    "-display",
-    "none",
-    "-serial",
-    serial,
-    "-monitor",
-    "none",
-    "-nodefaults",
-  ],
-  ...["-device", "isa-debug-exit,iobase=0x501,iosize=1", ...more],
-];
+const common = (kernel: string, serial: string, more: readonly string[]): string[] =>
+  `-m 64 -kernel ${kernel} -serial ${serial} -display none -monitor none -nodefaults -device isa-debug-exit,iobase=0x501,iosize=1`
+    .split(" ")
+    .concat(more);
 const ours = (kernel: string, ...more: string[]): Promise<Outcome> =>
   boot(process.execPath, [join(process.cwd(), "dist/cli.js"), ...common(kernel, "stdio", more)]);
 
