@@ -177,7 +177,7 @@ class Pass {
 
   /** A string fills whole units of the directive's size. */
   private text(literal: string, size: number): void {
-    const bytes = [...Buffer.from(literal.slice(1, -1), "utf8")];
+    const bytes = [...new TextEncoder().encode(literal.slice(1, -1))];
     this.bytes.push(...bytes);
     this.fill(-bytes.length & (size - 1), 0);
   }

@@ -90,7 +90,7 @@ export function parseNumber(token: string): bigint | undefined {
   if (/^[01]+b$/.test(plain)) return BigInt(`0b${plain.slice(0, -1)}`);
   if (/^\d[\da-f]*h$/.test(plain)) return BigInt(`0x${plain.slice(0, -1)}`);
   if (!/^["']/.test(token)) return undefined;
-  return [...Buffer.from(token.slice(1, -1), "utf8")].reduceRight(
+  return [...new TextEncoder().encode(token.slice(1, -1))].reduceRight(
     (sum, byte) => (sum << 8n) | BigInt(byte),
     0n,
   );
