@@ -265,6 +265,35 @@ const TESTS: Readonly<Record<string, Test>> = {
     expectEqual(await refusal(machine.info()), "UserError: the machine is closed");
   },
 
+  "a state is saved once and gone on with many times, in other machines": async (around) => {
+    const machine = await echo(around);
+    await machine.type("abc");
+    await machine.waitFor(/abc/);
+    const state = await machine.saveState();
+    await machine.type("d\n");
+    await machine.waitFor(/characters: 4/);
+    await machine.loadState(state);
+    await machine.type("\n");
+    await machine.waitFor(/characters: 3/);
+    await machine.close();
+    const drives = [{ source: echoGuest, format: "raw" }];
+    for (const more of ["", "xy"]) {
+      const other = await around.library.Machine.create({ memory: "16M", drives });
+      await other.loadState(state);
+      other.start();
+      await other.type(`${more}\n`);
+      await other.waitFor(new RegExp(`characters: ${3 + more.length}`), { timeout: 20_000 });
+      await other.close();
+    }
+    const larger = await around.library.Machine.create({ memory: "32M", drives });
+    expectThat(/^UserError: /.test(await refusal(larger.loadState(state))), "another machine refuses it");
+    expectThat(
+      /^UserError: /.test(await refusal(larger.loadState(state.slice(0, state.length / 2)))),
+      "half a state is refused",
+    );
+    await larger.close();
+  },
+
   "machines side by side do not disturb each other": async (around) => {
     const machines = await Promise.all([echo(around), echo(around), echo(around)]);
     await Promise.all(machines.map((machine, n) => machine.type(`${"x".repeat(n + 1)}\n`)));
@@ -326,6 +355,12 @@ const TESTS: Readonly<Record<string, Test>> = {
     await machine.waitFor(/guest# $/m, { timeout: 300_000 });
     await machine.type("echo marker-$((6*7)) > /dev/sda; sync; head -c 9 /dev/sda\n");
     await machine.waitFor(/marker-42/, { timeout: 60_000 });
+    const state = await machine.saveState();
+    await machine.type("echo forgotten > /note; cat /note\n");
+    await machine.waitFor(/^forgotten/m);
+    await machine.loadState(state);
+    await machine.type("cat /note\n");
+    await machine.waitFor(/can't open '\/note'/, { timeout: 60_000 });
     const end = machine.run();
     await machine.type("poweroff -f\n");
     expectEqual(await end, { reason: "power-off" });
