@@ -14,6 +14,7 @@ export {
   createImage,
   type CreateImageOptions,
   commit,
+  type CommitOptions,
   info,
   type ImageInfo,
   type ImageOrigin,
@@ -30,11 +31,14 @@ export {
   addBitmap,
   applySnapshot,
   type BitmapInfo,
+  clearBitmap,
   createSnapshot,
   deleteSnapshot,
   listBitmaps,
   listSnapshots,
+  mergeBitmap,
   removeBitmap,
+  switchBitmap,
 } from "./image/library-qcow2.ts";
 export type { Watch } from "./image/watch.ts";
 export type { Snapshot } from "./image/qcow2-snapshots.ts";

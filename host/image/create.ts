@@ -11,9 +11,9 @@ const SECTOR = 512;
 
 export interface Making {
   secrets?: Secrets;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** What the image is to lie in, empty; then `name` is only what messages call it, and the file is its owner's. */
-  file?: NewFile;
+  file?: NewFile | undefined;
 }
 
 /**

@@ -58,3 +58,30 @@ export async function addBitmap(image: DiskImage, name: string, granularity?: nu
 export async function removeBitmap(image: DiskImage, name: string): Promise<void> {
   await edit.removeBitmap(qcow2(image, "bitmaps"), name);
 }
+
+/** Forgets what the bitmap has recorded. */
+export async function clearBitmap(image: DiskImage, name: string): Promise<void> {
+  await changed(image, (target) => edit.clearBitmap(target, name));
+}
+
+/** Whether writes are recorded from now on. */
+export async function switchBitmap(image: DiskImage, name: string, recording: boolean): Promise<void> {
+  await changed(image, (target) => edit.switchBitmap(target, name, recording));
+}
+
+/** Adds to the bitmap what another one holds: of the same image, or of `from`, whose disk is of the same size. */
+export async function mergeBitmap(
+  image: DiskImage,
+  name: string,
+  other: string,
+  from: DiskImage = image,
+): Promise<void> {
+  await changed(image, (target) => edit.mergeBitmap(target, name, qcow2(from, "bitmaps"), other));
+}
+
+/** Bitmaps are in the file once they are changed, not only once it is closed. */
+async function changed(image: DiskImage, change: (target: Qcow2Image) => Promise<void>): Promise<void> {
+  const target = qcow2(image, "bitmaps");
+  await change(target);
+  await storeBitmaps(target);
+}

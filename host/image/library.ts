@@ -6,6 +6,7 @@ import { thisRuntime } from "../runtimes/this.ts";
 import { compareImages, type CompareOptions, type Difference } from "./compare.ts";
 import { copyImage } from "./convert.ts";
 import { createImage as create } from "./create.ts";
+import type { NewFile, Secrets } from "./driver.ts";
 import { chainExtent, type ChainExtent, type CheckResult, type DiskImage, type Repair } from "./image.ts";
 import { openImage as open, resolveBacking } from "./open.ts";
 import type { Qcow2CreateOptions } from "./qcow2-create.ts";
@@ -22,6 +23,8 @@ export interface OpenImageOptions {
   format?: string;
   /** Of an encrypted image. */
   passphrase?: string | Uint8Array;
+  /** Passphrases of its backing files, by the ids that their names give them (`"encrypt.key-secret": "id"`). */
+  secrets?: Readonly<Record<string, string | Uint8Array>>;
   /** Default true. */
   readOnly?: boolean;
   /** Files that the image names (its backing files, its data file) may be opened. Default false: then it is refused. */
@@ -50,7 +53,7 @@ export async function openImage(from: ImageOrigin, options: OpenImageOptions = {
 /** Opens nothing that the image names unless that is allowed. */
 async function openSafely(
   from: ImageOrigin,
-  { followNames = false, passphrase, backing, ...rest }: OpenImageOptions,
+  { followNames = false, passphrase, secrets, backing, ...rest }: OpenImageOptions,
 ): Promise<DiskImage> {
   const name = nameOf(from);
   const image = await open(thisRuntime(), name, {
@@ -58,6 +61,7 @@ async function openSafely(
     file: fileOf(from),
     chain: followNames && !backing,
     passphrase: passphrase === undefined ? undefined : bytesOf(passphrase),
+    secrets: secretsOf(secrets),
   }).catch(sayOnce);
   image.backing ??= backing;
   if (followNames) return image;
@@ -93,6 +97,13 @@ function sayOnce(error: unknown): never {
   throw new UserError(error.message.replace(/^(Could not open '.*?': )\1/, "$1"), error.code);
 }
 
+/** A source that an image is to be made in. */
+function newFile(source: BlockSource): NewFile {
+  if (!source.write || !source.flush || !source.resize)
+    throw new UserError("An image is made in a source that can be written, flushed and resized", "EINVAL");
+  return asFile(source) as NewFile;
+}
+
 function asFile(source: BlockSource): ImageFile {
   const file: ImageFile = {
     get size() {
@@ -105,6 +116,10 @@ function asFile(source: BlockSource): ImageFile {
   for (const verb of ["write", "discard", "flush", "resize"] as const)
     if (source[verb]) Object.assign(file, { [verb]: source[verb].bind(source) });
   return file;
+}
+
+function secretsOf(secrets: OpenImageOptions["secrets"] = {}): Secrets {
+  return new Map(Object.entries(secrets).map(([id, secret]) => [id, bytesOf(secret)]));
 }
 
 function bytesOf(passphrase: string | Uint8Array): Uint8Array {
@@ -128,16 +143,20 @@ export interface CreateImageOptions extends Partial<Omit<Qcow2CreateOptions, "si
   encryption?: ImageEncryption;
 }
 
-/** Makes a new image; an existing file of that name is replaced. */
-export async function createImage(name: string, options: CreateImageOptions): Promise<void> {
+/** Makes a new image, in a file that replaces one of that name or in a source that holds nothing yet. */
+export async function createImage(to: string | BlockSource, options: CreateImageOptions): Promise<void> {
+  await makeImage(to, options);
+}
+
+/** The files that were made. */
+async function makeImage(to: string | BlockSource, options: CreateImageOptions): Promise<string[]> {
   const { format = "qcow2", encryption, ...rest } = options;
+  const name = nameOf(to);
+  const file = typeof to === "string" ? undefined : newFile(to);
   if (encryption && format !== "qcow2")
     throw new UserError(`Format '${format}' has no encryption`, "ENOTSUP");
   const settings = format === "raw" ? { size: rest.size } : qcow2Settings(rest);
-  if (!encryption) {
-    await create(thisRuntime(), name, format, settings);
-    return;
-  }
+  if (!encryption) return create(thisRuntime(), name, format, settings, { file });
   const { format: method = "luks", passphrase, iterTime } = encryption;
   const slow = method === "luks" && iterTime !== undefined;
   const keys = {
@@ -146,32 +165,39 @@ export async function createImage(name: string, options: CreateImageOptions): Pr
     ...(slow ? { "encrypt.iter-time": iterTime } : {}),
   };
   const secrets = new Map([["passphrase", bytesOf(passphrase)]]);
-  await create(thisRuntime(), name, format, { ...settings, ...keys }, { secrets });
+  return create(thisRuntime(), name, format, { ...settings, ...keys }, { secrets, file });
 }
 
-export interface ConvertOptions extends Watch {
+export interface ConvertOptions
+  extends Watch, Pick<OpenImageOptions, "followNames" | "passphrase" | "secrets"> {
   /** Default qcow2. */
   format?: "raw" | "qcow2";
   compress?: boolean;
-  /** Of the source: see `OpenImageOptions`. */
-  followNames?: boolean;
-  passphrase?: string | Uint8Array;
 }
 
 /**
- * Copies an image into a new one. A copy that fails or is aborted leaves no target behind.
+ * Copies an image into a new one: a file, or a source that holds nothing yet, which is closed with the copy. One that
+ * fails or is aborted leaves no file behind.
  *
  *     await convert("in.raw", "out.qcow2", { compress: true, signal: AbortSignal.timeout(60_000) });
  */
-export async function convert(from: ImageOrigin, to: string, options: ConvertOptions = {}): Promise<void> {
-  const { format = "qcow2", compress = false, followNames = false, passphrase, ...watch } = options;
+export async function convert(
+  from: ImageOrigin,
+  to: string | BlockSource,
+  options: ConvertOptions = {},
+): Promise<void> {
+  const { format = "qcow2", compress = false, signal, onProgress, ...opening } = options;
   const runtime = thisRuntime();
-  const source = await openSafely(from, { followNames, ...(passphrase === undefined ? {} : { passphrase }) });
+  const source = await openSafely(from, opening);
   try {
-    const [a, b] = [await runtime.identity(source.name), await runtime.identity(to)];
-    if (a !== undefined && a === b) throw new UserError(`'${to}' cannot be converted into itself`, "EBUSY");
-    await createImage(to, { format, size: source.size });
-    const target = await open(runtime, to, { format, readOnly: false, unsafe: true });
+    if (typeof to === "string") {
+      const [a, b] = [await runtime.identity(source.name), await runtime.identity(to)];
+      if (a !== undefined && a === b) throw new UserError(`'${to}' cannot be converted into itself`, "EBUSY");
+    }
+    const made = await makeImage(to, { format, size: source.size });
+    const file = typeof to === "string" ? undefined : newFile(to);
+    const target = await open(runtime, nameOf(to), { format, file, readOnly: false, unsafe: true });
+    const watch = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
     let complete = false;
     try {
       await copyImage(runtime, source, target, { sparse: 4096, targetIsZero: true, compress, ...watch });
@@ -179,7 +205,7 @@ export async function convert(from: ImageOrigin, to: string, options: ConvertOpt
       complete = true;
     } finally {
       await target.close();
-      if (!complete) await runtime.removeFile(to);
+      if (!complete) for (const name of made) await runtime.removeFile(name);
     }
   } finally {
     await source.close();
@@ -273,14 +299,21 @@ export async function info(
   }
 }
 
+export type CommitOptions = Watch & Pick<OpenImageOptions, "secrets">;
+
 /**
  * Writes what lies in an overlay, opened with `followNames`, into its backing file, and empties it. Broken off, both
  * are sound and the overlay shows what it did.
  */
-export async function commit(image: DiskImage, watch: Watch = {}): Promise<void> {
+export async function commit(image: DiskImage, options: CommitOptions = {}): Promise<void> {
+  const { secrets, ...watch } = options;
   const { backing } = image;
   if (!backing) throw new UserError(`'${image.name}' has no backing file that is open`, "EINVAL");
-  const base = await open(thisRuntime(), backing.name, { format: backing.format, readOnly: false });
+  const base = await open(thisRuntime(), backing.name, {
+    format: backing.format,
+    readOnly: false,
+    secrets: secretsOf(secrets),
+  });
   try {
     await commitInto(image, base, 1, watch);
   } finally {
@@ -289,7 +322,7 @@ export async function commit(image: DiskImage, watch: Watch = {}): Promise<void>
   await image.empty?.();
 }
 
-export interface RebaseOptions extends Watch {
+export interface RebaseOptions extends CommitOptions {
   /** Format of the new backing file. */
   format: string;
 }
@@ -299,10 +332,13 @@ export interface RebaseOptions extends Watch {
  * kept. Broken off, it still has the old one. Open it anew to see the new one.
  */
 export async function rebase(image: DiskImage, backing: string, options: RebaseOptions): Promise<void> {
-  const { format, ...watch } = options;
+  const { format, secrets, ...watch } = options;
   if (!image.setBacking) throw new UserError(`Format '${image.format}' has no backing files`, "ENOTSUP");
   const runtime = thisRuntime();
-  const target = await open(runtime, resolveBacking(image.name, backing), { format });
+  const target = await open(runtime, resolveBacking(image.name, backing), {
+    format,
+    secrets: secretsOf(secrets),
+  });
   try {
     await copyFromBacking(runtime, image, target, watch);
   } finally {

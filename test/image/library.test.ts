@@ -1,9 +1,21 @@
 // Images as a program uses them: the library's door, on real files.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { MemorySource } from "../../host/block/memory.ts";
+import { type Bitmap, bitsOf } from "../../host/image/qcow2-bitmaps.ts";
+import type { Qcow2Image } from "../../host/image/qcow2.ts";
 import * as wasmqemu from "../../host/index.ts";
 import { pattern } from "../support/qcow2.ts";
 
@@ -136,4 +148,99 @@ it("commits and rebases overlays, and stops at a signal with the same content as
   await moved.close();
   expect(await wasmqemu.info(path("top.qcow2"))).toMatchObject({ backingFile: "other.qcow2" });
   expect(await seen()).toBe(true);
+});
+
+it("converts into any source, and out of it again", async () => {
+  const content = Buffer.from(pattern(3 * 2 ** 20, 6)).fill(0, 2 ** 20, 2 ** 21);
+  writeFileSync(path("into.raw"), content);
+  for (const format of ["qcow2", "raw"] as const) {
+    const held = new MemorySource();
+    const close = vi.spyOn(held, "close");
+    await wasmqemu.convert(path("into.raw"), held, { format, compress: format === "qcow2" });
+    expect(close).toHaveBeenCalledOnce();
+    await wasmqemu.convert(held, path("out.raw"), { format: "raw" });
+    expect(readFileSync(path("out.raw")).equals(content)).toBe(true);
+  }
+  const target = { size: 0, read: async () => {}, close: async () => {} };
+  await expect(wasmqemu.convert(path("into.raw"), target)).rejects.toThrow(/written, flushed and resized/);
+  await expect(
+    wasmqemu.createImage(new MemorySource(), { size: 512, dataFile: "beside.raw" }),
+  ).rejects.toThrow(/'beside.raw' would have to lie beside/);
+});
+
+it("records, clears, switches and merges bitmaps", async () => {
+  const file = new MemorySource();
+  await wasmqemu.createImage(file, { size: 2 ** 20 });
+  const image = await wasmqemu.openImage(file, { readOnly: false });
+  await wasmqemu.addBitmap(image, "a", 65536);
+  await image.write!(pattern(512, 1), 0);
+  await wasmqemu.switchBitmap(image, "a", false);
+  await wasmqemu.addBitmap(image, "b", 4096);
+  await image.write!(pattern(512, 1), 2 ** 19);
+  await wasmqemu.mergeBitmap(image, "b", "a");
+  await image.close();
+  const again = await wasmqemu.openImage(file, { readOnly: false });
+  expect(wasmqemu.listBitmaps(again)).toMatchObject([
+    { name: "a", recording: false, broken: false },
+    { name: "b", recording: true, broken: false },
+  ]);
+  const [a, b] = (again as unknown as Qcow2Image).bitmaps;
+  const bits = async (bitmap: Bitmap): Promise<number[]> =>
+    [...(await bitsOf(again as unknown as Qcow2Image, bitmap)).entries()].flatMap(([at, byte]) =>
+      [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => byte & (1 << bit)).map((bit) => at * 8 + bit),
+    );
+  expect(await bits(a!)).toEqual([0]);
+  expect(await bits(b!)).toEqual([...Array(16).keys(), 128]);
+  await wasmqemu.clearBitmap(again, "b");
+  expect(await bits(b!)).toEqual([]);
+  await wasmqemu.removeBitmap(again, "a");
+  expect(wasmqemu.listBitmaps(again)).toHaveLength(1);
+  await again.close();
+  expect(await wasmqemu.check(await wasmqemu.openImage(file))).toMatchObject({ corruptions: 0, leaks: 0 });
+});
+
+it("opens overlays whose backing files have passphrases of their own", async () => {
+  const encryption = { passphrase: "low", iterTime: 1 };
+  await wasmqemu.createImage(path("deep.qcow2"), { size: 2 ** 20, encryption });
+  const below = await wasmqemu.openImage(path("deep.qcow2"), { readOnly: false, passphrase: "low" });
+  await below.write!(pattern(4096, 7), 0);
+  await below.close();
+  const name = `json:{"driver":"qcow2","encrypt.key-secret":"deep","file.filename":"${path("deep.qcow2")}"}`;
+  await wasmqemu.createImage(path("over-it.qcow2"), {
+    size: 2 ** 20,
+    backingFile: name,
+    backingFormat: "qcow2",
+    encryption: { passphrase: "high", iterTime: 1 },
+  });
+  const keys = { passphrase: "high", secrets: { deep: "low" } };
+  const image = await wasmqemu.openImage(path("over-it.qcow2"), {
+    ...keys,
+    readOnly: false,
+    followNames: true,
+  });
+  const bytes = new Uint8Array(4096);
+  await image.read(bytes, 0);
+  expect(Buffer.compare(bytes, pattern(4096, 7))).toBe(0);
+  await image.write!(pattern(512, 8), 512);
+  await image.close();
+  await expect(
+    wasmqemu.openImage(path("over-it.qcow2"), { passphrase: "high", followNames: true }),
+  ).rejects.toThrow("No secret with id 'deep'");
+  await wasmqemu.convert(path("over-it.qcow2"), path("plain.raw"), {
+    ...keys,
+    format: "raw",
+    followNames: true,
+  });
+  expect(readFileSync(path("plain.raw")).subarray(512, 1024).equals(pattern(512, 8))).toBe(true);
+});
+
+it("runs the example as a program of its users would", () => {
+  const here = path("example");
+  mkdirSync(join(here, "node_modules"), { recursive: true });
+  symlinkSync(process.cwd(), join(here, "node_modules/wasmqemu"));
+  copyFileSync("examples/images.mjs", join(here, "images.mjs"));
+  const said = execFileSync(process.execPath, ["images.mjs"], { cwd: here, encoding: "utf8" });
+  expect(said).toBe(
+    "[ '1 before' ]\n{ start: 1048576, length: 65536 }\n0 corruptions\nthe copy is the same\nqcow2\n",
+  );
 });
