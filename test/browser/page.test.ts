@@ -1,0 +1,231 @@
+// The page as people use it, in Chromium: what it shows is left as pictures in a folder of its own.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import type { BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { assemble } from "../../guests/asm/assemble.ts";
+import { POLICY, serveFolder, type StaticServer } from "../../tools/static-server.ts";
+import { guestFiles, obstacle } from "../machine/debian-guest.ts";
+import { chromiumObstacle, startStoringChromium } from "../support/chromium.ts";
+import { skipped } from "../support/needs.ts";
+import { ours, scratchFolder } from "../support/qemu-img.ts";
+
+const PICTURES = join(tmpdir(), "wasmqemu-page");
+const SECONDS = 1000;
+const BOOT = 300 * SECONDS;
+/** The File's time: the page tells by it that a file is the same. */
+const MADE_AT = Date.UTC(2026, 0, 1);
+
+const why = chromiumObstacle();
+if (why) skipped("the page", why);
+const noGuest = why ?? obstacle("mke2fs", "qemu-img");
+if (noGuest) skipped("the page with Debian's kernel", noGuest);
+
+/** A boot sector that echoes keys to the screen and to the serial port. */
+const ECHO = `
+        org 0x7c00
+next:   xor ax, ax
+        int 0x16
+        push ax
+        mov ah, 0x0e
+        int 0x10
+        pop ax
+        mov dx, 0x3f8
+        out dx, al
+        jmp next
+        times 510 - ($ - $$) db 0
+        dw 0xaa55
+        times 1440 * 1024 - ($ - $$) db 0
+`;
+
+describe.skipIf(why)("the page", () => {
+  const folder = scratchFolder();
+  const disk = join(folder, "work.qcow2");
+  let server: StaticServer;
+  let profile: BrowserContext;
+  let page: Page;
+
+  beforeAll(async () => {
+    mkdirSync(PICTURES, { recursive: true });
+    server = await serveFolder(resolve("dist/web"), {
+      headers: { "content-security-policy": POLICY },
+      answer: (request, response) => {
+        if (request.url !== "/work.qcow2") return false;
+        response.end(readFileSync(disk));
+        return true;
+      },
+    });
+    profile = await startStoringChromium(join(folder, "profile"));
+    await profile.addInitScript(watchLongTasks);
+    page = await open();
+  });
+  afterAll(async () => {
+    await profile?.close();
+    await server?.close();
+  });
+
+  async function open(): Promise<Page> {
+    const tab = await profile.newPage();
+    await tab.setViewportSize({ width: 1280, height: 800 });
+    await tab.goto(server.url);
+    return tab;
+  }
+
+  const picture = (name: string): Promise<Buffer> => page.screenshot({ path: join(PICTURES, `${name}.png`) });
+
+  /** Waits until what the serial console shows matches; returns it. */
+  async function serial(pattern: RegExp, timeout = 60 * SECONDS): Promise<string> {
+    const rows = page.locator(".xterm-rows");
+    await rows.filter({ hasText: pattern }).waitFor({ timeout });
+    return (await rows.textContent())!;
+  }
+
+  /** Lets go of a file above the page, as people do. */
+  async function drop(tab: Page): Promise<void> {
+    // In words, for this side of the test knows no documents.
+    const data = await tab.evaluateHandle(`(async () => {
+      const bytes = await (await fetch("work.qcow2")).arrayBuffer();
+      const carried = new DataTransfer();
+      carried.items.add(new File([bytes], "work.qcow2", { lastModified: ${MADE_AT} }));
+      return carried;
+    })()`);
+    await tab.dispatchEvent("#drop", "drop", { dataTransfer: data });
+    await tab.getByText("work.qcow2").first().waitFor();
+  }
+
+  async function choose(tab: Page, ...files: string[]): Promise<void> {
+    const [chooser] = await Promise.all([tab.waitForEvent("filechooser"), tab.click("#choose")]);
+    await chooser.setFiles(files);
+    await tab.getByRole("button", { name: `Unplug ${basename(files.at(-1)!)}` }).waitFor();
+  }
+
+  const chooseGuest = (tab: Page): Promise<void> => choose(tab, guestFiles.kernel, guestFiles.initrd);
+
+  const status = (sentence: string): Promise<void> =>
+    page
+      .locator("#status")
+      .getByText(sentence)
+      .waitFor({ timeout: 60 * SECONDS });
+
+  it("runs the demo at once, and its disk remembers the visit", async () => {
+    await picture("1-open");
+    await page.click("#demo");
+    expect(await serial(/Powering off/)).toMatch(/boot no\.\s+1 of this disk/);
+    await status("The machine has switched itself off.");
+    await picture("2-demo");
+    await page.reload();
+    await page.getByText("Disks in this browser").waitFor();
+    await page.click("#demo");
+    expect(await serial(/Powering off/)).toMatch(/boot no\.\s+2 of this disk/);
+    await page.getByRole("button", { name: "Back" }).click();
+  });
+
+  it("says in a sentence what is wrong", async () => {
+    await page.fill("#address", `${server.url}missing.qcow2`);
+    await page.press("#address", "Enter");
+    await page.click("#start");
+    await page
+      .getByRole("alert")
+      .getByText("missing.qcow2 cannot be used. The requested URL returned error: 404")
+      .waitFor();
+    await picture("3-complaint");
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    await page.getByRole("button", { name: "Unplug missing.qcow2" }).click();
+  });
+
+  it("boots a floppy; keys pressed on its screen reach it, and Ctrl and Alt lead out of it", async () => {
+    writeFileSync(join(folder, "echo.img"), assemble(ECHO).bytes);
+    await choose(page, join(folder, "echo.img"));
+    await page.click("#start");
+    await page.locator("#screen:focus").waitFor();
+    await page.keyboard.type("Hello, PC!");
+    await page.keyboard.press("Enter");
+    // Keys sent before the guest asks for them wait in the BIOS; what it echoes there, it sends to the serial port too.
+    await page.locator("#serial-tab .news").waitFor();
+    await picture("4-floppy");
+    await page.keyboard.press("Control+Alt");
+    await page.locator("#screen-tab:focus").waitFor();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Tab");
+    await serial(/Hello, PC!/);
+    await page.click("#pause");
+    await status("Paused.");
+    await page.click("#pause");
+    await page.click("#off");
+    await page.getByRole("button", { name: "Unplug echo.img" }).click();
+  });
+
+  describe.skipIf(noGuest)("with Debian's kernel and a dropped disk", () => {
+    beforeAll(() => {
+      const raw = join(folder, "work.raw");
+      execFileSync("mke2fs", ["-q", "-t", "ext4", raw, "64M"]);
+      execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, disk]);
+      rmSync(raw);
+    });
+
+    it(
+      "boots, and what is typed changes the disk of this browser",
+      async () => {
+        await chooseGuest(page);
+        await drop(page);
+        await picture("5-parts");
+        await page.click("#start");
+        await serial(/guest#/, BOOT);
+        await picture("6-shell");
+        await page.keyboard.type("mount -t ext4 /dev/sda /mnt && echo mounted-$((6*7))\n");
+        await serial(/mounted-42/);
+        await page.keyboard.type("echo kept by the page > /mnt/note.txt; umount /mnt; poweroff -f\n");
+        await status("The machine has switched itself off.");
+      },
+      2 * BOOT,
+    );
+
+    it(
+      "finds the change after a reload, while another tab is refused",
+      async () => {
+        await page.reload();
+        await chooseGuest(page);
+        await drop(page);
+        await page.click("#start");
+        await page.locator("#off").waitFor();
+        const second = await open();
+        await chooseGuest(second);
+        await drop(second);
+        await second.click("#start");
+        await second.getByRole("alert").getByText("is in use: by another tab").waitFor();
+        await second.close();
+        await serial(/guest#/, BOOT);
+        await page.keyboard.type("mount -o ro /dev/sda /mnt; cat /mnt/note.txt\n");
+        await serial(/kept by the page/);
+        await page.click("#off");
+      },
+      2 * BOOT,
+    );
+
+    it("gives the disk as one qcow2 file, the change in it", async () => {
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name: "Download work.qcow2" }).click(),
+      ]);
+      const file = join(folder, "downloaded.qcow2");
+      await download.saveAs(file);
+      expect(download.suggestedFilename()).toBe("work.qcow2");
+      expect(execFileSync("qemu-img", ["check", file], { encoding: "utf8" })).toContain("No errors");
+      expect(ours(folder, "cat", "downloaded.qcow2:/note.txt").out).toBe("kept by the page\n");
+    });
+  });
+
+  it("never kept its own thread busy for long", async () => {
+    console.log(await page.evaluate(() => (globalThis as unknown as { longTasks: unknown }).longTasks));
+  });
+});
+
+function watchLongTasks(): void {
+  const found: number[] = [];
+  Object.assign(globalThis, { longTasks: found });
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) found.push(duration);
+  }).observe({ type: "longtask", buffered: true });
+}
