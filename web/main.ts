@@ -131,10 +131,22 @@ async function describe(): Promise<MachineDescription> {
     drives,
     cdrom: originOfRole("cdrom"),
     floppy: originOfRole("floppy"),
-    // A CD that cannot be booted is passed over, and installers on a CD are what people start with.
-    bootOrder: value("boot") || "dca",
+    bootOrder: value("boot") || bootOrder(),
     ...(kernel ? { kernel, initrd: originOfRole("initrd"), commandLine: value("command-line") } : {}),
   };
+}
+
+/** Installers on a CD are what people start with; a CD that cannot be booted is passed over. */
+function bootOrder(): string {
+  const letters: Readonly<Record<Part["role"], string>> = {
+    cdrom: "d",
+    disk: "c",
+    floppy: "a",
+    kernel: "",
+    initrd: "",
+  };
+  const plugged = new Set(parts.all.map(({ role }) => letters[role]));
+  return ["d", "c", "a"].filter((letter) => plugged.has(letter)).join("");
 }
 
 async function start(): Promise<void> {
