@@ -279,7 +279,7 @@ export class Machine {
   /** The whole machine as it is now: processors, memory, chips, time; its disks' content is not in it. */
   async saveState(): Promise<Uint8Array> {
     const state = new MemorySource();
-    await this.whileStill(() => saveState(this.parts, (bytes) => state.write(bytes, state.size)));
+    await this.whileStill((parts) => saveState(parts, (bytes) => state.write(bytes, state.size)));
     return state.content;
   }
 
@@ -289,7 +289,7 @@ export class Machine {
    * must be what it was then: see `saveSnapshot`.
    */
   async loadState(state: Uint8Array): Promise<void> {
-    await this.whileStill(() => loadState(this.parts, new MemorySource(state)));
+    await this.whileStill((parts) => loadState(parts, new MemorySource(state)));
   }
 
   /** Holds the guest, its clock included, until `resume`. */
@@ -341,11 +341,12 @@ export class Machine {
 
   /**
    * Does `work` while the machine stands still: between two slices, its clock held, no disk request under way. Then it
-   * goes on as before.
+   * goes on as before. For states and snapshots (host/state/).
    */
-  private async whileStill<T>(work: () => Promise<T>): Promise<T> {
+  async whileStill<T>(work: (parts: MachineParts) => Promise<T>): Promise<T> {
+    const { runtime, engine, clock, media } = this;
     const done = new Promise<T>((resolve, reject) => {
-      this.errands.push(() => work().then(resolve, reject));
+      this.errands.push(() => work({ runtime, engine, clock, media }).then(resolve, reject));
     });
     this.alarm.wake();
     if (!this.running) await this.runErrands();
@@ -363,11 +364,6 @@ export class Machine {
     for (let errand = this.errands.shift(); errand; errand = this.errands.shift()) await errand();
     if (!paused) this.events.emit("RESUME");
     if (!this.held) this.clock.goOn();
-  }
-
-  private get parts(): MachineParts {
-    const { runtime, engine, clock, media } = this;
-    return { runtime, engine, clock, media };
   }
 
   private async startOver(): Promise<void> {

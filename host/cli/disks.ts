@@ -144,7 +144,9 @@ function isRemote(file: string): boolean {
 /** cache=writethrough: a write is complete when it is on stable storage. */
 function writeThrough(image: BlockSource): BlockSource {
   return {
-    size: image.size,
+    get size() {
+      return image.size;
+    },
     read: (into, offset) => image.read(into, offset),
     write: async (from, offset) => {
       await image.write?.(from, offset);
@@ -161,7 +163,9 @@ function writeThrough(image: BlockSource): BlockSource {
  */
 function guardFirstBlock(disk: BlockSource, name: string): BlockSource {
   return {
-    size: disk.size,
+    get size() {
+      return disk.size;
+    },
     read: (into, offset) => disk.read(into, offset),
     write: async (from, offset) => {
       if (offset < PROBE_SIZE) await requireRaw(disk, name, from, offset);

@@ -236,6 +236,12 @@ export const FLAGS: readonly Flag[] = [
     apply: (options) => void (options.startsPaused = true),
   },
   {
+    name: "loadvm",
+    argument: "TAG",
+    help: "start from a snapshot that the monitor's savevm has made",
+    apply: (options, tag) => void (options.snapshotToLoad = tag),
+  },
+  {
     name: "chardev",
     argument: "KIND,id=ID[,…]",
     help: "names a character device for -serial or -monitor chardev:ID",
@@ -317,7 +323,7 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev chroot compat daemonize debugcon fsdev full-screen fw_cfg global hvf incoming k loadvm mem-path mem-prealloc msg mtdblock netdev no-acpi numa only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas sandbox sd seed set smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
+  `acpitable action add-fd append-fw audio audiodev chroot compat daemonize debugcon fsdev full-screen fw_cfg global hvf incoming k mem-path mem-prealloc msg mtdblock netdev no-acpi numa only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas sandbox sd seed set smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
     /\s+/,
   ),
 );

@@ -6,6 +6,7 @@ import type { Machine } from "../machine.ts";
 import type { MonitoredDrive, MonitorHost, VncStatus } from "../monitor/host.ts";
 import { type OpenDrive, openMedium } from "./disks.ts";
 import type { PcOptions } from "./pc-options.ts";
+import { Snapshots } from "../state/snapshots.ts";
 
 const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 
@@ -14,6 +15,7 @@ export interface MonitorHostOptions {
   options: PcOptions;
   /** Changed in place when a medium is. */
   drives: OpenDrive[];
+  snapshots: Snapshots;
   chardevs(): readonly (readonly [name: string, label: string])[];
   quit(): void;
   vnc(): VncStatus | undefined;
@@ -23,6 +25,7 @@ export function monitorHost({
   machine,
   options,
   drives,
+  snapshots,
   chardevs,
   quit,
   vnc,
@@ -37,6 +40,7 @@ export function monitorHost({
     guestName: options.name,
     uuid: options.uuid ?? NIL_UUID,
     drives: () => drives.map(monitored),
+    snapshots,
     async writeFile(path, bytes) {
       try {
         await writeFile(path, bytes);
@@ -55,6 +59,21 @@ export function monitorHost({
   };
 }
 
+/** Snapshots of the machine with whatever is in its drives then. */
+export function snapshotsOf(machine: Machine, drives: readonly OpenDrive[]): Snapshots {
+  return new Snapshots(machine, () =>
+    drives.map((drive) => ({ name: nameOf(drive), readOnly: isFixed(drive), image: drive.image })),
+  );
+}
+
+function nameOf(drive: OpenDrive): string {
+  return drive.id ?? placeName(drive);
+}
+
+function isFixed({ media, readOnly }: OpenDrive): boolean {
+  return media === "cdrom" || readOnly === true;
+}
+
 /** QEMU's name for a place that has no id. */
 function placeName({ bus, index, media }: DriveOptions): string {
   switch (bus) {
@@ -67,15 +86,15 @@ function placeName({ bus, index, media }: DriveOptions): string {
 }
 
 function monitored(drive: OpenDrive): MonitoredDrive {
-  const { bus, index, media, image, id } = drive;
+  const { bus, index, media, image } = drive;
   let chainDepth = 0;
   for (let below = image?.backing; below; below = below.backing) chainDepth++;
   return {
-    name: id ?? placeName(drive),
+    name: nameOf(drive),
     bus,
     index,
     media,
-    readOnly: media === "cdrom" || drive.readOnly === true,
+    readOnly: isFixed(drive),
     image: image && {
       file: image.name,
       format: image.format,

@@ -38,6 +38,8 @@ export interface PcOptions {
   gdb?: ChardevSpec | undefined;
   /** `-S`: the guest waits for `cont`. */
   startsPaused: boolean;
+  /** `-loadvm`: the snapshot that the machine begins with. */
+  snapshotToLoad?: string;
   /** Where VNC clients find the screen. */
   vnc?: VncSpec | undefined;
   /** `-chardev`s by id. */

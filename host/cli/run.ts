@@ -11,7 +11,7 @@ import { firstSteps } from "./help.ts";
 import { splitList } from "./option-list.ts";
 import { parseArguments } from "./parse.ts";
 import { openLog } from "./log.ts";
-import { monitorHost } from "./monitor.ts";
+import { monitorHost, snapshotsOf } from "./monitor.ts";
 import type { VncServer } from "./vnc/server.ts";
 import type { VncSpec } from "./vnc/spec.ts";
 import type { PcOptions } from "./pc-options.ts";
@@ -78,6 +78,8 @@ export async function runMachine(options: PcOptions, linux?: KernelImage): Promi
 /** Runs `machine` with the terminal as the options want it; the terminal is itself again when this returns. */
 async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDrive[]): Promise<number> {
   if (options.startsPaused) machine.pause("prelaunch");
+  const snapshots = snapshotsOf(machine, drives);
+  if (options.snapshotToLoad !== undefined) await snapshots.load(options.snapshotToLoad);
   let quit = (): void => {};
   const wanted = new Promise<void>((resolve) => (quit = resolve));
   void wanted.then(() => machine.stop());
@@ -91,7 +93,15 @@ async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDri
     quit,
     say,
     monitorHost: () =>
-      monitorHost({ machine, options, drives, quit, vnc: () => vnc, chardevs: () => connections.chardevs() }),
+      monitorHost({
+        machine,
+        options,
+        drives,
+        snapshots,
+        quit,
+        vnc: () => vnc,
+        chardevs: () => connections.chardevs(),
+      }),
   });
   try {
     if (options.vnc) vnc = await openVnc(machine, options.vnc, options.name);

@@ -70,6 +70,7 @@ export interface BlockExports extends EngineExports {
   unpackZstd(from: number, length: number, to: number, capacity: number): number;
   unpackBzip2(from: number, length: number, to: number, capacity: number, room: number): number;
   resize(size: number): number;
+  reach(end: number): number;
   trimEnd(): number;
   flushTables(): number;
   tablesAreInside(): number;

@@ -1,6 +1,7 @@
 // A disk of another size, or one emptied: what is no longer seen is freed, and the file ends behind what is in use.
 import { nothing } from "./engine.ts";
 import { readAllBits, resizeBitmaps, storeBitmaps } from "./qcow2-bitmaps.ts";
+import { dropVmState } from "./qcow2-vm-state.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 
 export async function setSize(image: Qcow2Image, size: number): Promise<void> {
@@ -13,6 +14,8 @@ export async function setSize(image: Qcow2Image, size: number): Promise<void> {
   }
   await image.alone(async () => {
     await readAllBits(image);
+    // VM state would become a part of the disk.
+    await dropVmState(image);
     await image.engine.run((core) => core.resize(size), nothing);
     resizeBitmaps(image);
     await image.flush!();

@@ -5,6 +5,7 @@
 import { UserError } from "../core/errors.ts";
 import { nothing } from "./engine.ts";
 import type { Qcow2Image } from "./qcow2.ts";
+import { dropVmState } from "./qcow2-vm-state.ts";
 
 /** Acts of the engine's `referenceTree`. */
 const Act = { test: 0, add: 1, drop: 2 } as const;
@@ -216,7 +217,23 @@ function requireSound(image: Qcow2Image, snapshot: Snapshot): void {
     );
 }
 
-export async function createSnapshot(image: Qcow2Image, name: string, now: Date): Promise<void> {
+/** What a snapshot of a running machine says of it. */
+export interface VmMoment {
+  /** Of the VM state written behind this disk; 0: another disk has it. */
+  stateSize: number;
+  /** The machine's clock. */
+  nanoseconds: bigint;
+  /** Instructions run, where those are counted. */
+  icount: bigint | undefined;
+}
+
+/** `moment`: of a machine, whose state lies behind the disk (qcow2-vm-state.ts) and is the snapshot's from now on. */
+export async function createSnapshot(
+  image: Qcow2Image,
+  name: string,
+  now: Date,
+  moment: VmMoment = { stateSize: 0, nanoseconds: 0n, icount: 0n },
+): Promise<void> {
   requireSnapshots(image);
   await image.alone(async () => {
     const { core } = image.engine;
@@ -234,16 +251,17 @@ export async function createSnapshot(image: Qcow2Image, name: string, now: Date)
       name,
       seconds: Math.floor(now.getTime() / 1000),
       nanoseconds: (now.getTime() % 1000) * 1_000_000,
-      clockNanoseconds: 0n,
-      vmStateSize: 0,
+      clockNanoseconds: moment.nanoseconds,
+      vmStateSize: moment.stateSize,
       diskSize: image.size,
-      icount: 0n,
+      icount: moment.icount,
       l1Offset,
       l1Size,
       complete: true,
       extra: new Uint8Array(0),
     };
     await replaceTable(image, [...list, snapshot], length);
+    await dropVmState(image);
     await settle(image);
   });
 }
@@ -278,6 +296,7 @@ export async function applySnapshot(image: Qcow2Image, wanted: string): Promise<
     image.engine.view(core.L1_AT.value as number, l1.length).set(l1);
     await reference(image, old, Act.drop);
     await drop(image, old.l1Offset, old.l1Size * 8);
+    await dropVmState(image);
     await refreshCopied(image);
   });
 }

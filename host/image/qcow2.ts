@@ -326,11 +326,20 @@ export class Qcow2Image implements DiskImage {
     return this.engine.run((core) => core.planRead(offset, length), planned);
   }
 
+  /** VM state, which lies behind the disk (qcow2-vm-state.ts). */
+  readBehind(into: Uint8Array, offset: number): Promise<void> {
+    return this.readGuest(into, offset, Infinity);
+  }
+
+  writeBehind(from: Uint8Array, offset: number): Promise<void> {
+    return this.writeGuest(from, offset, Infinity);
+  }
+
   /** Reads without a lock: for those who hold one. */
-  private async readGuest(into: Uint8Array, offset: number): Promise<void> {
+  private async readGuest(into: Uint8Array, offset: number, limit = this.size): Promise<void> {
     const jobs: Promise<void>[] = [];
     const packed: PackedRead[] = [];
-    const inside = Math.max(0, Math.min(into.length, this.size - offset));
+    const inside = Math.max(0, Math.min(into.length, limit - offset));
     if (inside < into.length) into.fill(0, inside);
     for (let done = 0; done < inside;) {
       const answer = this.planRead(offset + done, inside - done);
@@ -379,11 +388,11 @@ export class Qcow2Image implements DiskImage {
     return Math.ceil(offset / this.clusterSize) * this.clusterSize;
   }
 
-  private async writeGuest(from: Uint8Array, offset: number): Promise<void> {
+  private async writeGuest(from: Uint8Array, offset: number, limit = this.size): Promise<void> {
     const end = offset + from.length;
     if (this.corrupt) throw new UserError("qcow2: Image is corrupt; cannot be written", "EIO");
-    if (end > this.size) throw new UserError(`A write at ${offset} goes past the end of the disk`, "EIO");
-    if (this.bitmaps.length) await recordWrite(this, offset, from.length);
+    if (end > limit) throw new UserError(`A write at ${offset} goes past the end of the disk`, "EIO");
+    if (this.bitmaps.length && limit === this.size) await recordWrite(this, offset, from.length);
     const release = await this.ranges.acquire(this.clusterStart(offset), this.clusterEnd(end), true);
     try {
       const jobs: Promise<void>[] = [];

@@ -6,6 +6,7 @@ import { INFO } from "./commands/info.ts";
 import { INPUT } from "./commands/input.ts";
 import { MEMORY } from "./commands/memory.ts";
 import { RUN } from "./commands/run.ts";
+import { SNAPSHOTS } from "./commands/snapshots.ts";
 import type { Command, MonitorHost, Session } from "./host.ts";
 import { LineEditor } from "./line-editor.ts";
 
@@ -32,9 +33,15 @@ const INFO_COMMAND: Command = {
   complete: () => INFO.map(({ name }) => name),
 };
 
-const COMMANDS: readonly Command[] = [...RUN, ...BLOCK, ...INPUT, ...MEMORY, INFO_COMMAND, HELP].toSorted(
-  (a, b) => (a.name < b.name ? -1 : 1),
-);
+const COMMANDS: readonly Command[] = [
+  ...RUN,
+  ...SNAPSHOTS,
+  ...BLOCK,
+  ...INPUT,
+  ...MEMORY,
+  INFO_COMMAND,
+  HELP,
+].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 /** One user at a prompt. */
 export class Monitor {

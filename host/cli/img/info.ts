@@ -9,7 +9,7 @@ import { getopt, has, last, oneName, type Parsed, wantsJson } from "./getopt.ts"
 import { toJson } from "./json.ts";
 import { openNamed } from "./open.ts";
 import { humanSize } from "../../image/size.ts";
-import { snapshotList } from "./snapshot.ts";
+import { snapshotList } from "../../image/snapshot-list.ts";
 
 /** The facts in the order that the JSON prints them. */
 interface Info {

@@ -66,6 +66,11 @@ export const INFO: readonly Command[] = [
     words: [0, 1],
     run: registers,
   },
+  {
+    name: "snapshots",
+    help: "show the currently saved VM snapshots",
+    run: ({ host }) => host.snapshots.describe(),
+  },
   { name: "status", help: "show the current VM status (running|paused)", run: status },
   { name: "uuid", help: "show the current VM UUID", run: ({ host }) => host.uuid },
   {
