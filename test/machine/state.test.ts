@@ -2,7 +2,6 @@
 // as new there, so that whatever of the machine lay in them would be missed.
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { assemble } from "../../guests/asm/assemble.ts";
 import { MemorySource } from "../../host/block/memory.ts";
 import type { MachineEngine } from "../../host/core/machine-engine.ts";
 import { encodeHeader, StateReader } from "../../host/state/format.ts";
@@ -10,62 +9,12 @@ import { Machine, type MachineOptions } from "../../host/machine.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { useRuntime } from "../../host/runtimes/this.ts";
 import { layoutOf } from "../support/state-layout.ts";
+import { TICKER } from "../support/ticker.ts";
 
 const MIB = 2 ** 20;
 const DEMO = readFileSync("dist/demo.bin");
 
 beforeAll(() => useRuntime(node));
-
-/** A boot sector that reads the disk by the BIOS, waits for the timer's interrupt and says on COM1 what it saw. */
-const TICKER = assemble(`
-        bits 16
-        org 0x7c00
-start:  xor ax, ax
-        mov ds, ax
-        mov es, ax
-        mov ss, ax
-        mov sp, 0x7c00
-        mov cx, 1
-next:   mov ax, 0x0201
-        mov bx, 0x8000
-        mov dx, 0x80
-        push cx
-        int 0x13
-        mov ah, 0x0e
-        mov al, '.'
-        int 0x10
-        mov si, 0x8000
-        mov cx, 256
-sum:    lodsw
-        add bx, ax
-        rol bx, 1
-        loop sum
-        mov di, 4
-digit:  rol bx, 4
-        mov al, bl
-        and al, 15
-        add al, 'A'
-        mov dx, 0x3f8
-        out dx, al
-        dec di
-        jnz digit
-        mov al, 10
-        out dx, al
-        sti
-        hlt
-        pop cx
-        inc cx
-        cmp cx, 40
-        jb next
-        mov al, '!'
-        mov dx, 0x3f8
-        out dx, al
-stop:   cli
-        hlt
-        jmp stop
-        times 510 - ($ - $$) db 0
-        dw 0xaa55
-`).bytes;
 
 function disk(): MemorySource {
   const bytes = new Uint8Array(MIB);
