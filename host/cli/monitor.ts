@@ -1,12 +1,13 @@
 // The monitor's view of a machine that the command line started.
 import { writeFile } from "node:fs/promises";
 import { reason, UserError } from "../core/errors.ts";
-import type { DriveOptions } from "../core/drives.ts";
+import { placeName } from "../core/drives.ts";
 import type { Machine } from "../machine.ts";
 import type { MonitoredDrive, MonitorHost, VncStatus } from "../monitor/host.ts";
+import type { Jobs } from "../monitor/qmp/jobs.ts";
+import { Snapshots } from "../state/snapshots.ts";
 import { type OpenDrive, openMedium } from "./disks.ts";
 import type { PcOptions } from "./pc-options.ts";
-import { Snapshots } from "../state/snapshots.ts";
 
 const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 
@@ -16,6 +17,7 @@ export interface MonitorHostOptions {
   /** Changed in place when a medium is. */
   drives: OpenDrive[];
   snapshots: Snapshots;
+  jobs: Jobs;
   chardevs(): readonly (readonly [name: string, label: string])[];
   quit(): void;
   vnc(): VncStatus | undefined;
@@ -26,6 +28,7 @@ export function monitorHost({
   options,
   drives,
   snapshots,
+  jobs,
   chardevs,
   quit,
   vnc,
@@ -41,6 +44,7 @@ export function monitorHost({
     uuid: options.uuid ?? NIL_UUID,
     drives: () => drives.map(monitored),
     snapshots,
+    jobs,
     async writeFile(path, bytes) {
       try {
         await writeFile(path, bytes);
@@ -72,17 +76,6 @@ function nameOf(drive: OpenDrive): string {
 
 function isFixed({ media, readOnly }: OpenDrive): boolean {
   return media === "cdrom" || readOnly === true;
-}
-
-/** QEMU's name for a place that has no id. */
-function placeName({ bus, index, media }: DriveOptions): string {
-  switch (bus) {
-    case "ide":
-      return `ide${index >> 1}-${media === "cdrom" ? "cd" : "hd"}${index & 1}`;
-    case "floppy":
-    case "virtio":
-      return `${bus}${index}`;
-  }
 }
 
 function monitored(drive: OpenDrive): MonitoredDrive {

@@ -4,6 +4,7 @@ import process from "node:process";
 import { isExpected, reason, UserError } from "../core/errors.ts";
 import { type KernelImage, type KernelModule, takesModules } from "../core/kernel.ts";
 import { Machine } from "../machine.ts";
+import { Jobs } from "../monitor/qmp/jobs.ts";
 import { connect, type Connections } from "./connections.ts";
 import { closeDrives, type OpenDrive, openDrives } from "./disks.ts";
 import { readFirmware } from "./firmware.ts";
@@ -79,6 +80,7 @@ export async function runMachine(options: PcOptions, linux?: KernelImage): Promi
 async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDrive[]): Promise<number> {
   if (options.startsPaused) machine.pause("prelaunch");
   const snapshots = snapshotsOf(machine, drives);
+  const jobs = new Jobs();
   if (options.snapshotToLoad !== undefined) await snapshots.load(options.snapshotToLoad);
   let quit = (): void => {};
   const wanted = new Promise<void>((resolve) => (quit = resolve));
@@ -98,6 +100,7 @@ async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDri
         options,
         drives,
         snapshots,
+        jobs,
         quit,
         vnc: () => vnc,
         chardevs: () => connections.chardevs(),

@@ -40,6 +40,17 @@ export function connectorOf({ constants }: MachineEngine, { bus, index }: DriveO
   }
 }
 
+/** QEMU's name for a place that has no id. */
+export function placeName({ bus, index, media }: Pick<DriveOptions, "bus" | "index" | "media">): string {
+  switch (bus) {
+    case "ide":
+      return `ide${index >> 1}-${media === "cdrom" ? "cd" : "hd"}${index & 1}`;
+    case "floppy":
+    case "virtio":
+      return `${bus}${index}`;
+  }
+}
+
 /** What messages call a connector. */
 export function connectorName({ constants }: MachineEngine, connector: number): string {
   const { FLOPPY_DRIVE, VIRTIO_DRIVE } = constants;

@@ -1,6 +1,7 @@
 // What a monitor needs of the program around it.
 import type { DriveBus } from "../core/drives.ts";
 import type { Machine } from "../machine.ts";
+import type { Jobs } from "./qmp/jobs.ts";
 import type { Snapshots } from "../state/snapshots.ts";
 
 /** A drive as the monitor names it. */
@@ -40,6 +41,8 @@ export interface MonitorHost {
   readonly vnc: VncStatus | undefined;
   drives(): readonly MonitoredDrive[];
   readonly snapshots: Snapshots;
+  /** Shared by all who speak QMP. */
+  readonly jobs: Jobs;
   /** Puts the image at `file` in the drive, or, where that is undefined, nothing. */
   changeMedium(drive: MonitoredDrive, file: string | undefined, format: string | undefined): Promise<void>;
 }

@@ -1,7 +1,7 @@
 // Snapshots of a running machine (QEMU's savevm and loadvm): one internal snapshot in every writable disk, all of the
 // same moment, and the machine's state in the first. What is said where it cannot be done is QEMU's.
+import type { BlockSource } from "../block/source.ts";
 import { codeOf, reason, UserError } from "../core/errors.ts";
-import type { DiskImage } from "../image/image.ts";
 import {
   applySnapshot,
   createSnapshot,
@@ -23,7 +23,7 @@ export interface SnapshotDrive {
   /** The guest cannot write it: it needs no snapshot. */
   readOnly: boolean;
   /** What is inserted. */
-  image: DiskImage | undefined;
+  image: BlockSource | undefined;
 }
 
 /** The drives to act on; by default all that are writable, the state in the first. */
@@ -149,7 +149,7 @@ function isWritable({ readOnly, image }: SnapshotDrive): boolean {
   return !readOnly && image?.write !== undefined;
 }
 
-function takesSnapshots(image: DiskImage | undefined): image is Qcow2Image {
+function takesSnapshots(image: BlockSource | undefined): image is Qcow2Image {
   return image instanceof Qcow2Image && image.write !== undefined && !image.hasExternalData;
 }
 

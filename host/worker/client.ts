@@ -129,7 +129,7 @@ export class Machine {
 
   /**
    * The whole machine as it is now, for `loadState`: processors, memory, chips, time. It goes on running. What is on
-   * its disks is not in it.
+   * its disks is not in it; `saveSnapshot` keeps both.
    *
    *     const ready = await machine.saveState();
    *     // … any number of times, in any number of machines:
@@ -146,6 +146,25 @@ export class Machine {
    */
   loadState(state: Uint8Array): Promise<void> {
     return this.connection.calls.call("loadState", state);
+  }
+
+  /**
+   * Keeps machine and disks as they are now, in the disks themselves: an internal snapshot in each, the machine's state
+   * in the first (QEMU's savevm). Replaces one of that name. Rejects with a `UserError` where there is no writable qcow2
+   * image, or another writable disk beside.
+   */
+  saveSnapshot(tag: string): Promise<void> {
+    return this.connection.calls.call("saveSnapshot", tag);
+  }
+
+  /** Puts machine and disks back to where they were (QEMU's loadvm); what was written since is gone. */
+  loadSnapshot(tag: string): Promise<void> {
+    return this.connection.calls.call("loadSnapshot", tag);
+  }
+
+  /** Deletes a snapshot from every disk that has it. */
+  deleteSnapshot(tag: string): Promise<void> {
+    return this.connection.calls.call("deleteSnapshot", tag);
   }
 
   /** Stops the machine, closes what it has opened, and ends its thread. `await using` does the same. */

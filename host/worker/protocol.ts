@@ -51,6 +51,9 @@ export interface MachineVerbs {
   powerdown(): void;
   saveState(): Promise<Moved<Uint8Array>>;
   loadState(state: Uint8Array): Promise<void>;
+  saveSnapshot(tag: string): Promise<void>;
+  loadSnapshot(tag: string): Promise<void>;
+  deleteSnapshot(tag: string): Promise<void>;
   /** Stops it, and closes what it has opened. */
   close(): Promise<void>;
   changeMedium(drive: PlannedDrive, source: PlannedDrive["source"]): Promise<void>;

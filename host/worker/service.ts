@@ -1,6 +1,6 @@
 // The machine's thread: one machine, the images in its drives, and what the caller asks of them.
 import type { BlockSource } from "../block/source.ts";
-import type { DriveOptions } from "../core/drives.ts";
+import { type DriveOptions, placeName } from "../core/drives.ts";
 import { UserError } from "../core/errors.ts";
 import { useEngine } from "../core/load.ts";
 import { wordsOn } from "../display/characters.ts";
@@ -8,6 +8,7 @@ import { png } from "../display/picture-files.ts";
 import { keyNamed } from "../input/keys.ts";
 import { type Ending, Machine } from "../machine.ts";
 import { Calls, Moved } from "./calls.ts";
+import type { Snapshots } from "../state/snapshots.ts";
 import type { MachinePlan, PlannedDrive, PlannedSource } from "./description.ts";
 import type { CallerVerbs, DriveInfo, Engine, Frame, MachineInfo, MachineVerbs } from "./protocol.ts";
 import { openMedium, readWhole } from "./sources.ts";
@@ -125,6 +126,29 @@ export class MachineService implements MachineVerbs {
 
   loadState(state: Uint8Array): Promise<void> {
     return this.machine.loadState(state);
+  }
+
+  async saveSnapshot(tag: string): Promise<void> {
+    await (await this.snapshots()).save(tag);
+  }
+
+  async loadSnapshot(tag: string): Promise<void> {
+    await (await this.snapshots()).load(tag);
+  }
+
+  async deleteSnapshot(tag: string): Promise<void> {
+    await (await this.snapshots()).delete(tag);
+  }
+
+  private async snapshots(): Promise<Snapshots> {
+    // What qcow2 takes is for those who ask.
+    const { Snapshots: SnapshotsOf } = await import("../state/snapshots.ts");
+    return new SnapshotsOf(this.machine, () =>
+      this.plan.drives.map((drive) => {
+        const readOnly = drive.media === "cdrom" || drive.readOnly === true;
+        return { name: placeName(drive), readOnly, image: this.opened.get(keyOf(drive)) };
+      }),
+    );
   }
 
   async close(): Promise<void> {

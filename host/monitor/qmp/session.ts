@@ -8,6 +8,7 @@ import { CONTROL } from "./control.ts";
 import { INPUT } from "./input.ts";
 import { JsonStream, spaced } from "./json-stream.ts";
 import { QUERIES, VERSION_REPORT } from "./queries.ts";
+import { SNAPSHOTS } from "./snapshots.ts";
 
 const LIST_COMMANDS: QmpCommand = {
   name: "query-commands",
@@ -15,7 +16,7 @@ const LIST_COMMANDS: QmpCommand = {
 };
 
 const COMMANDS: ReadonlyMap<string, QmpCommand> = new Map(
-  [...CONTROL, ...INPUT, ...QUERIES, LIST_COMMANDS].map((command) => [command.name, command]),
+  [...CONTROL, ...INPUT, ...SNAPSHOTS, ...QUERIES, LIST_COMMANDS].map((command) => [command.name, command]),
 );
 
 const GREETING = { QMP: { version: VERSION_REPORT, capabilities: [] } };
@@ -33,7 +34,8 @@ export class QmpSession {
     private readonly write: (text: string) => void,
     private readonly pretty: boolean,
   ) {
-    host.machine.events.on((event) => this.tell(event));
+    host.machine.events.on(({ name, cause }: MachineEvent) => this.tell(name, cause));
+    host.jobs.on((id, status) => this.tell("JOB_STATUS_CHANGE", { status, id }));
   }
 
   /** A client is there, perhaps in the place of another. */
@@ -85,11 +87,11 @@ export class QmpSession {
     this.negotiated = true;
   }
 
-  private tell({ name, cause }: MachineEvent): void {
+  private tell(event: string, data: object | undefined): void {
     if (!this.negotiated) return;
     const ms = Date.now();
     const timestamp = { seconds: Math.floor(ms / 1000), microseconds: (ms % 1000) * 1000 };
-    this.send({ timestamp, event: name, data: cause });
+    this.send({ timestamp, event, data });
   }
 
   private send(message: object): void {
