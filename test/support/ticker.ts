@@ -3,7 +3,7 @@
 import { assemble } from "../../guests/asm/assemble.ts";
 
 /** Lines that it says before the "!". */
-export const TICKS = 38;
+export const TICKS = 20;
 
 export const TICKER = assemble(`
         bits 16
