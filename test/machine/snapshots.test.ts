@@ -291,7 +291,8 @@ describe.skipIf(noTools.length > 0)("-loadvm", () => {
       expect(await again.exitCode).toBe(0);
       const rest = again.output.match(/^[A-P]{4}$/gm)!;
       expect(rest).toEqual(lines.slice(-rest.length));
-      expect(rest.length).toBeGreaterThanOrEqual(lines.length - said.length);
+      // The snapshot may have come within a line.
+      expect(rest.length).toBeGreaterThanOrEqual(lines.length - said.length - 1);
       expect(qemuImg("check", disk)).toContain("No errors were found");
     }
     expect(qemuImg("snapshot", "-d", "a", disk) + qemuImg("snapshot", "-d", "b", disk)).toBe("");
