@@ -17,9 +17,7 @@ export function listenWebSocket(
       handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
     });
     server.once("error", fail);
-    server.on("connection", (socket) =>
-      onConnection(new NodeConnection(createWebSocketStream(socket))),
-    );
+    server.on("connection", (socket) => onConnection(new NodeConnection(createWebSocketStream(socket))));
     server.once("listening", () => {
       const bound = server.address();
       done({
