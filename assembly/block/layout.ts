@@ -38,8 +38,11 @@ export const AES_WORDS_AT: usize = AES_PLANES_AT + 128;
 export const SECTOR_CIPHER_AT: usize = AES_WORDS_AT + 256;
 export const SECTOR_SCRATCH_AT: usize = SECTOR_CIPHER_AT + 128;
 export const SECTOR_KEYS_AT: usize = SECTOR_SCRATCH_AT + 256;
+/** Serpent and Twofish at work, and their keys being expanded. */
+export const SERPENT_AT: usize = SECTOR_KEYS_AT + 16 * KIB;
+export const TWOFISH_AT: usize = SERPENT_AT + KIB + 128;
 /** Hashes: the message schedule of one block, and the states of crypto/hash.ts and crypto/pbkdf2.ts. */
-export const HASH_SCHEDULE_AT: usize = SECTOR_KEYS_AT + 8 * KIB;
+export const HASH_SCHEDULE_AT: usize = TWOFISH_AT + KIB;
 export const HASH_AT: usize = HASH_SCHEDULE_AT + 640;
 /** The splitter of keys (crypto/stripes.ts): a sum of stripes and a piece of it. */
 export const STRIPES_AT: usize = HASH_AT + 2 * KIB;

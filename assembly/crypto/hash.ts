@@ -1,6 +1,7 @@
 // Hash functions by number: what is common to all of them. Each fills blocks, pads the last ones with 80h, zeros and
 // the message's length in bits (FIPS 180-4 §5.1), and folds one block after the other into its state.
 import { HASH_AT } from "../block/layout";
+import { compressMd5, startMd5 } from "./md5";
 import { compressRipemd160, startRipemd160 } from "./ripemd160";
 import { compressSha1, startSha1 } from "./sha1";
 import { compressSha256, startSha224, startSha256 } from "./sha256";
@@ -13,6 +14,7 @@ const SHA256: u32 = 2;
 const SHA384: u32 = 3;
 const SHA512: u32 = 4;
 const RIPEMD160: u32 = 5;
+const MD5: u32 = 6;
 
 /** Longest state, block and digest. */
 export const STATE_MAX: usize = 64;
@@ -27,6 +29,8 @@ export const PBKDF2_AT: usize = BLOCK_AT + BLOCK_MAX;
 
 export function digestLength(algorithm: u32): u32 {
   switch (algorithm) {
+    case MD5:
+      return 16;
     case SHA224:
       return 28;
     case SHA256:
@@ -44,6 +48,10 @@ export function blockLength(algorithm: u32): u32 {
   return algorithm == SHA384 || algorithm == SHA512 ? 128 : 64;
 }
 
+function isLittleEndian(algorithm: u32): bool {
+  return algorithm == RIPEMD160 || algorithm == MD5;
+}
+
 /** The state before any block. */
 export function start(algorithm: u32, state: usize): void {
   switch (algorithm) {
@@ -57,6 +65,8 @@ export function start(algorithm: u32, state: usize): void {
       return startSha384(state);
     case SHA512:
       return startSha512(state);
+    case MD5:
+      return startMd5(state);
     default:
       return startRipemd160(state);
   }
@@ -73,6 +83,8 @@ export function compress(algorithm: u32, state: usize, block: usize): void {
     case SHA384:
     case SHA512:
       return compressSha512(state, block);
+    case MD5:
+      return compressMd5(state, block);
     default:
       return compressRipemd160(state, block);
   }
@@ -81,7 +93,7 @@ export function compress(algorithm: u32, state: usize, block: usize): void {
 /** The state as the bytes of the digest: words in the byte order of the function. */
 export function storeDigest(algorithm: u32, state: usize, to: usize): void {
   const length = <usize>digestLength(algorithm);
-  if (algorithm == RIPEMD160) memory.copy(to, state, length);
+  if (isLittleEndian(algorithm)) memory.copy(to, state, length);
   else if (blockLength(algorithm) == 128)
     for (let i: usize = 0; i < length; i += 8) store<u64>(to + i, bswap(load<u64>(state + i)));
   else for (let i: usize = 0; i < length; i += 4) store<u32>(to + i, bswap(load<u32>(state + i)));
@@ -92,7 +104,7 @@ export function padBlock(algorithm: u32, block: usize, filled: usize, total: u64
   const size = <usize>blockLength(algorithm);
   memory.fill(block + filled, 0, size - filled);
   const bits = total << 3;
-  store<u64>(block + size - 8, algorithm == RIPEMD160 ? bits : bswap(bits));
+  store<u64>(block + size - 8, isLittleEndian(algorithm) ? bits : bswap(bits));
 }
 
 /** Folds the message's rest and its padding into a state that has taken all but the last `length` of `total` bytes. */

@@ -1,16 +1,8 @@
 // Encryption of sectors as disks are encrypted: 512 bytes each under one key, told apart by a vector made from the
 // sector's number. Modes and vector generators are those of dm-crypt, which LUKS names ("xts-plain64", "cbc-essiv").
 import { SECTOR_CIPHER_AT, SECTOR_KEYS_AT, SECTOR_SCRATCH_AT } from "../block/layout";
-import {
-  BATCH,
-  BATCH_BYTES,
-  BLOCK,
-  decryptBatch,
-  encryptBatch,
-  expandKey,
-  KeySchedule,
-  SCHEDULE_SIZE,
-} from "./aes";
+import { BATCH, BATCH_BYTES, BLOCK } from "./aes";
+import { decrypt, encrypt, expand, SCHEDULE_MAX } from "./block-ciphers";
 
 const SECTOR: usize = 512;
 
@@ -27,30 +19,42 @@ const ESSIV: u32 = 2;
 @final
 @unmanaged
 class SectorCipher {
+  algorithm: u32;
   mode: u32;
   generator: u32;
 }
 
 const cipher = changetype<SectorCipher>(SECTOR_CIPHER_AT);
-const dataKey = changetype<KeySchedule>(SECTOR_KEYS_AT);
+const DATA_KEY: usize = SECTOR_KEYS_AT;
 /** XTS encrypts the vectors under a key of their own. */
-const tweakKey = changetype<KeySchedule>(SECTOR_KEYS_AT + SCHEDULE_SIZE);
+const TWEAK_KEY: usize = DATA_KEY + SCHEDULE_MAX;
 /** ESSIV's: a hash of the data key. */
-const vectorKey = changetype<KeySchedule>(SECTOR_KEYS_AT + 2 * SCHEDULE_SIZE);
+const VECTOR_KEY: usize = TWEAK_KEY + SCHEDULE_MAX;
 
 /** Vectors of eight sectors; the tweaks or the ciphertext of eight blocks. */
 const VECTORS_AT: usize = SECTOR_SCRATCH_AT;
 const BATCH_AT: usize = VECTORS_AT + BATCH_BYTES;
 
-/** Sets mode, vector generator and key; `vectorKeyLength` bytes of ESSIV's key lie behind those of the data key. */
-export function setCipher(mode: u32, generator: u32, key: usize, length: u32, vectorKeyLength: u32): void {
+/**
+ * Sets block cipher, mode, vector generator and key; `vectorKeyLength` bytes of ESSIV's key lie behind those of the data
+ * key.
+ */
+export function setCipher(
+  algorithm: u32,
+  mode: u32,
+  generator: u32,
+  key: usize,
+  length: u32,
+  vectorKeyLength: u32,
+): void {
+  cipher.algorithm = algorithm;
   cipher.mode = mode;
   cipher.generator = generator;
   // XTS takes two keys of equal length (IEEE 1619 §5.1).
   const half = mode == XTS ? length >> 1 : length;
-  expandKey(key, half, dataKey);
-  if (mode == XTS) expandKey(key + half, half, tweakKey);
-  if (generator == ESSIV) expandKey(key + length, vectorKeyLength, vectorKey);
+  expand(algorithm, key, half, DATA_KEY);
+  if (mode == XTS) expand(algorithm, key + half, half, TWEAK_KEY);
+  if (generator == ESSIV) expand(algorithm, key + length, vectorKeyLength, VECTOR_KEY);
 }
 
 export function encryptSectors(at: usize, count: u32, first: u64): void {
@@ -61,22 +65,22 @@ export function decryptSectors(at: usize, count: u32, first: u64): void {
   crypt(at, count, first, true);
 }
 
-function crypt(at: usize, count: u32, first: u64, decrypt: bool): void {
+function crypt(at: usize, count: u32, first: u64, back: bool): void {
   for (let done: u32 = 0; done < count; done += <u32>BATCH) {
     const sectors = min(count - done, <u32>BATCH);
     const group = at + <usize>done * SECTOR;
     if (cipher.mode != ECB) makeVectors(first + done);
-    if (cipher.mode == CBC && !decrypt) {
+    if (cipher.mode == CBC && !back) {
       encryptChains(group, sectors);
       continue;
     }
     for (let i: u32 = 0; i < sectors; i++) {
       const sector = group + <usize>i * SECTOR;
       const vector = v128.load(VECTORS_AT + <usize>i * BLOCK);
-      if (cipher.mode == XTS) cryptTweaked(sector, vector, decrypt);
+      if (cipher.mode == XTS) cryptTweaked(sector, vector, back);
       else if (cipher.mode == CBC) decryptChain(sector, vector);
       else if (cipher.mode == CTR) addKeyStream(sector, vector);
-      else cryptBlocks(sector, decrypt);
+      else cryptBlocks(sector, back);
     }
   }
 }
@@ -87,12 +91,12 @@ function makeVectors(first: u64): void {
     const number = cipher.generator == PLAIN ? (first + i) & 0xffff_ffff : first + i;
     v128.store(VECTORS_AT + <usize>i * BLOCK, i64x2(number, 0));
   }
-  if (cipher.generator == ESSIV) encryptBatch(VECTORS_AT, vectorKey);
-  if (cipher.mode == XTS) encryptBatch(VECTORS_AT, tweakKey);
+  if (cipher.generator == ESSIV) encrypt(cipher.algorithm, VECTORS_AT, VECTOR_KEY);
+  if (cipher.mode == XTS) encrypt(cipher.algorithm, VECTORS_AT, TWEAK_KEY);
 }
 
 /** XTS (IEEE 1619 §5.3): each block between two additions of its tweak, the vector times x^block. */
-function cryptTweaked(sector: usize, vector: v128, decrypt: bool): void {
+function cryptTweaked(sector: usize, vector: v128, back: bool): void {
   let tweak = vector;
   for (let at = sector; at < sector + SECTOR; at += BATCH_BYTES) {
     for (let i: usize = 0; i < BATCH_BYTES; i += BLOCK) {
@@ -100,8 +104,7 @@ function cryptTweaked(sector: usize, vector: v128, decrypt: bool): void {
       v128.store(at + i, v128.xor(v128.load(at + i), tweak));
       tweak = timesX(tweak);
     }
-    if (decrypt) decryptBatch(at, dataKey);
-    else encryptBatch(at, dataKey);
+    cryptBatch(at, back);
     for (let i: usize = 0; i < BATCH_BYTES; i += BLOCK)
       v128.store(at + i, v128.xor(v128.load(at + i), v128.load(BATCH_AT + i)));
   }
@@ -121,7 +124,7 @@ function encryptChains(group: usize, sectors: u32): void {
       const at = VECTORS_AT + i * BLOCK;
       v128.store(at, v128.xor(v128.load(at), v128.load(group + i * SECTOR + block)));
     }
-    encryptBatch(VECTORS_AT, dataKey);
+    cryptBatch(VECTORS_AT, false);
     for (let i: usize = 0; i < sectors; i++)
       v128.store(group + i * SECTOR + block, v128.load(VECTORS_AT + i * BLOCK));
   }
@@ -131,7 +134,7 @@ function decryptChain(sector: usize, vector: v128): void {
   let previous = vector;
   for (let at = sector; at < sector + SECTOR; at += BATCH_BYTES) {
     memory.copy(BATCH_AT, at, BATCH_BYTES);
-    decryptBatch(at, dataKey);
+    cryptBatch(at, true);
     for (let i: usize = 0; i < BATCH_BYTES; i += BLOCK) {
       v128.store(at + i, v128.xor(v128.load(at + i), previous));
       previous = v128.load(BATCH_AT + i);
@@ -149,15 +152,17 @@ function addKeyStream(sector: usize, vector: v128): void {
       low++;
       if (low == 0) high++;
     }
-    encryptBatch(BATCH_AT, dataKey);
+    cryptBatch(BATCH_AT, false);
     for (let i: usize = 0; i < BATCH_BYTES; i += BLOCK)
       v128.store(at + i, v128.xor(v128.load(at + i), v128.load(BATCH_AT + i)));
   }
 }
 
-function cryptBlocks(sector: usize, decrypt: bool): void {
-  for (let at = sector; at < sector + SECTOR; at += BATCH_BYTES) {
-    if (decrypt) decryptBatch(at, dataKey);
-    else encryptBatch(at, dataKey);
-  }
+function cryptBlocks(sector: usize, back: bool): void {
+  for (let at = sector; at < sector + SECTOR; at += BATCH_BYTES) cryptBatch(at, back);
+}
+
+function cryptBatch(at: usize, back: bool): void {
+  if (back) decrypt(cipher.algorithm, at, DATA_KEY);
+  else encrypt(cipher.algorithm, at, DATA_KEY);
 }

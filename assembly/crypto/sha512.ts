@@ -1,4 +1,5 @@
-// SHA-512, and SHA-384, which begins elsewhere and is cut (FIPS 180-4 §6.4, §6.5).
+// SHA-512, and SHA-384, which begins elsewhere and is cut (FIPS 180-4 §6.4, §6.5). Not one body with sha256.ts: the width of
+// words, the number of rounds, every rotation and every constant differ.
 import { HASH_SCHEDULE_AT as W } from "../block/layout";
 
 /** Cube roots of the first 80 primes (FIPS 180-4 §4.2.3). */

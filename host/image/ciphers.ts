@@ -2,7 +2,7 @@
 // by the numbers that the block engine knows those by that it can do.
 import { UserError } from "../core/errors.ts";
 
-/** Key lengths of the ciphers that QEMU knows; `aes` is the one that the engine can do. */
+/** Key lengths of the ciphers that QEMU knows. */
 const CIPHER_KEYS: Readonly<Record<string, readonly number[]>> = {
   aes: [16, 24, 32],
   cast5: [16],
@@ -10,18 +10,22 @@ const CIPHER_KEYS: Readonly<Record<string, readonly number[]>> = {
   twofish: [16, 24, 32],
 };
 
+/** Those that the engine can do: numbers of assembly/crypto/block-ciphers.ts. */
+const ALGORITHMS: Readonly<Record<string, number | undefined>> = { aes: 0, serpent: 1, twofish: 2 };
+/** As QEMU spells them in sentences. */
+const SPELLINGS: Readonly<Record<string, string>> = { aes: "AES", serpent: "Serpent", twofish: "Twofish" };
 /** Numbers of assembly/crypto/sectors.ts. */
 const MODES: Readonly<Record<string, number>> = { xts: 0, cbc: 1, ecb: 2, ctr: 3 };
 const GENERATORS: Readonly<Record<string, number>> = { plain: 0, plain64: 1, essiv: 2 };
-/** Numbers of assembly/crypto/hash.ts; undefined: the engine cannot do it. */
-const HASHES: Readonly<Record<string, number | undefined>> = {
+/** Numbers of assembly/crypto/hash.ts. */
+const HASHES: Readonly<Record<string, number>> = {
   sha1: 0,
   sha224: 1,
   sha256: 2,
   sha384: 3,
   sha512: 4,
   ripemd160: 5,
-  md5: undefined,
+  md5: 6,
 };
 const DIGEST_LENGTHS: Readonly<Record<string, number>> = {
   sha1: 20,
@@ -74,26 +78,30 @@ export function masterKeyLength({ keyLength, mode }: CipherSpec): number {
 }
 
 /** The cipher, mode and generator by the engine's numbers. Refuses what it cannot do. */
-export function requireCipher(spec: CipherSpec): { mode: number; generator: number } {
-  if (spec.cipher !== "aes")
+export function requireCipher(spec: CipherSpec): { algorithm: number; mode: number; generator: number } {
+  const algorithm = ALGORITHMS[spec.cipher];
+  // XTS is made of blocks of 16 bytes (IEEE 1619 §5.1), and CAST5's have 8.
+  if (spec.cipher === "cast5" && spec.mode === "xts")
+    throw new UserError("Unsupported cipher mode xts", "EINVAL");
+  if (algorithm === undefined)
     throw new UserError(
-      `Cipher '${algorithmName(spec)}' is not supported yet: aes-128, aes-192 and aes-256 are`,
+      `Cipher '${algorithmName(spec)}' is not supported: AES, Serpent and Twofish are`,
       "ENOTSUP",
     );
   if (spec.generator === "essiv") {
     const vectorKey = DIGEST_LENGTHS[spec.vectorHash ?? ""] ?? 0;
-    if (!takesKey("aes", vectorKey))
-      throw new UserError(`No AES cipher with key size ${vectorKey} available`, "EINVAL");
-    requireHash(spec.vectorHash!);
+    if (!takesKey(spec.cipher, vectorKey))
+      throw new UserError(
+        `No ${SPELLINGS[spec.cipher]} cipher with key size ${vectorKey} available`,
+        "EINVAL",
+      );
   }
-  return { mode: MODES[spec.mode]!, generator: GENERATORS[spec.generator]! };
+  return { algorithm, mode: MODES[spec.mode]!, generator: GENERATORS[spec.generator]! };
 }
 
 /** A hash by the engine's number. */
-export function requireHash(name: string): number {
-  const number = HASHES[name];
-  if (number === undefined) throw new UserError(`Hash algorithm '${name}' is not supported yet`, "ENOTSUP");
-  return number;
+export function hashNumber(name: string): number {
+  return HASHES[name]!;
 }
 
 export function digestLength(hash: string): number {

@@ -108,7 +108,14 @@ export interface BlockExports extends EngineExports {
   ): void;
   splitKey(algorithm: number, key: number, length: number, at: number, stripes: number): void;
   mergeKey(algorithm: number, at: number, length: number, stripes: number): void;
-  setCipher(mode: number, generator: number, key: number, length: number, vectorKeyLength: number): void;
+  setCipher(
+    algorithm: number,
+    mode: number,
+    generator: number,
+    key: number,
+    length: number,
+    vectorKeyLength: number,
+  ): void;
   encryptSectors(at: number, count: number, first: number): void;
   decryptSectors(at: number, count: number, first: number): void;
   isZero(at: number, length: number): number;

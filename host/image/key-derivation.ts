@@ -1,7 +1,7 @@
 // From a passphrase to a key: PBKDF2, by the runtime's own where it has one for the hash (it is several times as fast,
 // and what a slot's iterations cost an attacker is what they may cost us), else by the engine's.
 import type { Runtime } from "../runtimes/runtime.ts";
-import { digestLength, requireHash } from "./ciphers.ts";
+import { digestLength, hashNumber } from "./ciphers.ts";
 import type { BlockExports } from "./engine.ts";
 
 const WEB_CRYPTO: Readonly<Record<string, string>> = {
@@ -47,7 +47,7 @@ function deriveInEngine(
   passphrase: Uint8Array,
   { hash, salt, iterations, length }: Derivation,
 ): Uint8Array<ArrayBuffer> {
-  const algorithm = requireHash(hash);
+  const algorithm = hashNumber(hash);
   const keyAt = core.CRYPTO_AT.value as number;
   const saltAt = keyAt + Math.max(passphrase.length, length);
   const memory = new Uint8Array(core.memory.buffer as ArrayBuffer);

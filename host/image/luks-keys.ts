@@ -5,7 +5,7 @@
 import { UserError } from "../core/errors.ts";
 import { loadEngine } from "../core/load.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { type CipherSpec, masterKeyLength, requireCipher, requireHash } from "./ciphers.ts";
+import { type CipherSpec, masterKeyLength, requireCipher, hashNumber } from "./ciphers.ts";
 import type { BlockExports } from "./engine.ts";
 import { deriveKey, iterationsFor } from "./key-derivation.ts";
 import {
@@ -86,7 +86,6 @@ export class LuksVolume {
     { spec, hash, iterTime }: LuksOptions,
   ): Promise<LuksVolume> {
     requireCipher(spec);
-    requireHash(hash);
     const core = await startCryptoEngine(runtime);
     const { slotOffsets, payloadOffset } = layLuks(spec);
     const keyBytes = masterKeyLength(spec);
@@ -134,7 +133,7 @@ export class LuksVolume {
     await this.store.read(material.subarray(0, keyBytes * STRIPES), offset);
     new SectorCipher(this.core, spec, slotKey).decrypt(material, 0);
     const key = this.inEngine(material, (at) => {
-      this.core.mergeKey(requireHash(hash), at, keyBytes, STRIPES);
+      this.core.mergeKey(hashNumber(hash), at, keyBytes, STRIPES);
       return keyBytes;
     });
     const digest = await this.digestOf(key);
@@ -159,7 +158,7 @@ export class LuksVolume {
     const keyAt = (this.core.CRYPTO_AT.value as number) + material.length;
     new Uint8Array(this.core.memory.buffer, keyAt, keyBytes).set(masterKey);
     const split = this.inEngine(material, (at) => {
-      this.core.splitKey(requireHash(hash), keyAt, keyBytes, at, STRIPES);
+      this.core.splitKey(hashNumber(hash), keyAt, keyBytes, at, STRIPES);
       return material.length;
     });
     new Uint8Array(this.core.memory.buffer, keyAt, keyBytes).fill(0);

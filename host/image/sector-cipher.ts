@@ -2,7 +2,7 @@
 // alignment.
 import type { BlockSource } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
-import { type CipherSpec, digestLength, requireCipher, requireHash } from "./ciphers.ts";
+import { type CipherSpec, digestLength, requireCipher, hashNumber } from "./ciphers.ts";
 import type { CodecPool } from "./codec-pool.ts";
 import type { BlockExports } from "./engine.ts";
 
@@ -17,7 +17,7 @@ export class SectorCipher {
     private readonly spec: CipherSpec,
     private readonly key: Uint8Array,
   ) {
-    const { mode, generator } = requireCipher(spec);
+    const { algorithm, mode, generator } = requireCipher(spec);
     if (spec.mode === "xts" && key.length % 2)
       throw new UserError("XTS cipher key length should be a multiple of 2", "EINVAL");
     const at = this.at;
@@ -25,9 +25,9 @@ export class SectorCipher {
     this.view(key.length).set(key);
     if (spec.generator === "essiv") {
       vectorKeyLength = digestLength(spec.vectorHash!);
-      core.hash(requireHash(spec.vectorHash!), at, key.length, at + key.length);
+      core.hash(hashNumber(spec.vectorHash!), at, key.length, at + key.length);
     }
-    core.setCipher(mode, generator, at, key.length, vectorKeyLength);
+    core.setCipher(algorithm, mode, generator, at, key.length, vectorKeyLength);
     this.view(key.length + vectorKeyLength).fill(0);
   }
 

@@ -41,6 +41,8 @@ describe.skipIf(withoutNative("refusals beside qemu-img"))("refuses in the same 
       "key-secret=nope",
       "key-secret=s,cipher-alg=foo",
       "key-secret=s,cipher-alg=des",
+      "key-secret=s,cipher-alg=cast5-128",
+      "key-secret=s,cipher-alg=twofish-128,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha512",
       "key-secret=s,cipher-mode=foo",
       "key-secret=s,ivgen-alg=foo",
       "key-secret=s,hash-alg=foo",

@@ -6,7 +6,7 @@ import type { BlockExports } from "../../host/image/engine.ts";
 import { node } from "../../host/runtimes/node.ts";
 
 /** By their numbers in assembly/crypto/hash.ts. */
-const HASHES = ["sha1", "sha224", "sha256", "sha384", "sha512", "ripemd160"] as const;
+const HASHES = ["sha1", "sha224", "sha256", "sha384", "sha512", "ripemd160", "md5"] as const;
 type Hash = (typeof HASHES)[number];
 
 const core = await loadEngine<BlockExports>(node, "block.wasm");
@@ -45,6 +45,7 @@ it.each([
       "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
   ],
   ["ripemd160", "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc"],
+  ["md5", "900150983cd24fb0d6963f7d28e17f72"],
 ] as const)("hashes abc with %s", (name, digest) => {
   expect(hash(name, Buffer.from("abc")).toString("hex")).toBe(digest);
 });
