@@ -4,6 +4,7 @@ import { createWriteStream } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { POLICY, serveFolder } from "../../tools/static-server.ts";
 import { chromiumObstacle, startStoringChromium, WorkerLab } from "../support/chromium.ts";
 import { missingTools, skipped } from "../support/needs.ts";
 import { scratchFolder } from "../support/qemu-img.ts";
@@ -36,6 +37,32 @@ describe.skipIf(why)("a browser's disks", () => {
     await tab.run("opfs");
     await tab.run("picked");
     await tab.run("remote", `${lab.server.url}machine.wasm`);
+  });
+
+  it("come from other sites that let the page in, and from the cache the next time", async () => {
+    const asked: (string | undefined)[] = [];
+    const elsewhere = await serveFolder("dist", {
+      // No more than that: such a server hides the range and its ETag from the page.
+      headers: { "access-control-allow-origin": "*" },
+      answer: ({ headers }) => {
+        asked.push(headers.range);
+        return false;
+      },
+    });
+    const open = await WorkerLab.open("test/browser/sources-lab.ts", {
+      headers: { "content-security-policy": `${POLICY}; connect-src *` },
+    });
+    const profile = await open.profile();
+    const tab = await open.tab(profile);
+    await tab.run("remote", `${elsewhere.url}machine.wasm`);
+    const first = asked.splice(0).filter((range) => range).length;
+    await tab.close();
+    await (await open.tab(profile)).run("remote", `${elsewhere.url}machine.wasm`);
+    // The beginning, for the server's word that the resource is what it was.
+    expect(asked.filter((range) => range)).toHaveLength(1);
+    expect(first).toBeGreaterThan(1);
+    await open.close();
+    await elsewhere.close();
   });
 
   it("are refused in words", async () => {
