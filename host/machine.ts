@@ -345,12 +345,18 @@ export class Machine {
    */
   async whileStill<T>(work: (parts: MachineParts) => Promise<T>): Promise<T> {
     const { runtime, engine, clock, media } = this;
+    const parts = { runtime, engine, clock, media, onLoaded: () => this.leaveEnd() };
     const done = new Promise<T>((resolve, reject) => {
-      this.errands.push(() => work({ runtime, engine, clock, media }).then(resolve, reject));
+      this.errands.push(() => work(parts).then(resolve, reject));
     });
     this.alarm.wake();
     if (!this.running) await this.runErrands();
     return done;
+  }
+
+  /** What had come to its end may be let run again. */
+  private leaveEnd(): void {
+    if (this.held === "shutdown") this.held = "paused";
   }
 
   private async runErrands(): Promise<void> {
@@ -368,7 +374,7 @@ export class Machine {
 
   private async startOver(): Promise<void> {
     this.resetWanted = false;
-    if (this.held === "shutdown") this.held = "paused";
+    this.leaveEnd();
     await this.disks.settle();
     tellBoot(this.engine, this.options.boot ?? {}, false);
     this.engine.reset();

@@ -60,6 +60,7 @@ export { setBootOptions } from "./boot-options";
 export { runMachine } from "./run";
 export {
   BREAKPOINTS_MAX,
+  DEBUGGER_END,
   WATCHPOINTS_MAX,
   WATCH_READ,
   WATCH_WRITE,

@@ -12,8 +12,9 @@
 //   VRAM_AT    video memory
 //   RAM_AT     guest physical memory, address 0 first
 //
-// The machine's state is CPU_AT up to CODE_AT and CONFIGURATION_ITEMS_AT up to the end of RAM: all but static data and
-// what is derived. Mutable globals hold nothing between two slices but the bookkeeping of CODE_AT and JIT_AT.
+// The machine's state is CPU_AT up to CODE_AT and CONFIGURATION_ITEMS_AT up to the end of RAM: all but static data, what
+// is derived, and what belongs to debuggers (INSPECT_AT up to DEBUGGER_END). Mutable globals hold nothing between two
+// slices but the bookkeeping of CODE_AT and JIT_AT.
 
 export const PAGE_SIZE: usize = 4096;
 

@@ -89,6 +89,7 @@ const CONSTANTS = [
   "CPU_AT",
   "CODE_AT",
   "CONFIGURATION_ITEMS_AT",
+  "DEBUGGER_END",
   "DRIVES_AT",
   "DRIVES",
   "RAM_AT",
@@ -301,11 +302,12 @@ export class MachineEngine {
     });
   }
 
-  /** Where the machine's state lies (assembly/machine/layout.ts): all but static data and what is derived. */
+  /** Where the machine's state lies: all but static data, what is derived and what is a debugger's (machine/layout.ts). */
   get stateRanges(): readonly (readonly [from: number, to: number])[] {
-    const { CPU_AT, CODE_AT, CONFIGURATION_ITEMS_AT, RAM_AT } = this.constants;
+    const { CPU_AT, INSPECT_AT, DEBUGGER_END, CODE_AT, CONFIGURATION_ITEMS_AT, RAM_AT } = this.constants;
     return [
-      [CPU_AT, CODE_AT],
+      [CPU_AT, INSPECT_AT],
+      [DEBUGGER_END, CODE_AT],
       [CONFIGURATION_ITEMS_AT, RAM_AT],
       [RAM_AT, RAM_AT + this.ram.length],
     ];

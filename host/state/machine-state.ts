@@ -31,6 +31,8 @@ export interface MachineParts {
   engine: MachineEngine;
   clock: VirtualClock;
   media: Readonly<Media>;
+  /** Told when the machine is at another moment. */
+  onLoaded(): void;
 }
 
 /** Writes the state of a machine that stands still, with no disk request under way. */
@@ -75,6 +77,7 @@ export async function loadState(
     if (now.sectors !== sectors || now.readOnly !== readOnly)
       engine.changeMedium(connector, now.sectors, now.readOnly);
   });
+  parts.onLoaded();
 }
 
 /** Reads a state through; returns its header. It is whole, and of this engine and a machine like this one. */

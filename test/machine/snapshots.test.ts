@@ -15,7 +15,7 @@ import { useRuntime } from "../../host/runtimes/this.ts";
 import { Snapshots } from "../../host/state/snapshots.ts";
 import { GuestConsole } from "../support/console.ts";
 import { missingTools, skipped } from "../support/needs.ts";
-import { CLI, scratchFolder } from "../support/qemu-img.ts";
+import { CLI, ours, scratchFolder } from "../support/qemu-img.ts";
 import { blank, check, open } from "../support/qcow2.ts";
 import { TICKER, TICKS } from "../support/ticker.ts";
 import { bootArguments, obstacle } from "./debian-guest.ts";
@@ -275,7 +275,7 @@ describe.skipIf(noTools.length > 0)("-loadvm", () => {
     qemuImg("resize", disk, "1M");
     const first = start();
     await first.find(/([A-P]{4}\n){4}/);
-    first.type("\x01csavevm a\nsavevm b\nquit\n");
+    first.type("\x01csavevm a\nsavevm b\nsavevm\nquit\n");
     expect(await first.exitCode).toBe(0);
     const said = first.output.match(/^[A-P]{4}$/gm)!;
     expect(said).toEqual(lines.slice(0, said.length));
@@ -284,7 +284,11 @@ describe.skipIf(noTools.length > 0)("-loadvm", () => {
       /^1 +a +[\d.]+ KiB \d{4}-[\d-]+ [\d:]+ 00:00:\d\d\.\d+ *\n2 +b /m,
     );
 
-    for (const tag of ["a", "b", "a"]) {
+    const list = qemuImg("snapshot", "-l", disk);
+    expect(ours(folder, "snapshot", "-l", disk).out).toBe(list);
+    const [unnamed] = /vm-\d{14}/.exec(list)!;
+
+    for (const tag of ["a", "b", "a", unnamed]) {
       const again = start("-loadvm", tag);
       await again.find(/!/);
       again.type("\x01x");
@@ -295,7 +299,7 @@ describe.skipIf(noTools.length > 0)("-loadvm", () => {
       expect(rest.length).toBeGreaterThanOrEqual(lines.length - said.length - 1);
       expect(qemuImg("check", disk)).toContain("No errors were found");
     }
-    expect(qemuImg("snapshot", "-d", "a", disk) + qemuImg("snapshot", "-d", "b", disk)).toBe("");
+    for (const tag of ["a", "b", unnamed]) expect(qemuImg("snapshot", "-d", tag, disk)).toBe("");
     expect(qemuImg("check", disk)).toMatch(/No errors were found[^]*\n1\/16 = 6.25% allocated/);
 
     const none = start("-loadvm", "a");

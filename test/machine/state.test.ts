@@ -186,6 +186,27 @@ describe("saving and loading", () => {
     expect(await run).toEqual({ reason: "power-off" });
   });
 
+  it("leaves debuggers what is theirs", async () => {
+    const { state } = await halfWay();
+    const other = await Machine.create(demo());
+    await other.loadState(state);
+    other.inspector.setBreakpoints([other.inspector.registers(0).values.get("rip")!]);
+    const watched = await other.saveState();
+    await other.loadState(state);
+    const stopped = new Promise<void>((resolve) =>
+      other.events.on(({ name }) => name === "STOP" && resolve()),
+    );
+    const held = other.run();
+    await stopped;
+    expect(other.state).toBe("debug");
+    // A state does not carry the breakpoint into a machine without a debugger.
+    const free = await Machine.create(demo());
+    await free.loadState(watched);
+    expect(await free.run()).toEqual({ reason: "power-off" });
+    other.stop();
+    await held;
+  });
+
   it("refuses what is damaged or cut off in a sentence, and the machine stays as it is", async () => {
     const { state } = await halfWay();
     const heard = { text: "" };
