@@ -1,59 +1,47 @@
-// The image tool beside qemu-img on one file: a disk with a file system's kind of content, made here or given.
-// `node scripts/ts.mjs bench/disk.ts [--image=disk.qcow2] [--size=2048] [--rounds=3]` prints a table and writes JSON.
+// `npm run bench:disk`: the image tool beside qemu-img on one disk with a file system's kind of content.
+//   --image FILE   the disk (default: one made of this machine's programs and texts)
+//   --size N       MiB of a disk that is made (default 2048)
+//   --rounds N     each command so often, ours and theirs in turn (default 5); the table has the medians
+//   --readme       put the table into README.md afterwards
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
-  closeSync,
-  ftruncateSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
-import { cpus, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
+import { makeDisk } from "./disk-content.ts";
+import { thisMachine, updateReadme } from "./readme.ts";
 
+const { values: options } = parseArgs({
+  options: {
+    image: { type: "string" },
+    size: { type: "string", default: "2048" },
+    rounds: { type: "string", default: "5" },
+    readme: { type: "boolean", default: false },
+  },
+});
 const MIB = 2 ** 20;
+const rounds = Number(options.rounds);
+const folder = mkdtempSync(join(tmpdir(), "wasmqemu-bench-"));
+const cli = resolve("dist/cli.js");
 
-function option(name: string): string | undefined {
-  return process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+type Who = "ours" | "native";
+const BOTH: readonly Who[] = ["ours", "native"];
+/** What both are told, as commands one after the other; their own files carry their name. */
+type Commands = (who: Who) => string[][];
+
+/** Seconds that passed, and seconds that processors worked, where that is known. */
+interface Time {
+  wall: number;
+  cpu: number;
 }
 
 interface Row {
   what: string;
-  /** Best of the rounds, in seconds. */
-  ours: number;
-  native: number;
+  ours: Time;
+  native: Time;
 }
-
-const folder = mkdtempSync(join(tmpdir(), "wasmqemu-bench-"));
-const cli = resolve("dist/cli.js");
-
-/** Programs and text of this machine, one eighth of the disk left empty, up to `size` bytes. */
-function makeImage(path: string, size: number): void {
-  const file = openSync(path, "w");
-  ftruncateSync(file, size);
-  const names = ["/usr/bin", "/usr/lib/x86_64-linux-gnu", "/usr/share/doc"]
-    .flatMap((at) =>
-      readdirSync(at, { withFileTypes: true }).map((entry) => (entry.isFile() ? join(at, entry.name) : "")),
-    )
-    .filter(Boolean);
-  let at = 0;
-  for (let round = 0; at < size && names.length; round++) {
-    const bytes = readFileSync(names[round % names.length]!);
-    writeSync(file, bytes, 0, Math.min(bytes.length, size - at), at);
-    at += Math.ceil(bytes.length / 4096) * 4096;
-    if (round % 64 === 63) at += 8 * MIB;
-  }
-  closeSync(file);
-}
-
-type Who = "ours" | "native";
-/** What both are told, as commands one after the other; their own files carry their name. */
-type Commands = (who: Who) => string[][];
 
 function commandOf(who: Who, args: string[]): [command: string, args: string[]] {
   return who === "ours" ? [process.execPath, [cli, "img", ...args]] : ["qemu-img", args];
@@ -67,23 +55,42 @@ function run(who: Who, args: string[]): string {
   return stdout;
 }
 
-/** Wall time, the program's start included. */
-function seconds(who: Who, commands: string[][]): number {
+/** Seconds that processors have spent on programs of ours that have ended: proc(5), fields 16 and 17 of `stat`. */
+function childrenSeconds(): number {
+  const fields = readFileSync("/proc/self/stat", "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return (Number(fields[13]) + Number(fields[14])) / 100;
+}
+
+/** The commands' whole time, the programs' start included. */
+function commandTime(who: Who, commands: string[][]): Time {
+  const cpu = childrenSeconds();
   const start = performance.now();
   for (const args of commands) run(who, args);
-  return (performance.now() - start) / 1000;
+  return { wall: (performance.now() - start) / 1000, cpu: childrenSeconds() - cpu };
 }
 
 /** What `bench` says that it took: the requests alone. */
-function requestSeconds(who: Who, commands: string[][]): number {
-  return commands.reduce((sum, args) => sum + Number(/completed in ([\d.]+)/.exec(run(who, args))![1]), 0);
+function requestTime(who: Who, commands: string[][]): Time {
+  const seconds = commands.map((args) => Number(/completed in ([\d.]+)/.exec(run(who, args))![1]));
+  return { wall: seconds.reduce((sum, value) => sum + value, 0), cpu: NaN };
 }
 
-function measure(what: string, rounds: number, commands: Commands, timer = seconds): Row {
-  const row: Row = { what, ours: Infinity, native: Infinity };
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+function measure(what: string, commands: Commands, timer = commandTime): Row {
+  const times: Record<Who, Time[]> = { ours: [], native: [] };
   for (let round = 0; round < rounds; round++)
-    for (const who of ["ours", "native"] as const) row[who] = Math.min(row[who], timer(who, commands(who)));
-  return row;
+    for (const who of BOTH) times[who].push(timer(who, commands(who)));
+  const middle = (who: Who): Time => ({
+    wall: median(times[who].map(({ wall }) => wall)),
+    cpu: median(times[who].map(({ cpu }) => cpu)),
+  });
+  process.stderr.write(`${what} …\n`);
+  return { what, ours: middle("ours"), native: middle("native") };
 }
 
 /** The most memory that a command has held, in MiB: Linux keeps the high-water mark while the process lives. */
@@ -100,86 +107,92 @@ async function peakMemory(who: Who, args: string[]): Promise<number> {
   return Math.round(peak / 1024);
 }
 
+const seconds = (value: number): string => (value < 0.1 ? value.toFixed(3) : value.toFixed(2));
+const ratio = (a: number, b: number): string => (a / b).toFixed(2);
+/** The system counts hundredths of a second: of a few of them there is no ratio. */
+const cpuRatio = (a: number, b: number): string => (b >= 0.1 ? ratio(a, b) : "");
+
+function table(rows: readonly Row[]): string {
+  const lines = rows.map(
+    ({ what, ours, native }) =>
+      `| ${what} | ${seconds(ours.wall)} | ${seconds(native.wall)} | ${ratio(ours.wall, native.wall)} | ${cpuRatio(ours.cpu, native.cpu)} |`,
+  );
+  return [
+    "| | wasmqemu img (s) | qemu-img (s) | ratio | of CPU time |",
+    "|:--|--:|--:|--:|--:|",
+    ...lines,
+  ].join("\n");
+}
+
 /** Requests of 4 KiB all over the disk: a step of an odd number of them comes by everywhere before it repeats. */
 const scattered = ["-c", "50000", "-d", "16", "-s", "4096", "-S", String(4096 * 7919)];
 const secret = ["--object", "secret,id=key,data=bench"];
 
 try {
-  const rounds = Number(option("rounds") ?? 3);
   const raw = join(folder, "disk.raw");
-  const image = option("image");
-  if (image) run("native", ["convert", "-O", "raw", resolve(image), raw]);
-  else makeImage(raw, Number(option("size") ?? 2048) * MIB);
-  const zstd = ["-c", "-o", "compression_type=zstd", "-O", "qcow2"];
+  if (options.image) run("native", ["convert", "-O", "raw", resolve(options.image), raw]);
+  else makeDisk(raw, Number(options.size) * MIB);
+  const { size, blocks } = statSync(raw);
+  const fromRaw = ["convert", "-f", "raw", "-O", "qcow2"];
+  const zstd = ["-c", "-o", "compression_type=zstd"];
+  const luks = ["convert", ...secret, "-f", "raw", "-O", "luks", "-o", "key-secret=key,iter-time=10", raw];
+  const unlocked = "driver=luks,key-secret=key,file.filename=native.luks";
+  const hundred = (who: Who): string => `${who}-100G.qcow2`;
+  // Where others use the machine as well, the ratio of CPU time says more than that of the clock.
+  const loadNow = (): string => loadavg()[1]!.toFixed(1);
+  const loads = [loadNow()];
   const rows = [
-    measure("convert raw → qcow2", rounds, (who) => [
-      ["convert", "-f", "raw", "-O", "qcow2", raw, `${who}.qcow2`],
-    ]),
-    measure("convert qcow2 → raw", rounds, (who) => [["convert", "-O", "raw", "native.qcow2", `${who}.raw`]]),
-    measure("compare", rounds, () => [["compare", "-f", "raw", raw, "native.qcow2"]]),
-    measure("check", rounds, () => [["check", "native.qcow2"]]),
-    measure("map", rounds, () => [["map", "--output=json", "native.qcow2"]]),
-    measure("info", rounds, () => [["info", "native.qcow2"]]),
+    measure("convert raw → qcow2", (who) => [[...fromRaw, raw, `${who}.qcow2`]]),
+    measure("convert qcow2 → raw", (who) => [["convert", "-O", "raw", "native.qcow2", `${who}.raw`]]),
+    measure("compare", () => [["compare", "-f", "raw", raw, "native.qcow2"]]),
+    measure("check", () => [["check", "native.qcow2"]]),
+    measure("map", () => [["map", "--output=json", "native.qcow2"]]),
+    measure("info", () => [["info", "native.qcow2"]]),
     measure(
-      "random 4 KiB reads",
-      rounds,
+      "50,000 random reads of 4 KiB",
       () => [["bench", "-f", "qcow2", ...scattered, "native.qcow2"]],
-      requestSeconds,
+      requestTime,
     ),
     measure(
-      "random 4 KiB writes",
-      rounds,
+      "50,000 random writes of 4 KiB",
       (who) => [["bench", "-w", "-f", "qcow2", ...scattered, `${who}.qcow2`]],
-      requestSeconds,
+      requestTime,
     ),
-    measure("convert -c", 1, (who) => [["convert", "-c", "-f", "raw", "-O", "qcow2", raw, `${who}-c.qcow2`]]),
-    measure("convert -c, zstd", 1, (who) => [["convert", "-f", "raw", ...zstd, raw, `${who}-z.qcow2`]]),
-    measure("convert zlib → raw", 1, (who) => [["convert", "-O", "raw", "native-c.qcow2", `${who}.raw`]]),
-    measure("convert zstd → raw", 1, (who) => [["convert", "-O", "raw", "native-z.qcow2", `${who}.raw`]]),
-    measure("convert raw → luks", 1, (who) => [
-      [
-        "convert",
-        ...secret,
-        "-f",
-        "raw",
-        "-O",
-        "luks",
-        "-o",
-        "key-secret=key,iter-time=10",
-        raw,
-        `${who}.luks`,
-      ],
+    measure("convert -c, zlib", (who) => [[...fromRaw, "-c", raw, `${who}-c.qcow2`]]),
+    measure("convert -c, zstd", (who) => [[...fromRaw, ...zstd, raw, `${who}-z.qcow2`]]),
+    measure("convert zlib → raw", (who) => [["convert", "-O", "raw", "native-c.qcow2", `${who}.raw`]]),
+    measure("convert zstd → raw", (who) => [["convert", "-O", "raw", "native-z.qcow2", `${who}.raw`]]),
+    measure("convert raw → luks", (who) => [[...luks, `${who}.luks`]]),
+    measure("convert luks → raw", (who) => [
+      ["convert", ...secret, "--image-opts", "-O", "raw", unlocked, `${who}.raw`],
     ]),
-    measure("convert luks → raw", 1, (who) => [
-      [
-        "convert",
-        ...secret,
-        "--image-opts",
-        "-O",
-        "raw",
-        "driver=luks,key-secret=key,file.filename=native.luks",
-        `${who}.raw`,
-      ],
-    ]),
-    measure("create 10 TiB", rounds, (who) => [["create", "-q", "-f", "qcow2", `${who}-10T.qcow2`, "10T"]]),
-    measure("snapshot -c, -a, -d on 100 GiB", rounds, (who) => [
-      ["create", "-q", "-f", "qcow2", `${who}-100G.qcow2`, "100G"],
-      ...["-c", "-a", "-d"].map((verb) => ["snapshot", verb, "one", `${who}-100G.qcow2`]),
+    measure("create 10 TiB", (who) => [["create", "-q", "-f", "qcow2", `${who}-10T.qcow2`, "10T"]]),
+    measure("snapshot -c, -a, -d on 100 GiB", (who) => [
+      ["create", "-q", "-f", "qcow2", hundred(who), "100G"],
+      ...["-c", "-a", "-d"].map((verb) => ["snapshot", verb, "one", hundred(who)]),
     ]),
   ];
-  const convert = ["convert", "-f", "raw", "-O", "qcow2", raw, "memory.qcow2"];
-  const memory = { ours: await peakMemory("ours", convert), native: await peakMemory("native", convert) };
-  const commit = execFileSync("git", ["rev-parse", "HEAD"], { encoding: "utf8" }).trim();
-  const result = { commit, machine: cpus()[0]!.model, node: process.version, rows, memory };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
-  process.stderr.write("| what | wasmqemu img | qemu-img | ratio |\n|---|---|---|---|\n");
-  for (const { what, ours, native } of rows)
-    process.stderr.write(
-      `| ${what} | ${ours.toFixed(2)} s | ${native.toFixed(2)} s | ${(ours / native).toFixed(2)} |\n`,
-    );
-  process.stderr.write(
-    `\nPeak memory of convert raw → qcow2: ${memory.ours} MiB, qemu-img ${memory.native} MiB\n`,
-  );
+  const sizeOf = (name: string): string => (statSync(join(folder, name)).size / MIB).toFixed(1);
+  const sizes = [`zlib ${sizeOf("ours-c.qcow2")} MiB (qemu-img ${sizeOf("native-c.qcow2")})`];
+  sizes.push(`zstd ${sizeOf("ours-z.qcow2")} MiB (qemu-img ${sizeOf("native-z.qcow2")})`);
+  const memory: string[] = [];
+  for (const args of [
+    [...fromRaw, raw, "memory.qcow2"],
+    [...fromRaw, ...zstd, raw, "memory.qcow2"],
+    ["convert", "-O", "raw", "memory.qcow2", "memory.raw"],
+  ])
+    memory.push(`${await peakMemory("ours", args)} (${await peakMemory("native", args)})`);
+  loads.push(loadNow());
+  const disk = options.image ? basename(options.image) : "programs and texts of this machine";
+  const report = [
+    table(rows),
+    `\nA disk of ${Math.round(size / MIB)} MiB of which ${Math.round((blocks * 512) / MIB)} hold data (${disk}), in files ` +
+      `that are cached; medians of ${rounds} rounds, on a machine with a load of ${loads.join(" to ")}. Compressed: ${sizes.join(", ")}. Most memory held by convert raw → ` +
+      `qcow2, the same with zstd, and back: ${memory.join(", ")} MiB.`,
+    `\n${thisMachine()}; ${execFileSync("qemu-img", ["--version"], { encoding: "utf8" }).split("\n")[0]}.`,
+  ].join("\n");
+  console.log(report);
+  if (options.readme) updateReadme("bench:disk", report);
 } finally {
   rmSync(folder, { recursive: true });
 }

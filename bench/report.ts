@@ -1,5 +1,4 @@
-// The benchmark's results as tables: on the terminal, and between two marks in README.md.
-import { readFileSync, writeFileSync } from "node:fs";
+// The guest benchmark's results as tables.
 import type { Bits, Emulator, GuestRun } from "./guest.ts";
 
 export interface Results {
@@ -11,7 +10,6 @@ export interface Results {
 }
 
 export const RESULTS_FILE = "bench/results.json";
-const MARKS = ["<!-- bench: made by `npm run bench -- --readme` -->", "<!-- /bench -->"] as const;
 
 /** Our time over the peer's, below 1 where we are faster. */
 interface Ratio {
@@ -74,14 +72,4 @@ function wrongResults(ours: GuestRun, peer: GuestRun): string[] {
   return Object.entries(ours.checksums)
     .filter(([name, sum]) => peer.checksums[name] !== undefined && peer.checksums[name] !== sum)
     .map(([name, sum]) => `\n**${name} computed ${sum}, ${peer.emulator} ${peer.checksums[name]}**`);
-}
-
-/** Puts the tables of the stored results into README.md. */
-export function updateReadme(): void {
-  const results = JSON.parse(readFileSync(RESULTS_FILE, "utf8")) as Results;
-  const readme = readFileSync("README.md", "utf8");
-  const [start, end] = MARKS.map((mark) => readme.indexOf(mark));
-  if (start! < 0 || end! < 0) throw new Error(`README.md lacks the mark ${MARKS[0]}`);
-  const head = readme.slice(0, start! + MARKS[0].length);
-  writeFileSync("README.md", `${head}\n\n${report(results)}\n\n${readme.slice(end!)}`);
 }

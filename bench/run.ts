@@ -11,7 +11,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Bits, type Emulator, type GuestRun, runGuest } from "./guest.ts";
-import { report, type Results, RESULTS_FILE, updateReadme } from "./report.ts";
+import { updateReadme } from "./readme.ts";
+import { report, type Results, RESULTS_FILE } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -68,4 +69,4 @@ const results: Results = {
 };
 writeFileSync(RESULTS_FILE, `${JSON.stringify(results, undefined, 2)}\n`);
 console.log(report(results));
-if (values.readme) updateReadme();
+if (values.readme) updateReadme("bench", report(results));

@@ -12,6 +12,7 @@ const THREADS_MAX = 8;
 
 /** Buffers are made in multiples of this, so that one fits many jobs. */
 const BUFFER_UNIT = 2 ** 20;
+const SPARE_MAX = 8;
 
 /** What a thread is told: once the engine to use, then jobs, which it answers in their order. */
 export type ToCodecThread = { module: WebAssembly.Module } | { job: CodecJob };
@@ -49,7 +50,7 @@ export class CodecPool {
 
   /** Keeps a buffer for the next job: pages that the system has given once are cheaper than new ones. */
   giveBuffer(buffer: ArrayBuffer): void {
-    if (this.spare.length < this.width) this.spare.push(buffer);
+    if (this.spare.length < SPARE_MAX) this.spare.push(buffer);
   }
 
   /** The job's buffer is the thread's until the answer gives it back. */
