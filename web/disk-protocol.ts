@@ -18,7 +18,12 @@ export interface KeptDisk {
   size: number;
   stored: number;
   base: Base | undefined;
+  /** When a running machine was kept in it, in ms since 1970. */
+  savedAt: number | undefined;
 }
+
+/** The snapshot that a running machine is kept in. */
+export const SAVED = "page";
 
 export type Origin = File | string;
 

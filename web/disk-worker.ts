@@ -1,16 +1,26 @@
 // The page's disk worker: disks that stay in this browser, each a folder of the origin private file system with its
 // qcow2 image and, where that is an overlay, a note of what it lies over.
+import { BlobSource } from "../host/block/blob.ts";
 import { openHttp } from "../host/block/http.ts";
 import { BlockOptions } from "../host/block/options.ts";
 import { protocolOf } from "../host/block/protocols.ts";
 import { UserError } from "../host/core/errors.ts";
 import { copyImage } from "../host/image/convert.ts";
 import { createImage, info, openImage } from "../host/image/library.ts";
+import { listSnapshots } from "../host/image/library-qcow2.ts";
+import { openImage as open } from "../host/image/open.ts";
 import { browser } from "../host/runtimes/browser.ts";
 import { findOpfsFile } from "../host/runtimes/opfs.ts";
 import { useRuntime } from "../host/runtimes/this.ts";
 import { Calls } from "../host/worker/calls.ts";
-import type { Base, DiskVerbs, KeptDisk, Origin, PageVerbs } from "./disk-protocol.ts";
+import {
+  type Base,
+  type DiskVerbs,
+  type KeptDisk,
+  type Origin,
+  type PageVerbs,
+  SAVED,
+} from "./disk-protocol.ts";
 
 const FOLDER = "disks";
 const IMAGE = "disk.qcow2";
@@ -50,8 +60,10 @@ async function baseOf(name: string): Promise<Base | undefined> {
 async function describe(name: string): Promise<KeptDisk> {
   const path = pathOf(name, IMAGE);
   const file = await (await findOpfsFile(path)).getFile();
-  const { size } = await info(file, { format: "qcow2" });
-  return { name, path, size, stored: file.size, base: await baseOf(name) };
+  const image = await open(browser, name, { format: "qcow2", file: new BlobSource(file), chain: false });
+  const saved = (await listSnapshots(image)).find((snapshot) => snapshot.name === SAVED);
+  const savedAt = saved && saved.seconds * 1000;
+  return { name, path, size: image.size, stored: file.size, base: await baseOf(name), savedAt };
 }
 
 async function look(origin: Origin): Promise<Base> {

@@ -21,7 +21,10 @@ const disks = new Calls<DiskVerbs>((message, transfer) => worker.postMessage(mes
 worker.onmessage = ({ data }: MessageEvent<unknown>): void => disks.receive(data);
 worker.onerror = ({ message }): void => complain(message || "The page's worker does not start");
 
-const parts = new Parts(clearComplaint);
+const parts = new Parts(() => {
+  clearComplaint();
+  element("go-on").hidden = !parts.all.some(({ kept }) => kept?.savedAt !== undefined);
+});
 const session = new Session(() => {
   say("");
   element("choose").focus();
@@ -40,7 +43,7 @@ async function showDisks(): Promise<void> {
 
 function diskRow(disk: KeptDisk): HTMLLIElement {
   const { name, size, stored, base } = disk;
-  const facts = `${sizeInWords(size)}, ${sizeInWords(stored)} stored${base ? `, over ${base.name}` : ""}`;
+  const facts = `${sizeInWords(size)}, ${sizeInWords(stored)} stored${base ? `, over ${base.name}` : ""}${savedInWords(disk)}`;
   const action = (text: string, run: () => Promise<void>): HTMLButtonElement => {
     const button = make("button", { type: "button", ariaLabel: `${text} ${name}` }, text);
     button.addEventListener("click", () => void run().catch(complain));
@@ -61,8 +64,16 @@ function diskRow(disk: KeptDisk): HTMLLIElement {
   );
 }
 
+function savedInWords({ savedAt }: KeptDisk): string {
+  const format = { dateStyle: "medium", timeStyle: "short" } as const;
+  return savedAt === undefined
+    ? ""
+    : `, machine saved ${new Date(savedAt).toLocaleString(undefined, format)}`;
+}
+
 async function use(disk: KeptDisk): Promise<void> {
   parts.addKept(disk, await originOf(disk));
+  recall(disk.name);
   element("start").focus();
 }
 
@@ -149,10 +160,25 @@ function bootOrder(): string {
   return ["d", "c", "a"].filter((letter) => plugged.has(letter)).join("");
 }
 
-async function start(): Promise<void> {
+async function start(saved = false): Promise<void> {
   const description = await describe();
+  for (const { name, role } of parts.all) if (role === "disk") remember(name);
   const isSerial = /console=ttyS/.test(description.commandLine ?? "");
-  await session.run(description, isSerial ? "serial" : "screen");
+  await session.run(description, isSerial ? "serial" : "screen", saved);
+}
+
+/** Settings that a disk was used with last: a saved machine needs the same ones. */
+const SETTINGS = ["memory", "cpus", "command-line"];
+const settingsKey = (disk: string): string => `wasmqemu:${disk}`;
+
+function remember(disk: string): void {
+  const values = SETTINGS.map((id) => [id, element<HTMLInputElement>(id).value]);
+  localStorage.setItem(settingsKey(disk), JSON.stringify(Object.fromEntries(values)));
+}
+
+function recall(disk: string): void {
+  const values = JSON.parse(localStorage.getItem(settingsKey(disk)) ?? "{}") as Record<string, string>;
+  for (const [id, value] of Object.entries(values)) element<HTMLInputElement>(id).value = value;
 }
 
 /** A small guest from the package, which counts its visits on its disk. */
@@ -185,10 +211,11 @@ async function once(action: () => Promise<void>): Promise<void> {
 onPress("choose", complain, async () => parts.addFiles(await pickFiles()));
 onPress("new-disk", complain, newDisk);
 onPress("demo", complain, () => once(demo));
+onPress("go-on", complain, () => once(() => start(true)));
 onPress("add-address", complain, addAddress);
 element("setup").addEventListener("submit", (event) => {
   event.preventDefault();
-  void once(start).catch(complain);
+  void once(() => start()).catch(complain);
 });
 element("address").addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;

@@ -1,5 +1,6 @@
 // One machine from power on to its end, and all on the page that belongs to it.
 import { type Ending, Machine, type MachineDescription } from "../host/library.ts";
+import { SAVED } from "./disk-protocol.ts";
 import { ask, element, onPress } from "./elements.ts";
 import { connectKeyboard } from "./keyboard.ts";
 import { connectLights } from "./lights.ts";
@@ -19,7 +20,7 @@ const ENDINGS: Readonly<Record<Ending["reason"], string>> = {
 };
 
 /** Works on a running machine only. */
-const CONTROLS = ["pause", "reset", "power", "ctrl-alt-delete", "paste"];
+const CONTROLS = ["pause", "reset", "power", "save", "restore", "ctrl-alt-delete", "paste"];
 
 export class Session {
   private readonly canvas = element<HTMLCanvasElement>("screen");
@@ -36,6 +37,8 @@ export class Session {
     running("pause", (machine) => (this.isPaused ? machine.resume() : machine.pause()));
     running("reset", (machine) => machine.reset());
     running("power", (machine) => machine.powerdown());
+    running("save", (machine) => this.save(machine));
+    running("restore", (machine) => machine.loadSnapshot(SAVED));
     running("ctrl-alt-delete", (machine) => machine.sendKey("ctrl-alt-delete"));
     running("paste", (machine) => this.paste(machine));
     onPress("off", complain, () => this.leave());
@@ -50,8 +53,8 @@ export class Session {
     });
   }
 
-  /** Makes the machine and lets it run; returns when it has ended. */
-  async run(description: MachineDescription, first: Console): Promise<void> {
+  /** Makes the machine and lets it run, `saved`: from where it was saved; returns when it has ended. */
+  async run(description: MachineDescription, first: Console, saved = false): Promise<void> {
     clearComplaint();
     say("Starting…");
     const over = new AbortController();
@@ -60,6 +63,7 @@ export class Session {
     this.machine = machine;
     const { signal } = over;
     try {
+      if (saved) await machine.loadSnapshot(SAVED);
       this.open(machine, first, signal);
       const ending = await machine.run();
       // What the guest has drawn last is still on its way.
@@ -93,6 +97,17 @@ export class Session {
       if (name === "STOP" || name === "RESUME") this.showPaused(name === "STOP");
     });
     this.turnTo(first);
+  }
+
+  private async save(machine: Machine): Promise<void> {
+    say("Saving…");
+    try {
+      await machine.saveSnapshot(SAVED);
+      say("Saved in the disk: Restore, or a later visit, goes on from here.");
+    } catch (error) {
+      say("");
+      throw error;
+    }
   }
 
   private enable(isOn: boolean): void {

@@ -1,6 +1,6 @@
 // The page as people use it, in Chromium: what it shows is left as pictures in a folder of its own.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
@@ -189,6 +189,8 @@ describe.skipIf(why)("the page", () => {
       execFileSync("mke2fs", ["-q", "-t", "ext4", raw, "64M"]);
       execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, disk]);
       rmSync(raw);
+      // Picked or dropped, it is the same file to the page.
+      utimesSync(disk, MADE_AT / 1000, MADE_AT / 1000);
     });
 
     it(
@@ -202,32 +204,47 @@ describe.skipIf(why)("the page", () => {
         await picture("6-shell");
         await page.keyboard.type("mount -t ext4 /dev/sda /mnt && echo mounted-$((6*7))\n");
         await serial(/mounted-42/);
-        await page.keyboard.type("echo kept by the page > /mnt/note.txt; umount /mnt; poweroff -f\n");
+        await page.keyboard.type("echo kept by the page > /mnt/note.txt; umount /mnt; word=remembered\n");
+        await page.keyboard.type("echo settled-$((6*7))\n");
+        await serial(/settled-42/);
+        await page.click("#save");
+        await status("Saved in the disk");
+        await page.click("#serial-tab");
+        await page.keyboard.type("word=lost; echo $word-$((6*7))\n");
+        await serial(/lost-42/);
+        await page.click("#restore");
+        await page.click("#serial-tab");
+        await page.keyboard.type("echo $word-$((6*8))\n");
+        await serial(/remembered-48/);
+        await page.keyboard.type("poweroff -f\n");
         await status("The machine has switched itself off.");
       },
       2 * BOOT,
     );
 
     it(
-      "finds the change after a reload, while another tab is refused",
+      "finds the change after a reload, going on where it was saved, while another tab is refused",
       async () => {
         await page.reload();
-        await chooseGuest(page);
-        await drop(page);
-        await page.click("#start");
+        const [chooser] = await Promise.all([
+          page.waitForEvent("filechooser"),
+          page.getByRole("button", { name: "Use work.qcow2" }).click(),
+        ]);
+        await chooser.setFiles(disk);
+        await picture("7-saved");
+        await page.getByRole("button", { name: "Go on where it was saved" }).click();
         await page.locator("#off").waitFor();
         const second = await open();
-        await chooseGuest(second);
         await drop(second);
         await second.click("#start");
         await second.getByRole("alert").getByText("is in use: by another tab").waitFor();
         await second.close();
-        await serial(/guest#/, BOOT);
-        await page.keyboard.type("mount -o ro /dev/sda /mnt; cat /mnt/note.txt\n");
-        await serial(/kept by the page/);
+        await page.click("#serial-tab");
+        await page.keyboard.type("mount -o ro /dev/sda /mnt; cat /mnt/note.txt; echo $word-$((6*9))\n");
+        expect(await serial(/remembered-54/)).toContain("kept by the page");
         await page.click("#off");
       },
-      2 * BOOT,
+      BOOT,
     );
 
     it("gives the disk as one qcow2 file, the change in it", async () => {
