@@ -68,7 +68,9 @@ describe("a monitor on a unix socket", () => {
     expect(await ask("info status")).toMatch(/^VM status: (running|paused \(shutdown\))\n$/);
     expect(await ask("info name")).toBe("tester\n");
     expect(await ask("info registers")).toMatch(/^\nCPU#0\nRAX=[0-9a-f]{16} /);
-    expect(await ask("info pci")).toContain("IDE controller: PCI device 8086:7010");
+    const pci = await ask("info pci");
+    expect(pci).toContain("IDE controller: PCI device 8086:7010");
+    expect(pci).toMatch(/BAR0: 32 bit prefetchable memory at 0x[0-9a-f]{2}000000 \[0x[0-9a-f]{2}ffffff\]/);
     expect(await ask("info chardev")).toContain(`compat_monitor0: filename=unix:${path},server=on\n`);
     expect(await ask("info block")).toContain("ide1-cd0: [not inserted]\n    Removable device");
   });

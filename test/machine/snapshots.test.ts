@@ -1,13 +1,14 @@
 // savevm and loadvm: machine and disks go back together, within one process and into the next.
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { MemorySource } from "../../host/block/memory.ts";
 import type { BlockSource } from "../../host/block/source.ts";
 import { readSnapshots } from "../../host/image/qcow2-snapshots.ts";
 import type { Qcow2CreateOptions } from "../../host/image/qcow2-create.ts";
 import type { Qcow2Image } from "../../host/image/qcow2.ts";
+import { createImage, Machine as LibraryMachine } from "../../host/index.ts";
 import { Machine, type MachineOptions } from "../../host/machine.ts";
 import { RawImage } from "../../host/image/raw.ts";
 import { node } from "../../host/runtimes/node.ts";
@@ -241,6 +242,38 @@ describe("snapshots of a running machine", () => {
     expect(await on(both).describe()).toMatch(
       /^List of snapshots present on all disks:\nID .*\n-- {8}both .*\n\nList of partial \(non-loadable\) snapshots on 'own':\nID .*\n2 {9}a .*$/,
     );
+  });
+});
+
+describe("the library's machine", () => {
+  const folder = scratchFolder();
+  const demo = resolve("dist/demo.bin");
+
+  it.each([
+    ["a disk", undefined],
+    ["an encrypted disk", "a passphrase"],
+  ])("keeps itself in %s and comes back from there", async (_, passphrase) => {
+    const disk = join(folder, `${passphrase ?? "plain"}.qcow2`);
+    const encryption = passphrase === undefined ? {} : { encryption: { passphrase, iterTime: 10 } };
+    await createImage(disk, { size: MIB, ...encryption });
+    const source = { source: disk, ...(passphrase === undefined ? {} : { passphrase }) };
+    const description = { memory: "32M", kernel: demo, drives: [source] };
+    const first = await LibraryMachine.create(description);
+    first.start();
+    await first.waitFor(/boot no. +1 of/);
+    await first.saveSnapshot("ready");
+    await first.saveSnapshot("unwanted");
+    await first.deleteSnapshot("unwanted");
+    expect(await first.run()).toEqual({ reason: "power-off" });
+    await first.close();
+    const again = await LibraryMachine.create(description);
+    await expect(again.loadSnapshot("unwanted")).rejects.toThrow("does not exist in one or more devices");
+    await again.loadSnapshot("ready");
+    const rest = again.waitFor(/Powering off/);
+    expect(await again.run()).toEqual({ reason: "power-off" });
+    expect(await rest).not.toContain("boot no.");
+    await again.close();
+    expect(readFileSync(disk).includes("wasmqemu state")).toBe(passphrase === undefined);
   });
 });
 

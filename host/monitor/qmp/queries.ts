@@ -1,6 +1,7 @@
 // QMP's queries: what the machine is and how it does.
 import { VERSION } from "../../version.ts";
 import type { MonitoredDrive } from "../host.ts";
+import { queryPci } from "../pci.ts";
 import { isRemovable } from "../commands/block.ts";
 import type { QmpCommand } from "./command.ts";
 
@@ -54,6 +55,7 @@ export const QUERIES: readonly QmpCommand[] = [
     run: ({ chardevs }) =>
       chardevs().map(([label, filename]) => ({ "frontend-open": true, filename, label })),
   },
+  { name: "query-pci", run: ({ machine }) => queryPci(machine.inspector) },
   { name: "query-block", run: ({ drives }) => drives().map(describeDrive) },
   {
     name: "query-mice",
