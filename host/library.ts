@@ -1,7 +1,13 @@
 // What the library offers, in every runtime: its doors (index.ts, browser.ts) only say which runtime it is.
 export type { BlockSource } from "./block/source.ts";
 export type { DriveBus } from "./core/drives.ts";
-export type { EventCause, EventName, MachineEvent, MachineEvents } from "./core/machine-events.ts";
+export type {
+  EventCause,
+  EventListener,
+  EventName,
+  MachineEvent,
+  MachineEvents,
+} from "./core/machine-events.ts";
 export type { DisplayMode, Picture } from "./display/vga.ts";
 export { UserError } from "./core/errors.ts";
 export type { CompareOptions, Difference } from "./image/compare.ts";
@@ -13,6 +19,7 @@ export {
   type ConvertOptions,
   createImage,
   type CreateImageOptions,
+  type ImageEncryption,
   commit,
   type CommitOptions,
   info,
@@ -41,6 +48,7 @@ export {
   switchBitmap,
 } from "./image/library-qcow2.ts";
 export type { Watch } from "./image/watch.ts";
+export type { Preallocation } from "./image/qcow2-create.ts";
 export type { Snapshot } from "./image/qcow2-snapshots.ts";
 export type { Ending, RunState } from "./machine.ts";
 export { VERSION } from "./version.ts";
@@ -48,5 +56,5 @@ export { type ConsoleChoice, type DrivePlace, Machine } from "./worker/client.ts
 export type { ByteSource, DriveDescription, MachineDescription } from "./worker/description.ts";
 export type { DriveInfo, Frame, MachineInfo } from "./worker/protocol.ts";
 export type { Keyboard, Mouse, Screen } from "./worker/screen.ts";
-export type { SerialPort } from "./worker/serial.ts";
+export type { ByteListener, SerialPort } from "./worker/serial.ts";
 export type { WaitOptions } from "./worker/waiting.ts";

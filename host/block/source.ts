@@ -1,5 +1,6 @@
 // Bytes at offsets: what an image is stored on, and what an image itself is to a machine or to a copy.
 
+/** Bytes at offsets: a disk, an image, a file, or an object of a program's own. */
 export interface BlockSource {
   /** Length in bytes. An image's is a multiple of 512; a file's need not be. */
   readonly size: number;
@@ -13,6 +14,7 @@ export interface BlockSource {
   flush?(): Promise<void>;
   /** A new length; what is added reads as zeros. */
   resize?(size: number): Promise<void>;
+  /** Gives back what it holds; nothing else may be called afterwards. */
   close(): Promise<void>;
 }
 

@@ -3,6 +3,7 @@ import type { BlockSource } from "../block/source.ts";
 import { UserError } from "./errors.ts";
 import type { MachineEngine } from "./machine-engine.ts";
 
+/** What a drive is plugged into. */
 export type DriveBus = "ide" | "floppy" | "virtio";
 
 export interface DriveOptions {

@@ -232,7 +232,7 @@ export class MachineEngine {
 
   static async load(runtime: Runtime, options: MachineEngineOptions): Promise<MachineEngine> {
     let bytes = (): Uint8Array => new Uint8Array();
-    const exports = await loadEngine<MachineExports>(runtime, "machine.wasm", {
+    const exports: MachineExports = await loadEngine(runtime, "machine.wasm", {
       unwind: (): never => {
         throw UNWIND;
       },
@@ -241,7 +241,7 @@ export class MachineEngine {
       jitInstall: (at, length, slot) => regions.install(at, length, slot),
       trace: (kind, cpu, first, second, third) => options.tracer?.report(kind, cpu, first, second, third),
     });
-    const regions = new RegionTable(exports);
+    const regions: RegionTable = new RegionTable(exports);
     bytes = (): Uint8Array => new Uint8Array(exports.memory.buffer);
     const engine = new MachineEngine(exports, regions, options);
     options.tracer?.attach(new Inspector(engine));

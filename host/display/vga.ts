@@ -22,6 +22,7 @@ export interface Picture {
   rgba: Uint8ClampedArray<ArrayBuffer>;
 }
 
+/** How the display adapter draws: sizes in pixels, text in characters as well, depth in bits a pixel. */
 export type DisplayMode =
   /** Nothing is shown: the screen is off. */
   | { kind: "off"; width: number; height: number }

@@ -14,6 +14,7 @@ const SECTOR = 512;
 /** Pieces at once. */
 const IN_FLIGHT = 4;
 
+/** Where two images part first: by an offset in bytes. */
 export interface Difference {
   kind: "content" | "size" | "allocation";
   offset: number;

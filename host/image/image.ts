@@ -17,6 +17,7 @@ export interface Extent {
   compressed?: boolean;
 }
 
+/** An image that is open: the disk in it, and what its format can do besides. Offsets and sizes are in bytes. */
 export interface DiskImage extends BlockSource {
   readonly format: string;
   /** The name it was opened by. */
@@ -34,8 +35,9 @@ export interface DiskImage extends BlockSource {
   readonly encrypted?: boolean;
   /** False: what was never written in a new image does not read as zeros. */
   readonly blankIsZero?: boolean;
-  /** Set for as long as much is read or written: unpacks, encrypts and decrypts, where the format has use for it. */
+  /** Set for as long as much is read or written: unpacks, encrypts and decrypts, where the format has use for it. @internal */
   codecs?: CodecPool | undefined;
+  /** How `length` bytes at most, from `offset` on, are stored: a run of one kind. */
   extent(offset: number, length: number): Promise<Extent>;
   /** Bytes that the image takes on its disk. */
   allocated(): Promise<number | undefined>;
@@ -53,8 +55,10 @@ export interface DiskImage extends BlockSource {
   empty?(): Promise<void>;
 }
 
+/** What `check` sets right. */
 export type Repair = "none" | "leaks" | "all";
 
+/** What a check found, in clusters. */
 export interface CheckResult {
   corruptions: number;
   leaks: number;

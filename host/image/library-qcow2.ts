@@ -11,10 +11,12 @@ function qcow2(image: DiskImage, what: string): Qcow2Image {
   throw new UserError(`Format '${image.format}' has no ${what}`, "ENOTSUP");
 }
 
+/** The snapshots within a qcow2 image, oldest first. */
 export async function listSnapshots(image: DiskImage): Promise<snapshots.Snapshot[]> {
   return (await snapshots.readSnapshots(qcow2(image, "snapshots"))).list;
 }
 
+/** Keeps the disk as it is now under a name. */
 export async function createSnapshot(image: DiskImage, name: string): Promise<void> {
   await snapshots.createSnapshot(qcow2(image, "snapshots"), name, new Date());
 }
@@ -24,6 +26,7 @@ export async function applySnapshot(image: DiskImage, wanted: string): Promise<v
   await snapshots.applySnapshot(qcow2(image, "snapshots"), wanted);
 }
 
+/** Removes a snapshot, by id or name, and frees what only it held. */
 export async function deleteSnapshot(image: DiskImage, name: string): Promise<void> {
   await snapshots.deleteSnapshot(qcow2(image, "snapshots"), name);
 }
@@ -39,6 +42,7 @@ export interface BitmapInfo {
   broken: boolean;
 }
 
+/** The persistent bitmaps of a qcow2 image. */
 export function listBitmaps(image: DiskImage): BitmapInfo[] {
   return qcow2(image, "bitmaps").bitmaps.map((bitmap) => ({
     name: bitmap.name,
@@ -55,6 +59,7 @@ export async function addBitmap(image: DiskImage, name: string, granularity?: nu
   await storeBitmaps(target);
 }
 
+/** Removes a bitmap, by its name. */
 export async function removeBitmap(image: DiskImage, name: string): Promise<void> {
   await edit.removeBitmap(qcow2(image, "bitmaps"), name);
 }

@@ -18,6 +18,7 @@ import type { Watch } from "./watch.ts";
 /** Where an image is: by name, or what it lies in. */
 export type ImageOrigin = string | Blob | BlockSource;
 
+/** How an image is opened. */
 export interface OpenImageOptions {
   /** One of qemu-img's names of formats; undefined: probed. */
   format?: string;
@@ -126,6 +127,7 @@ function bytesOf(passphrase: string | Uint8Array): Uint8Array {
   return typeof passphrase === "string" ? new TextEncoder().encode(passphrase) : passphrase;
 }
 
+/** How an image is encrypted. */
 export interface ImageEncryption {
   /** Default luks; `aes` is qcow2's older and weaker one. */
   format?: "luks" | "aes";
@@ -134,6 +136,7 @@ export interface ImageEncryption {
   iterTime?: number;
 }
 
+/** What a new image is like; what is not said is as in `qemu-img create`. */
 export interface CreateImageOptions extends Partial<Omit<Qcow2CreateOptions, "size" | "encryption">> {
   /** Of the disk, in bytes; rounded up to a multiple of 512. */
   size: number;
@@ -240,6 +243,7 @@ export async function* map(image: DiskImage): AsyncGenerator<ChainExtent & { sta
   }
 }
 
+/** What `resize` may do. */
 export interface ResizeOptions {
   /** Allows a smaller size, which loses what lies behind it. */
   shrink?: boolean;
@@ -258,6 +262,7 @@ export async function resize(image: DiskImage, size: number, options: ResizeOpti
   await image.resize(size);
 }
 
+/** What an image says of itself. */
 export interface ImageInfo {
   format: string;
   /** Of the disk, in bytes. */

@@ -23,6 +23,7 @@ const TABLE_MAX = 64 * 2 ** 20;
 /** Narrow counts can be at their maximum: then a snapshot is refused before anything changes. */
 const NARROW_ORDER = 4;
 
+/** A snapshot within an image. */
 export interface Snapshot {
   id: string;
   name: string;

@@ -171,7 +171,8 @@ const asInNode: Runtime = {
   startThread(script: string, { onMessage, onError }: ThreadEvents): RuntimeThread {
     const path = ASSET_FOLDERS.map((folder) => join(folder, script)).find((file) => existsSync(file));
     if (!path) throw missing(script);
-    const worker = new Worker(path);
+    // Not the program's own arguments: a thread starts no program of `node -e`.
+    const worker = new Worker(path, { execArgv: [] });
     worker.on("message", onMessage);
     worker.on("error", onError);
     return {

@@ -113,6 +113,7 @@ export class Machine {
     return this.connection.calls.call("pause");
   }
 
+  /** Lets a guest that `pause` holds go on. */
   resume(): Promise<void> {
     return this.connection.calls.call("resume");
   }
@@ -173,6 +174,7 @@ export class Machine {
     await this.connection.close("the machine is closed");
   }
 
+  /** `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -13,6 +13,7 @@ import type { MachineOptions } from "../machine.ts";
  */
 export type ByteSource = string | URL | Blob | Uint8Array | BlockSource;
 
+/** A drive in words. */
 export interface DriveDescription {
   /** The disk image; undefined: an empty drive, for CDs and floppies. */
   source?: ByteSource | undefined;

@@ -32,6 +32,7 @@ export interface MachineInfo {
   drives: DriveInfo[];
 }
 
+/** A drive, and what went to and from it. */
 export interface DriveInfo extends Pick<PlannedDrive, "bus" | "index" | "media"> {
   /** Bytes of the medium; 0: there is none. */
   size: number;

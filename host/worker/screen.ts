@@ -8,6 +8,7 @@ import { Transcript, type WaitOptions } from "./waiting.ts";
 /** How long the machine's thread waits for a change before it answers that there is none, in ms. */
 const PATIENCE = 1000;
 
+/** What the guest shows. */
 export class Screen {
   /** @internal */
   constructor(
@@ -65,6 +66,7 @@ export class Screen {
   }
 }
 
+/** A PS/2 keyboard. */
 export class Keyboard {
   /** @internal */
   constructor(private readonly machine: Calls<MachineVerbs>) {}
@@ -74,6 +76,7 @@ export class Keyboard {
     return this.machine.call("keys", names, true);
   }
 
+  /** Keys go up. */
   up(...names: readonly string[]): Promise<void> {
     return this.machine.call("keys", names, false);
   }
@@ -101,6 +104,7 @@ export class Mouse {
     this.machine.tell("moveMouse", dx, dy, dz);
   }
 
+  /** A button goes down or up. */
   press(button: keyof typeof BUTTON, down: boolean): void {
     this.held = down ? this.held | BUTTON[button] : this.held & ~BUTTON[button];
     this.machine.tell("mouseButtons", this.held);

@@ -1,7 +1,8 @@
 // A serial port of a machine in another thread.
 import { Transcript, type WaitOptions } from "./waiting.ts";
 
-type Listener = (bytes: Uint8Array) => void;
+/** Is called with what the guest sends. */
+export type ByteListener = (bytes: Uint8Array) => void;
 
 /** Bytes that a stream holds for a reader who takes his time; then the guest waits. */
 const STREAM_HOLDS = 64 * 1024;
@@ -15,7 +16,7 @@ export interface SerialLink {
 
 /** COM1 to COM4, seen from outside: listeners, Web streams, and words to wait for, side by side. */
 export class SerialPort {
-  private readonly listeners = new Set<Listener>();
+  private readonly listeners = new Set<ByteListener>();
   private readonly transcript = new Transcript();
   private readonly decoder = new TextDecoder();
   private stream: ReadableStream<Uint8Array> | undefined;
@@ -28,7 +29,7 @@ export class SerialPort {
   constructor(private readonly link: SerialLink) {}
 
   /** Calls `listener` with what the guest sends from now on; returns the way to stop that. */
-  onData(listener: Listener): () => void {
+  onData(listener: ByteListener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }

@@ -1,6 +1,7 @@
 // Waiting for words of a guest: until they come, the time is over, the caller has had enough, or the machine has ended.
 import { UserError } from "../core/errors.ts";
 
+/** How long to wait. */
 export interface WaitOptions {
   /** Milliseconds after which the wait is given up; default: none. */
   timeout?: number | undefined;
