@@ -2,9 +2,12 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
+import { installed } from "../test/support/runtimes.ts";
 
 export type Bits = 64 | 32;
-export type Emulator = "wasmqemu" | "QEMU TCG" | "v86";
+/** wasmqemu is measured in Node, unless a runtime is named. */
+export type Emulator = "wasmqemu" | "wasmqemu in Deno" | "wasmqemu in Bun" | "wasmqemu in Chromium" | Peer;
+export type Peer = "QEMU TCG" | "v86";
 
 export interface GuestRun {
   emulator: Emulator;
@@ -40,6 +43,12 @@ function commandOf(emulator: Emulator, bits: Bits, { images, scale, only }: Gues
   switch (emulator) {
     case "wasmqemu":
       return [process.execPath, "dist/cli.js", "-cpu", "max", ...guest, ...plain];
+    case "wasmqemu in Deno":
+      return [installed("deno"), "run", "-A", "dist/cli.js", "-cpu", "max", ...guest, ...plain];
+    case "wasmqemu in Bun":
+      return [installed("bun"), "dist/cli.js", "-cpu", "max", ...guest, ...plain];
+    case "wasmqemu in Chromium":
+      return [process.execPath, "scripts/ts.mjs", "bench/chromium.ts", kernel, initrd, words];
     case "QEMU TCG":
       return [
         "qemu-system-x86_64",
@@ -58,7 +67,7 @@ function commandOf(emulator: Emulator, bits: Bits, { images, scale, only }: Gues
 /** Runs the benchmark once. Never throws: what goes wrong is in the result. */
 export async function runGuest(emulator: Emulator, bits: Bits, options: GuestOptions): Promise<GuestRun> {
   const run: GuestRun = { emulator, bits, boot: NaN, seconds: {}, checksums: {} };
-  const started = performance.now();
+  let started = performance.now();
   const [command, ...args] = commandOf(emulator, bits, options);
   const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] });
   const timer = setTimeout(() => child.kill("SIGKILL"), options.limit * 1000);
@@ -70,6 +79,7 @@ export async function runGuest(emulator: Emulator, bits: Bits, options: GuestOpt
     const lines = (rest + bytes.toString("latin1")).split(/\r?\n/);
     rest = lines.pop()!;
     for (const line of lines) {
+      if (line === "EMULATOR-START") started = performance.now();
       if (line.endsWith("BENCH-START")) run.boot = (performance.now() - started) / 1000;
       if (line.endsWith("BENCH-DONE")) done = true;
       const [, name, seconds, checksum] = /BENCH (\w+) ([\d.]+) ([0-9a-f]+)$/.exec(line) ?? [];

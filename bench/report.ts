@@ -53,6 +53,7 @@ export function report({ commit, date, machine, scale, runs }: Results): string 
       lines.push(`| **geometric mean, boot apart** | | | **${geometricMean(work).toFixed(2)}** |`);
     lines.push(...wrongResults(ours, theirs), "");
   }
+  lines.push(...runtimes(runs));
   for (const { emulator, bits, failure } of runs)
     if (failure) lines.push(`${emulator}, ${bits}-bit: did not finish (${failure})`, "");
   const peers = [machine.qemu, machine.v86 && `v86 ${machine.v86}`].filter(Boolean).join(", ");
@@ -60,6 +61,51 @@ export function report({ commit, date, machine, scale, runs }: Results): string 
     `Commit ${commit}, ${date}; ${machine.processor}, ${machine.cores} cores, Node ${machine.node}; ${peers}; scale ${scale}.`,
   );
   return lines.join("\n");
+}
+
+/** The same in every runtime that was measured, each beside Node. */
+function runtimes(runs: readonly GuestRun[]): string[] {
+  return ([64, 32] as const).flatMap((bits) => {
+    const node = find(runs, "wasmqemu", bits);
+    const others = runs.filter((run) => run.bits === bits && run.emulator.startsWith("wasmqemu in "));
+    if (!node || others.length === 0) return [];
+    const tables = others.map((other) => new Map(compare(other, node).map((row) => [row.name, row])));
+    const names = others.map(({ emulator }) => emulator.replace("wasmqemu in ", ""));
+    const rows = compare(node, node).map(({ name, ours }) => {
+      const cells = tables.map((table) => {
+        const row = table.get(name);
+        return row ? `${row.ours.toFixed(2)} | ${(row.ours / row.peers).toFixed(2)}` : " | ";
+      });
+      return `| ${name} | ${ours.toFixed(2)} | ${cells.join(" | ")} |`;
+    });
+    return [
+      `| ${bits}-bit guest | Node (s) | ${names.map((name) => `${name} (s) | ${name} / Node`).join(" | ")} |`,
+      `|:--|--:|${"--:|--:|".repeat(others.length)}`,
+      ...rows,
+      ...others.flatMap((other) => wrongResults(node, other)),
+      "",
+    ];
+  });
+}
+
+/** Markdown's tables with their columns one below the other, for a terminal. */
+export function aligned(markdown: string): string {
+  const lines = markdown
+    .split("\n")
+    .map((line) => (line.startsWith("|") ? line.split("|").slice(1, -1) : line));
+  const widths: number[] = [];
+  const words = (cell: string): string => cell.replaceAll("**", "").trim();
+  for (const line of lines)
+    if (typeof line !== "string")
+      line.forEach((cell, n) => (widths[n] = Math.max(widths[n] ?? 0, words(cell).length)));
+  return lines
+    .filter((line) => typeof line === "string" || !line[0]!.startsWith(":"))
+    .map((line) =>
+      typeof line === "string"
+        ? line
+        : line.map((cell, n) => words(cell)[n === 0 ? "padEnd" : "padStart"](widths[n]!)).join("  "),
+    )
+    .join("\n");
 }
 
 function find(runs: readonly GuestRun[], emulator: Emulator, bits: Bits): GuestRun | undefined {

@@ -1,8 +1,11 @@
 // `npm run bench`: the guest benchmark in wasmqemu and in its peers, side by side in one run.
 //   --scale F      how much work (1 is a second or so a kernel under QEMU TCG; default 0.2)
+//   --runtime R,R  what wasmqemu runs in: node (default), deno, bun, chromium
+//   --peer P,P     whom it is compared with: qemu, v86 (default: both)
 //   --only NAME    one kernel of bench/guest/bench.c
 //   --bits 64|32   one word size
 //   --limit N      seconds for each run (default 900)
+//   --format F     text (default), markdown or json
 //   --readme       put the tables into README.md afterwards
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,11 +15,14 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Bits, type Emulator, type GuestRun, runGuest } from "./guest.ts";
 import { updateReadme } from "./readme.ts";
-import { report, type Results, RESULTS_FILE } from "./report.ts";
+import { aligned, report, type Results, RESULTS_FILE } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
     scale: { type: "string", default: "0.2" },
+    runtime: { type: "string", default: "node" },
+    peer: { type: "string", default: "qemu,v86" },
+    format: { type: "string", default: "text" },
     only: { type: "string" },
     bits: { type: "string" },
     limit: { type: "string", default: "900" },
@@ -25,13 +31,31 @@ const { values } = parseArgs({
 });
 
 const CACHE = process.env["WASMQEMU_CACHE"] ?? join(tmpdir(), "wasmqemu-cache");
-const RUNS: readonly (readonly [Emulator, Bits])[] = [
-  ["QEMU TCG", 64],
-  ["wasmqemu", 64],
-  ["QEMU TCG", 32],
-  ["v86", 32],
-  ["wasmqemu", 32],
-];
+const RUNTIMES: Readonly<Record<string, Emulator>> = {
+  node: "wasmqemu",
+  deno: "wasmqemu in Deno",
+  bun: "wasmqemu in Bun",
+  chromium: "wasmqemu in Chromium",
+};
+const PEERS: Readonly<Record<string, Emulator>> = { qemu: "QEMU TCG", v86: "v86" };
+
+/** Names of a list with commas, or an end of the program. */
+function chosen(table: Readonly<Record<string, Emulator>>, option: "runtime" | "peer"): Emulator[] {
+  const names = values[option].split(",").filter(Boolean);
+  const unknown = names.find((name) => !Object.hasOwn(table, name));
+  if (unknown !== undefined) {
+    console.error(`--${option} knows ${Object.keys(table).join(", ")}, not '${unknown}'`);
+    process.exit(1);
+  }
+  return names.map((name) => table[name]!);
+}
+
+const RUNS = ([64, 32] as const).flatMap((bits) =>
+  [...chosen(PEERS, "peer"), ...chosen(RUNTIMES, "runtime")]
+    // v86 has no 64-bit mode.
+    .filter((emulator) => emulator !== "v86" || bits === 32)
+    .map((emulator): readonly [Emulator, Bits] => [emulator, bits]),
+);
 
 /** First line that a program prints; undefined where it is not installed. */
 function firstLine(command: string, ...args: string[]): string | undefined {
@@ -68,5 +92,7 @@ const results: Results = {
   runs,
 };
 writeFileSync(RESULTS_FILE, `${JSON.stringify(results, undefined, 2)}\n`);
-console.log(report(results));
+const text = report(results);
+if (values.format === "json") console.log(JSON.stringify(results, undefined, 2));
+else console.log(values.format === "markdown" ? text : aligned(text));
 if (values.readme) updateReadme("bench", report(results));

