@@ -81,6 +81,28 @@ export function wrap(linear: u64): u64 {
   return cpu.efer & EFER_LMA ? linear : linear & 0xffff_ffff;
 }
 
+/** Where the byte at `linear` lies in linear memory, to be read up to the end of its page; 0: by the slow path only. */
+export function placeToRead(linear: u64): usize {
+  const entry = tlbEntry(cpu.tlb, linear);
+  const page = linear & ~0xfff;
+  if (entry.readTag != page) {
+    translate(linear, READ, cpu.cpl == 3);
+    if (entry.readTag != page) return 0;
+  }
+  return <usize>(entry.delta + <u32>linear);
+}
+
+/** The same for writes. */
+export function placeToWrite(linear: u64): usize {
+  const entry = tlbEntry(cpu.tlb, linear);
+  const page = linear & ~0xfff;
+  if (entry.writeTag != page) {
+    translate(linear, WRITE, cpu.cpl == 3);
+    if (entry.writeTag != page) return 0;
+  }
+  return <usize>(entry.delta + <u32>linear);
+}
+
 /** Physical address of the instruction byte at `rip` + CS base, to be fetched with the current privilege. */
 export function translateFetch(linear: u64): u32 {
   const entry = tlbEntry(cpu.tlb, linear);

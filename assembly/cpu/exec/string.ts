@@ -1,13 +1,12 @@
 // String instructions. A repeat works in runs that stay within one page of source and destination, as bulk memory
 // operations where it can, and looks at the budget between runs: an interrupted repeat starts again at itself with
 // the registers as far as they got (SDM 2 "REP").
-import { ADDRESS_16, ADDRESS_64, Insn, PREFIX_REPNE } from "../decode/insn";
+import { ADDRESS_16, ADDRESS_32_FLAT, ADDRESS_32_LONG, ADDRESS_64, Insn, PREFIX_REPNE } from "../decode/insn";
 import { portRead, portWrite } from "../../devices/bus";
-import { probeWrite, read, write } from "../../memory/access";
-import { tlbEntry } from "../../memory/tlb";
+import { placeToRead, placeToWrite, probeWrite, read, write } from "../../memory/access";
 import { checkPort } from "./system";
 import { FLAGS_SUB, record, zeroFlag } from "../flags";
-import { DF, ES, FLAT, cpu } from "../state";
+import { DF, DS, ES, FLAT, cpu } from "../state";
 import { cutAddress, nextRip, reg, segmented, setReg } from "./operand";
 
 const RCX: u32 = 8;
@@ -126,29 +125,31 @@ export function repMovs<T>(i: Insn): void {
   finish(i, true);
 }
 
-/** Copies as much as lies in the TLB and in one page each; returns the elements copied. */
+/** Up to here a loop is faster than the bulk operations of wasm, which are calls. */
+const SHORT: usize = 64;
+
+/** Copies as much as lies in one page each; returns the elements copied. */
 function copyRun<T>(i: Insn, count: u64): u64 {
   const from = sourceAddress<T>(i);
   const to = destinationAddress<T>(i, true);
   const run = untilPageEnd<T>(to, untilPageEnd<T>(from, count));
-  const source = tlbEntry(cpu.tlb, from);
-  const destination = tlbEntry(cpu.tlb, to);
-  if (run == 0 || source.readTag != (from & ~0xfff) || destination.writeTag != (to & ~0xfff)) return 0;
+  if (run == 0) return 0;
   const bytes = run * sizeof<T>();
   checkRun<T>(i, bytes);
-  const a = <usize>(source.delta + <u32>from);
-  const b = <usize>(destination.delta + <u32>to);
+  const a = placeToRead(from);
+  const b = placeToWrite(to);
+  if (a == 0 || b == 0) return 0;
   // A destination inside the source repeats what was just written: element by element.
-  if (b > a && b < a + <usize>bytes) return 0;
-  memory.copy(b, a, <usize>bytes);
+  const overlap = b > a && b < a + <usize>bytes;
+  if (!overlap && <usize>bytes > SHORT) memory.copy(b, a, <usize>bytes);
+  else for (let at: usize = 0; at < <usize>bytes; at += sizeof<T>()) store<T>(b + at, load<T>(a + at));
   advance(i, RSI, bytes);
   advance(i, RDI, bytes);
   return run;
 }
 
-/** Raises what the last element of a run would raise; flat and 64-bit segments have no limits to meet. */
+/** Raises what the last element of a run would raise. */
 function checkRun<T>(i: Insn, bytes: u64): void {
-  if (i.address <= 2) return;
   segmented(i, i.seg, counter(i, RSI), <u32>bytes, false);
   segmented(i, ES, counter(i, RDI), <u32>bytes, true);
 }
@@ -170,13 +171,13 @@ export function repStos<T>(i: Insn): void {
 function fillRun<T>(i: Insn, count: u64): u64 {
   const to = destinationAddress<T>(i, true);
   const run = untilPageEnd<T>(to, count);
-  const entry = tlbEntry(cpu.tlb, to);
-  if (run == 0 || entry.writeTag != (to & ~0xfff)) return 0;
+  if (run == 0) return 0;
   const bytes = run * sizeof<T>();
   if (i.address > 2) segmented(i, ES, counter(i, RDI), <u32>bytes, true);
+  const at = placeToWrite(to);
+  if (at == 0) return 0;
   const value = reg<T>(0);
-  const at = <usize>(entry.delta + <u32>to);
-  if (isByteFill<T>(value)) memory.fill(at, <u8>value, <usize>bytes);
+  if (<usize>bytes > SHORT && isByteFill<T>(value)) memory.fill(at, <u8>value, <usize>bytes);
   else for (let p = at; p < at + <usize>bytes; p += sizeof<T>()) store<T>(p, value);
   advance(i, RDI, bytes);
   return run;
@@ -217,13 +218,69 @@ export function repOuts<T>(i: Insn): void {
   repeat<T>(i, OUTS);
 }
 
+/** Compares as far as both lie in one page each, and as long as they are as `wanted`; returns the elements compared. */
+function compareRun<T>(i: Insn, count: u64, wanted: bool): u64 {
+  const from = sourceAddress<T>(i);
+  const to = destinationAddress<T>(i, false);
+  const run = untilPageEnd<T>(to, untilPageEnd<T>(from, count));
+  if (run == 0) return 0;
+  const a = placeToRead(from);
+  const b = placeToRead(to);
+  if (a == 0 || b == 0) return 0;
+  const done = runWhile<T>(a, b, run, wanted);
+  advance(i, RSI, done * sizeof<T>());
+  advance(i, RDI, done * sizeof<T>());
+  return done;
+}
+
+/** The same for the accumulator with the destination. */
+function scanRun<T>(i: Insn, count: u64, wanted: bool): u64 {
+  const to = destinationAddress<T>(i, false);
+  const run = untilPageEnd<T>(to, count);
+  if (run == 0) return 0;
+  const at = placeToRead(to);
+  if (at == 0) return 0;
+  const done = runWhile<T>(0, at, run, wanted);
+  advance(i, RDI, done * sizeof<T>());
+  return done;
+}
+
+/** Compares elements at `a` (0: always the accumulator) and `b`; the flags are those of the last pair. */
+function runWhile<T>(a: usize, b: usize, run: u64, wanted: bool): u64 {
+  let x = reg<T>(0);
+  let y = x;
+  let done: u64 = 0;
+  do {
+    const at = <usize>done * sizeof<T>();
+    if (a) x = load<T>(a + at);
+    y = load<T>(b + at);
+    done++;
+  } while (done < run && (x == y) == wanted);
+  record<T>(FLAGS_SUB, x, y, <T>(x - y));
+  return done;
+}
+
+/** Whether no element of a run can leave its segment, however far the comparison gets. */
+function isUnlimited(i: Insn): bool {
+  return (
+    (cpu.eflags & DF) == 0 && (i.address <= ADDRESS_32_LONG || (i.address == ADDRESS_32_FLAT && i.seg <= DS))
+  );
+}
+
 /** REPE, REPNE: goes on while ZF says so. */
 function repeatWhile<T>(i: Insn, compare: bool): void {
   const wanted = (i.prefix & PREFIX_REPNE) == 0;
-  while (counter(i, RCX) != 0) {
-    if (compare) cmps<T>(i);
-    else scas<T>(i);
-    const more = took(i, 1);
+  for (;;) {
+    const count = counter(i, RCX);
+    if (count == 0) break;
+    let done: u64 = 0;
+    if (isUnlimited(i)) done = compare ? compareRun<T>(i, count, wanted) : scanRun<T>(i, count, wanted);
+    if (done == 0) {
+      if (compare) cmps<T>(i);
+      else scas<T>(i);
+      done = 1;
+    }
+    const more = took(i, done);
     if (zeroFlag() != wanted) break;
     if (!more && counter(i, RCX) != 0) {
       finish(i, false);
