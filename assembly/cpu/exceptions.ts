@@ -33,15 +33,20 @@ export function raise(vector: u32): void {
 
 /** #vector(error). Does not return. */
 export function raiseWithError(vector: u32, error: u32): void {
+  noteWithError(vector, error);
+  unwind();
+}
+
+/** The same for callers that can stop by themselves, which costs far less than unwinding; the run loop delivers it. */
+export function noteWithError(vector: u32, error: u32): void {
   cpu.faultPending = 1;
   cpu.faultVector = vector;
   cpu.faultError = error;
   cpu.faultHasError = 1;
-  unwind();
 }
 
-/** #PF at `linear`: CR2 and the error code of SDM 3A §4.7. Does not return. */
-export function raisePageFault(linear: u64, error: u32): void {
+/** #PF at `linear`, noted: CR2 and the error code of SDM 3A §4.7. */
+export function notePageFault(linear: u64, error: u32): void {
   cpu.cr2 = linear;
-  raiseWithError(PF_FAULT, error);
+  noteWithError(PF_FAULT, error);
 }

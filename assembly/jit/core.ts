@@ -34,7 +34,8 @@ import {
 } from "./module";
 import { endsRun } from "./region";
 import { STAT_HANDLERS, addTo, isCounting } from "./stats";
-import { read, readForWrite, write } from "../memory/access";
+import { mayReach, read, readForWrite, write } from "../memory/access";
+import { READ as ACCESS_READ, WRITE as ACCESS_WRITE } from "../memory/paging";
 import { NO_PAGE } from "../memory/tlb";
 import { offered } from "./vector";
 
@@ -42,21 +43,21 @@ import { offered } from "./vector";
 export function serveRegion(a: u64, b: u64, service: u32): u64 {
   switch (service) {
     case READ + 0:
-      return <u64>read<u8>(a);
+      return readAt<u8>(a);
     case READ + 1:
-      return <u64>read<u16>(a);
+      return readAt<u16>(a);
     case READ + 2:
-      return <u64>read<u32>(a);
+      return readAt<u32>(a);
     case READ + 3:
-      return <u64>read<u64>(a);
+      return readAt<u64>(a);
     case READ_FOR_WRITE + 0:
-      return <u64>readForWrite<u8>(a);
+      return readForWriteAt<u8>(a);
     case READ_FOR_WRITE + 1:
-      return <u64>readForWrite<u16>(a);
+      return readForWriteAt<u16>(a);
     case READ_FOR_WRITE + 2:
-      return <u64>readForWrite<u32>(a);
+      return readForWriteAt<u32>(a);
     case READ_FOR_WRITE + 3:
-      return <u64>readForWrite<u64>(a);
+      return readForWriteAt<u64>(a);
     case WRITE + 0:
       return writeAt<u8>(a, <u8>b);
     case WRITE + 1:
@@ -104,8 +105,19 @@ export function serveRegion(a: u64, b: u64, service: u32): u64 {
   }
 }
 
+// A fault of these is noted, and the region returns (jit/leave.ts: leaveIfFaulted).
+
+function readAt<T>(linear: u64): u64 {
+  return mayReach(linear, sizeof<T>(), ACCESS_READ) ? <u64>read<T>(linear) : 0;
+}
+
+function readForWriteAt<T>(linear: u64): u64 {
+  return mayReach(linear, sizeof<T>(), ACCESS_WRITE) ? <u64>readForWrite<T>(linear) : 0;
+}
+
 /** Returns whether decoded code was dropped, so that the region must be left. */
 function writeAt<T>(linear: u64, value: T): u64 {
+  if (!mayReach(linear, sizeof<T>(), ACCESS_WRITE)) return 0;
   forgetDrops();
   write<T>(linear, value);
   return mustLeave() ? 1 : 0;

@@ -14,7 +14,8 @@ import {
   XRSTOR,
   XSETBV,
 } from "../cpu/decode/operations";
-import { MODE_CODE64 } from "../cpu/state";
+import { CpuState, MODE_CODE64 } from "../cpu/state";
+import { CPU_AT } from "../machine/layout";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
 import { BUDGET, RIP } from "./locals";
 import { LEFT_HANDLER, emitCount } from "./stats";
@@ -26,6 +27,7 @@ import {
   AND,
   BR,
   DROP,
+  I32_LOAD,
   I32_WRAP,
   I64_EQZ,
   IF,
@@ -39,9 +41,12 @@ import {
   end,
   enter,
   get,
+  loadAt,
   op,
   set,
 } from "./wasm";
+
+const FAULT_PENDING: usize = CPU_AT + offsetof<CpuState>("faultPending");
 
 /** Registers that the region uses, and those it changes; complete after the first of two passes. */
 let touched: u32 = 0;
@@ -161,6 +166,14 @@ export function spill(): void {
   const32(<i32>changetype<usize>(block));
   pushSpilledVectors();
   call(SPILL);
+}
+
+/** After a memory access of the core, which faulted where memory is as before this instruction. */
+export function leaveIfFaulted(): void {
+  loadAt(I32_LOAD, FAULT_PENDING);
+  enter(IF, NO_RESULT);
+  byte(RETURN);
+  end();
 }
 
 /** After a call of the core: a chip may have asked for attention. */

@@ -15,7 +15,17 @@ import {
   cpu,
 } from "../cpu/state";
 import { TLB_ENTRIES, TlbEntry } from "../memory/tlb";
-import { leaveTo, markWritten, nextDelta, ownDelta, pushRipBase, reloadBudget, spill, touch } from "./leave";
+import {
+  leaveIfFaulted,
+  leaveTo,
+  markWritten,
+  nextDelta,
+  ownDelta,
+  pushRipBase,
+  reloadBudget,
+  spill,
+  touch,
+} from "./leave";
 import { ADDRESS, PLACE, TLB_ENTRY, result } from "./locals";
 import { CHECK_SEGMENT, READ, READ_FOR_WRITE, WRITE, callCore } from "./module";
 import { LEFT_CODE_WRITTEN } from "./stats";
@@ -233,6 +243,7 @@ export function pushMemory(log2: u32, signed: bool): void {
   get(ADDRESS);
   const64(0);
   callCore(READ + log2);
+  leaveIfFaulted();
   if (log2 != W64) byte(I32_WRAP);
   if (signed) narrow(log2);
   reloadBudget();
@@ -253,6 +264,7 @@ export function pushMemoryForWrite(log2: u32): void {
   get(ADDRESS);
   const64(0);
   callCore(READ_FOR_WRITE + log2);
+  leaveIfFaulted();
   if (log2 != W64) byte(I32_WRAP);
   narrow(log2);
   reloadBudget();
@@ -293,6 +305,7 @@ function writeSlowly(log2: u32, value: u32, again: bool): void {
   get(value);
   if (log2 != W64) byte(I64_EXTEND_U);
   callCore(WRITE + log2);
+  leaveIfFaulted();
   byte(I32_WRAP);
   reloadBudget();
   enter(IF, NO_RESULT);

@@ -7,7 +7,7 @@ import { CR0_EM, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, CpuState, cpu } from "../cpu/s
 import { PRECISION, isOrdinary } from "../cpu/mxcsr";
 import { CPU_AT, JIT_VECTOR_AT, VECTORS_AT } from "../machine/layout";
 import { TlbEntry } from "../memory/tlb";
-import { leaveTo, nextDelta, reloadBudget, spill } from "./leave";
+import { leaveIfFaulted, leaveTo, nextDelta, reloadBudget, spill } from "./leave";
 import { ADDRESS, FLOAT_LIMIT, PLACE, SOURCE, SOURCE_UPPER, UPPER, VECTOR, result } from "./locals";
 import { READ, READ_VECTOR, WRITE_VECTOR, callCore } from "./module";
 import { pushPlace, pushTlbHit, setAddress } from "./operand";
@@ -283,6 +283,7 @@ export function readPart(i: Insn, log2: u32): void {
   get(ADDRESS);
   const64(0);
   callCore(READ + log2);
+  leaveIfFaulted();
   set(result(true));
   reloadBudget();
   zeroVector();

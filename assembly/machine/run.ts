@@ -60,11 +60,12 @@ export function runMachine(instructions: u32): u32 {
     const block = findBlock();
     cpu.interruptShadow = 0;
     if (!runTranslated(block)) execute(enter(block));
+    if (cpu.faultPending) recover();
     cpu.insn = 0;
   }
 }
 
-/** After an unwind: RIP of the instruction that faulted, the instructions behind it given back, the fault delivered. */
+/** After an unwind, or a region that noted a fault: RIP of the instruction that faulted, the instructions behind it given back, the fault delivered. */
 function recover(): void {
   if (cpu.insn) {
     const i = changetype<Insn>(<usize>runningInsn());

@@ -4,7 +4,7 @@
 import { ON_READ, ON_WRITE, noteAccess, watchesData } from "../cpu/debug";
 import { EFER_LMA, cpu } from "../cpu/state";
 import { TLB_AT } from "../machine/layout";
-import { FETCH, READ, WRITE, translate } from "./paging";
+import { FETCH, READ, WRITE, translate, tryTranslate } from "./paging";
 import { readPhysical, writePhysical } from "./physical";
 import { tlbEntry } from "./tlb";
 
@@ -79,6 +79,14 @@ export function probeRead(linear: u64, size: u32): void {
 /** Linear addresses outside 64-bit code are 32 bits wide. */
 export function wrap(linear: u64): u64 {
   return cpu.efer & EFER_LMA ? linear : linear & 0xffff_ffff;
+}
+
+/** Whether an access within one page may be done; what it raises otherwise is noted (cpu.faultPending). */
+export function mayReach(linear: u64, size: u32, access: u32): bool {
+  // Across pages the access itself raises what it must.
+  if (((<u32>linear) & 0xfff) + size > 0x1000) return true;
+  tryTranslate(linear, access, cpu.cpl == 3);
+  return !cpu.faultPending;
 }
 
 /** Where the byte at `linear` lies in linear memory, to be read up to the end of its page; 0: by the slow path only. */

@@ -1,7 +1,7 @@
 // The table walk of every mode (SDM 3A §4): none, 32-bit, PAE, 4-level. A walk that succeeds fills the TLB;
 // one that fails raises #PF. Accessed and dirty bits are set as the processor sets them.
 import { watchesPage } from "../cpu/debug";
-import { GP, SS_FAULT, raisePageFault, raiseWithError } from "../cpu/exceptions";
+import { GP, SS_FAULT, notePageFault, noteWithError } from "../cpu/exceptions";
 import {
   CR0_PG,
   CR0_WP,
@@ -14,6 +14,7 @@ import {
   FLAT_STACK,
   cpu,
 } from "../cpu/state";
+import { unwind } from "../host";
 import { Insn } from "../cpu/decode/insn";
 import { RAM_AT, TLB_AT, TLB_SET_SIZE } from "../machine/layout";
 import { frameBufferPlace, mapForWriting } from "../devices/vga-memory";
@@ -46,6 +47,13 @@ const RESERVED: u64 = 0x000f_ff00_0000_0000;
  * of its page; fills the TLB. Raises #PF (or #GP, #SS for a non-canonical address).
  */
 export function translate(linear: u64, access: u32, user: bool): u32 {
+  const address = tryTranslate(linear, access, user);
+  if (cpu.faultPending) unwind();
+  return address;
+}
+
+/** The same, but what it raises is only noted: `cpu.faultPending`. */
+export function tryTranslate(linear: u64, access: u32, user: bool): u32 {
   if ((cpu.cr0 & CR0_PG) == 0) {
     const address = (<u32>linear) & physicalMap.a20Mask;
     fill(linear, address & 0xffff_f000, user, false, true, true);
@@ -53,8 +61,8 @@ export function translate(linear: u64, access: u32, user: bool): u32 {
   }
   if (cpu.efer & EFER_LMA) {
     if (<u64>(((<i64>linear) << 16) >> 16) != linear) {
-      raiseWithError(changetype<Insn>(cpu.insn).seg == FLAT_STACK ? SS_FAULT : GP, 0);
-      unreachable();
+      noteWithError(changetype<Insn>(cpu.insn).seg == FLAT_STACK ? SS_FAULT : GP, 0);
+      return 0;
     }
     return walk64(linear, access, user);
   }
@@ -62,11 +70,13 @@ export function translate(linear: u64, access: u32, user: bool): u32 {
   return walk32(linear, access, user);
 }
 
-function fault(linear: u64, access: u32, user: bool, present: u32): void {
+/** Notes #PF; returns what goes for an address then. */
+function fault(linear: u64, access: u32, user: bool, present: u32): u32 {
   let error = access | present | (user ? FAULT_USER : 0);
   // The I/D bit is reported only where fetches can be forbidden (SDM 3A §4.7).
   if (access == FETCH && !((cpu.cr4 & CR4_PAE && cpu.efer & EFER_NXE) || cpu.cr4 & CR4_SMEP)) error &= ~FETCH;
-  raisePageFault(linear, error);
+  notePageFault(linear, error);
+  return 0;
 }
 
 /** Fills the TLB, should `page` be memory. */
@@ -100,11 +110,11 @@ function reserved(): u64 {
 
 function walk64(linear: u64, access: u32, user: bool): u32 {
   const pml4e = entryAt((cpu.cr3 & ADDRESS) + (((linear >> 39) & 511) << 3));
-  check(pml4e, PS, linear, access, user);
+  if (isUnusable(pml4e, PS)) return faultAt(pml4e, linear, access, user);
   mark((cpu.cr3 & ADDRESS) + (((linear >> 39) & 511) << 3), pml4e, A);
   const pdptAt = (pml4e & ADDRESS) + (((linear >> 30) & 511) << 3);
   const pdpte = entryAt(pdptAt);
-  check(pdpte, 0, linear, access, user);
+  if (isUnusable(pdpte, 0)) return faultAt(pdpte, linear, access, user);
   const rights = pml4e & pdpte;
   if (pdpte & PS)
     return finish(
@@ -125,10 +135,7 @@ function walk64(linear: u64, access: u32, user: bool): u32 {
 function walkPae(linear: u64, access: u32, user: bool): u32 {
   // The four PDPTEs hold no rights (SDM 3A §4.4.1).
   const pdpte = entryAt((cpu.cr3 & 0xffff_ffe0) + (((linear >> 30) & 3) << 3));
-  if ((pdpte & P) == 0) {
-    fault(linear, access, user, 0);
-    unreachable();
-  }
+  if ((pdpte & P) == 0) return fault(linear, access, user, 0);
   return walkDirectory(linear, access, user, pdpte & ADDRESS, RW | US, 0);
 }
 
@@ -136,20 +143,23 @@ function walkPae(linear: u64, access: u32, user: bool): u32 {
 function walkDirectory(linear: u64, access: u32, user: bool, directory: u64, rights: u64, xd: u64): u32 {
   const pdeAt = directory + (((linear >> 21) & 511) << 3);
   const pde = entryAt(pdeAt);
-  check(pde, 0, linear, access, user);
+  if (isUnusable(pde, 0)) return faultAt(pde, linear, access, user);
   rights &= pde;
   xd |= pde & XD;
   if (pde & PS) return finish(linear, access, user, pdeAt, pde, 0x1f_e000, 0x1f_ffff, rights, xd);
   mark(pdeAt, pde, A);
   const pteAt = (pde & ADDRESS) + (((linear >> 12) & 511) << 3);
   const pte = entryAt(pteAt);
-  check(pte, 0, linear, access, user);
+  if (isUnusable(pte, 0)) return faultAt(pte, linear, access, user);
   return finish(linear, access, user, pteAt, pte, 0, 0xfff, rights & pte, xd | (pte & XD));
 }
 
-function check(entry: u64, forbidden: u64, linear: u64, access: u32, user: bool): void {
-  if ((entry & P) == 0) fault(linear, access, user, 0);
-  if (entry & (reserved() | forbidden)) fault(linear, access, user, FAULT_PRESENT | FAULT_RESERVED);
+function isUnusable(entry: u64, forbidden: u64): bool {
+  return (entry & P) == 0 || (entry & (reserved() | forbidden)) != 0;
+}
+
+function faultAt(entry: u64, linear: u64, access: u32, user: bool): u32 {
+  return fault(linear, access, user, entry & P ? FAULT_PRESENT | FAULT_RESERVED : 0);
 }
 
 /** Sets accessed (and dirty) bits in a table entry, where they are not set yet. */
@@ -172,8 +182,8 @@ function finish(
   rights: u64,
   xd: u64,
 ): u32 {
-  if (entry & low) fault(linear, access, user, FAULT_PRESENT | FAULT_RESERVED);
-  const writable = permit(linear, access, user, rights, xd);
+  if (entry & low) return fault(linear, access, user, FAULT_PRESENT | FAULT_RESERVED);
+  if (!isPermitted(access, user, rights, xd)) return fault(linear, access, user, FAULT_PRESENT);
   const bits = access == WRITE ? A | D : A;
   mark(entryAddress, entry, bits);
   const address = (entry & ADDRESS & ~offset) | (linear & offset);
@@ -183,21 +193,20 @@ function finish(
     user,
     address,
     global,
-    writable && ((entry | bits) & D) != 0,
+    mayWrite(user, rights) && ((entry | bits) & D) != 0,
     canFetch(user, rights, xd),
   );
 }
 
-/** Whether a write would be allowed; raises #PF where `access` is not (SDM 3A §4.6.1). */
-function permit(linear: u64, access: u32, user: bool, rights: u64, xd: u64): bool {
-  const writable = (rights & RW) != 0 || (!user && (cpu.cr0 & CR0_WP) == 0);
-  if (
-    (user && (rights & US) == 0) ||
-    (access == WRITE && !writable) ||
-    (access == FETCH && !canFetch(user, rights, xd))
-  )
-    fault(linear, access, user, FAULT_PRESENT);
-  return writable;
+/** SDM 3A §4.6.1 */
+function isPermitted(access: u32, user: bool, rights: u64, xd: u64): bool {
+  if (user && (rights & US) == 0) return false;
+  if (access == WRITE) return mayWrite(user, rights);
+  return access != FETCH || canFetch(user, rights, xd);
+}
+
+function mayWrite(user: bool, rights: u64): bool {
+  return (rights & RW) != 0 || (!user && (cpu.cr0 & CR0_WP) == 0);
 }
 
 function canFetch(user: bool, rights: u64, xd: u64): bool {
@@ -215,22 +224,22 @@ function arrive(linear: u64, user: bool, address: u64, global: bool, writable: b
 function walk32(linear: u64, access: u32, user: bool): u32 {
   const pdeAt = (cpu.cr3 & 0xffff_f000) + (((linear >> 22) & 1023) << 2);
   const pde = <u64>entry32(pdeAt);
-  if ((pde & P) == 0) fault(linear, access, user, 0);
+  if ((pde & P) == 0) return fault(linear, access, user, 0);
   if (pde & PS && cpu.cr4 & CR4_PSE) {
     // PSE-36: bits 13-20 of the entry are address bits 32-39 (SDM 3A table 4-4); bit 21 is reserved.
-    if (pde & (1 << 21)) fault(linear, access, user, FAULT_PRESENT | FAULT_RESERVED);
+    if (pde & (1 << 21)) return fault(linear, access, user, FAULT_PRESENT | FAULT_RESERVED);
     const base = (pde & 0xffc0_0000) | (((pde >> 13) & 0xff) << 32);
     return finish32(linear, access, user, pdeAt, pde, base | (linear & 0x3f_ffff), pde);
   }
   mark32(pdeAt, pde, A);
   const pteAt = (pde & 0xffff_f000) + (((linear >> 12) & 1023) << 2);
   const pte = <u64>entry32(pteAt);
-  if ((pte & P) == 0) fault(linear, access, user, 0);
+  if ((pte & P) == 0) return fault(linear, access, user, 0);
   return finish32(linear, access, user, pteAt, pte, (pte & 0xffff_f000) | (linear & 0xfff), pde & pte);
 }
 
 function finish32(linear: u64, access: u32, user: bool, at: u64, entry: u64, address: u64, rights: u64): u32 {
-  const writable = permit(linear, access, user, rights, 0);
+  if (!isPermitted(access, user, rights, 0)) return fault(linear, access, user, FAULT_PRESENT);
   const bits = access == WRITE ? A | D : A;
   mark32(at, entry, bits);
   const global = (entry & G) != 0 && (cpu.cr4 & CR4_PGE) != 0;
@@ -239,7 +248,7 @@ function finish32(linear: u64, access: u32, user: bool, at: u64, entry: u64, add
     user,
     address,
     global,
-    writable && ((entry | bits) & D) != 0,
+    mayWrite(user, rights) && ((entry | bits) & D) != 0,
     canFetch(user, rights, 0),
   );
 }
