@@ -71,8 +71,8 @@ async function copyWith(
   const targetIsZero = options.targetIsZero && target.blankIsZero !== false;
   const pack = options.compress ? packer(codecs, target, targetIsZero) : undefined;
   const core = await loadEngine<BlockExports>(runtime, "block.wasm");
-  // One in every thread, one being read, one being written.
-  const parallel = options.parallel ?? (pack ? codecs.width + 2 : IN_FLIGHT);
+  // One in every thread, one being read, one being written; a few threads find their next one waiting.
+  const parallel = options.parallel ?? (pack ? Math.max(codecs.width + 2, 6) : IN_FLIGHT);
   if (!core.reserve(pack ? 0 : CHUNK * parallel))
     throw new UserError("Not enough memory to copy an image", "ENOMEM");
   const workAt = core.WORK_AT.value as number;

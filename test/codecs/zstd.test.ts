@@ -1,6 +1,6 @@
 // Our zstd reader against images that native qemu-img has compressed, and against damage; our writer against both readers.
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadEngine } from "../../host/core/load.ts";
@@ -91,16 +91,22 @@ describe.skipIf(withoutNative("zstd beside qemu-img"))("zstd", () => {
     expect(refused).toBeGreaterThan(1000);
   });
 
-  it.each([4096, 65536])("writes clusters of %i bytes that qemu-img reads", (clusterSize) => {
-    const sample = writeSample();
-    const options = `compression_type=zstd,cluster_size=${clusterSize}`;
-    const arguments_ = ["convert", "-c", "-O", "qcow2", "-o", options, "sample.raw"];
-    expect(ours(folder, ...arguments_, "ours.qcow2")).toEqual({ code: 0, out: "", err: "" });
-    expect(native(folder, "compare", "sample.raw", "ours.qcow2").code).toBe(0);
-    expect(native(folder, "check", "ours.qcow2").code).toBe(0);
-    expect(ours(folder, "convert", "ours.qcow2", "unpacked.raw").code).toBe(0);
-    expect(readFileSync(join(folder, "unpacked.raw")).equals(sample)).toBe(true);
-  });
+  it.each([4096, 65536])(
+    "writes clusters of %i bytes that qemu-img reads, no larger than its own",
+    (clusterSize) => {
+      const sample = writeSample();
+      const options = `compression_type=zstd,cluster_size=${clusterSize}`;
+      const arguments_ = ["convert", "-c", "-O", "qcow2", "-o", options, "sample.raw"];
+      expect(ours(folder, ...arguments_, "ours.qcow2")).toEqual({ code: 0, out: "", err: "" });
+      expect(native(folder, "compare", "sample.raw", "ours.qcow2").code).toBe(0);
+      expect(native(folder, "check", "ours.qcow2").code).toBe(0);
+      native(folder, ...arguments_, "theirs.qcow2");
+      const sizes = ["ours.qcow2", "theirs.qcow2"].map((name) => statSync(join(folder, name)).size);
+      expect(sizes[0]).toBeLessThanOrEqual(sizes[1]!);
+      expect(ours(folder, "convert", "ours.qcow2", "unpacked.raw").code).toBe(0);
+      expect(readFileSync(join(folder, "unpacked.raw")).equals(sample)).toBe(true);
+    },
+  );
 });
 
 /** Bytes of which each is like those before it, or is not: by `kinds` symbols and repeats of up to `reach`. */
