@@ -52,7 +52,8 @@ export async function serveFolder(folder: string, options: StaticServerOptions =
   };
 }
 
-async function answerFile(
+/** Answers with a file of `folder`. */
+export async function answerFile(
   folder: string,
   request: IncomingMessage,
   response: ServerResponse,

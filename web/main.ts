@@ -1,4 +1,5 @@
 // The page: a machine is put together from files, addresses and the disks of this browser, and run.
+import { compileEngine } from "../host/core/load.ts";
 import { type DriveDescription, type MachineDescription, UserError } from "../host/library.ts";
 import { browser } from "../host/runtimes/browser.ts";
 import { useRuntime } from "../host/runtimes/this.ts";
@@ -240,3 +241,5 @@ for (const type of ["dragenter", "dragover", "dragleave", "drop"] as const)
   });
 
 refresh();
+// Nobody opens the page to run nothing: the engine is compiled while files are picked. Why it cannot be is told later.
+compileEngine(browser, "machine.wasm").catch(() => {});

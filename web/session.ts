@@ -58,8 +58,9 @@ export class Session {
     clearComplaint();
     say("Starting…");
     const over = new AbortController();
+    const loading = import("./serial.ts");
     const machine = await Machine.create({ ...description, onTrouble: complain });
-    this.serial ??= new (await import("./serial.ts")).SerialConsole(element("serial-panel"));
+    this.serial ??= new (await loading).SerialConsole(element("serial-panel"));
     this.machine = machine;
     const { signal } = over;
     try {

@@ -6,7 +6,7 @@ import { basename, join, resolve } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { assemble } from "../../guests/asm/assemble.ts";
-import { POLICY, serveFolder, type StaticServer } from "../../tools/static-server.ts";
+import { answerFile, POLICY, serveFolder, type StaticServer } from "../../tools/static-server.ts";
 import { guestFiles, obstacle } from "../machine/debian-guest.ts";
 import { chromiumObstacle, startChromium, startStoringChromium } from "../support/chromium.ts";
 import { skipped } from "../support/needs.ts";
@@ -74,8 +74,9 @@ describe.skipIf(why)("the page", () => {
     server = await serveFolder(resolve("dist/web"), {
       headers: { "content-security-policy": POLICY },
       answer: (request, response) => {
-        if (request.url !== "/work.qcow2") return false;
-        response.end(readFileSync(disk));
+        if (request.url === "/work.qcow2") response.end(readFileSync(disk));
+        else if (request.url === "/remote.img") void answerFile(folder, request, response, {});
+        else return false;
         return true;
       },
     });
@@ -183,6 +184,39 @@ describe.skipIf(why)("the page", () => {
     BOOT,
   );
 
+  it(
+    "boots a disk by its address, keeps what it fetched, and refuses another disk in its place",
+    async () => {
+      const remote = join(folder, "remote.img");
+      writeFileSync(remote, assemble(ECHO).bytes);
+      for (const visit of [1, 2, 3]) {
+        if (visit === 3) utimesSync(remote, 1, 1);
+        await page.reload();
+        await page.fill("#address", `${server.url}remote.img`);
+        await page.click("#add-address");
+        await page.click("#start");
+        if (visit === 3) break;
+        await page.locator("#screen:focus").waitFor();
+        // The pointer is the guest's from a click on, until Ctrl and Alt.
+        await page.click("#screen");
+        await page.waitForFunction("document.pointerLockElement?.id === 'screen'");
+        await page.keyboard.press("Control+Alt");
+        await page.waitForFunction("document.pointerLockElement === null");
+        await page.locator("#screen").focus();
+        await page.keyboard.type(`visit ${visit}`);
+        await page.locator("#serial-tab .news").waitFor();
+        await page.click("#off");
+      }
+      await page
+        .getByRole("alert")
+        .getByText(/The disk 'remote.img' .* was made over another/)
+        .waitFor();
+      await picture("5-other");
+      await page.getByRole("button", { name: "Unplug remote.img" }).click();
+    },
+    BOOT,
+  );
+
   describe.skipIf(noGuest)("with Debian's kernel and a dropped disk", () => {
     beforeAll(() => {
       const raw = join(folder, "work.raw");
@@ -198,10 +232,10 @@ describe.skipIf(why)("the page", () => {
       async () => {
         await chooseGuest(page);
         await drop(page);
-        await picture("5-parts");
+        await picture("6-parts");
         await page.click("#start");
         await serial(/guest#/, BOOT);
-        await picture("6-shell");
+        await picture("7-shell");
         await page.keyboard.type("mount -t ext4 /dev/sda /mnt && echo mounted-$((6*7))\n");
         await serial(/mounted-42/);
         await page.keyboard.type("echo kept by the page > /mnt/note.txt; umount /mnt; word=remembered\n");
@@ -231,7 +265,7 @@ describe.skipIf(why)("the page", () => {
           page.getByRole("button", { name: "Use work.qcow2" }).click(),
         ]);
         await chooser.setFiles(disk);
-        await picture("7-saved");
+        await picture("8-saved");
         await page.getByRole("button", { name: "Go on where it was saved" }).click();
         await page.locator("#off").waitFor();
         const second = await open();
