@@ -38,3 +38,4 @@ export const BAD_ZSTD: u32 = 36;
 export const NO_MEMORY: u32 = 37;
 export const HEADER_FULL: u32 = 38;
 export const PAST_END: u32 = 39;
+export const L1_GROWTH: u32 = 40;

@@ -38,7 +38,7 @@ export function reach(end: u64): u32 {
 
 function change(size: u64, entries: u64): u32 {
   exchange.step = DONE;
-  if (entries > L1_MAX / 8) fail(Failure.L1_LARGE);
+  if (entries > L1_MAX / 8) fail(Failure.L1_GROWTH);
   else if (entries > <u64>image.l1Size || phase > START) growTable(size, <u32>entries);
   else setSize(size);
   return exchange.step;

@@ -40,6 +40,11 @@ export const PROTOCOLS: readonly Protocol[] = [
     parseName: parseNbdName,
     open: async (request) => (await import("./nbd.ts")).openNbd(request),
   },
+  {
+    name: "null-co",
+    parseName: () => ({}),
+    open: async (request) => (await import("./null.ts")).openNull(request),
+  },
   ...["http", "https"].map((name) => ({
     name,
     parseName: (url: string): Readonly<Record<string, unknown>> => ({ url }),

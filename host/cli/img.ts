@@ -1,5 +1,6 @@
 // The image tool: one command word, one module, loaded when asked for.
 import { codeOf, isExpected, reason } from "../core/errors.ts";
+import { VERSION } from "../version.ts";
 import { UsageError } from "./img/getopt.ts";
 import { Interrupted } from "./img/interrupt.ts";
 import { IMG_HELP } from "./img/help.ts";
@@ -45,6 +46,12 @@ export async function img(argv: string[]): Promise<number> {
   const [word, ...rest] = argv;
   if (word === "-h" || word === "--help" || rest.includes("--help") || rest.includes("-h")) {
     process.stdout.write(IMG_HELP);
+    return 0;
+  }
+  if (word === "-V" || word === "--version") {
+    process.stdout.write(
+      `wasmqemu img version ${VERSION}\nThe options and texts are those of qemu-img 7.2.\n`,
+    );
     return 0;
   }
   try {

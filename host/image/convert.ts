@@ -14,7 +14,7 @@ import { type BlockExports } from "./engine.ts";
 import { loadEngine } from "../core/load.ts";
 import { Qcow2Image } from "./qcow2.ts";
 import { chainExtent, type ChainExtent, type DiskImage } from "./image.ts";
-import type { Watch } from "./watch.ts";
+import { until, type Watch } from "./watch.ts";
 import { withCodecs } from "./with-codecs.ts";
 
 const CHUNK = 2 * 2 ** 20;
@@ -188,21 +188,6 @@ async function copyWith(
   // All of them, so that nothing goes on behind the caller's back once one has failed.
   const ends = await Promise.allSettled(Array.from({ length: parallel }, (_, slot) => worker(slot)));
   for (const end of ends) if (end.status === "rejected") throw end.reason;
-}
-
-/** Waits for a time, or for the signal. */
-async function until(time: number, signal: AbortSignal | undefined): Promise<void> {
-  const wait = time - performance.now();
-  if (wait <= 0 || signal?.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, wait);
-    signal?.addEventListener("abort", done);
-  });
 }
 
 interface Packer {

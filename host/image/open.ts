@@ -102,6 +102,8 @@ async function openNode(given: Opening, node: BlockOptions, name: string): Promi
     requireFormat(format);
     if (!driver && format === "raw" && !readOnly) options.onGuessedRaw?.(name);
     const backing = node.takeChild("backing");
+    if (backing === "")
+      options.onWarning?.('Use of "backing": "" is deprecated; use "backing": null instead');
     const dataFile = node.takeChild("data-file");
     const loaded = (await loadDriver(format))!;
     image = await loaded.open({
@@ -191,7 +193,7 @@ function displayName(given: BlockOptions, file: ImageFile): string {
   const tree = given.toTree();
   const { driver: _, ...inner } = (tree.file ?? {}) as Record<string, unknown>;
   const plain = file.fileName !== undefined && inner.file === undefined;
-  if (plain && !Object.keys(tree).some((key) => DECISIVE.test(key) && tree[key] !== null))
+  if (plain && !Object.keys(tree).some((key) => DECISIVE.test(key) && tree[key] !== null && tree[key] !== ""))
     return file.fileName!;
   return `json:${spaced(ordered(tree))}`;
 }

@@ -240,6 +240,7 @@ async function open(context: OpenContext): Promise<QcowImage> {
 async function create({ file, size, backingFile, settings, secrets }: CreateContext): Promise<void> {
   if (settings["encrypt.format"] === "luks") throw new UserError("Unsupported encryption format", "EINVAL");
   const encryption = qcow2Encryption(settings, secrets);
+  if (size === 0) throw new UserError("Image size is too small, cannot be zero length", "EINVAL");
   const name = new TextEncoder().encode(backingFile ?? "");
   if (name.length > NAME_MAX) throw new UserError("Backing file name too long", "EINVAL");
   // An overlay copies little at a time: small clusters, and as many of them in a table as make up for it.

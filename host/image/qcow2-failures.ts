@@ -64,6 +64,7 @@ const SENTENCES: Readonly<Record<number, (first: bigint, second: bigint, third: 
   37: () => "Not enough memory",
   39: (offset) => corrupt(`a table names the cluster at ${hex(offset)}, which lies past the end of the file`),
   38: () => "No space left in the file header",
+  40: () => "Failed to grow the L1 table: File too large",
 };
 
 export function sentence(reason: number, first: bigint, second: bigint, third: bigint): string {

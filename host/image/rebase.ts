@@ -4,7 +4,7 @@ import { loadEngine } from "../core/load.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { BlockExports } from "./engine.ts";
 import { chainExtent, type DiskImage } from "./image.ts";
-import type { Watch } from "./watch.ts";
+import { until, type Watch } from "./watch.ts";
 
 const CHUNK = 2 * 2 ** 20;
 
@@ -57,14 +57,19 @@ async function readPast(source: DiskImage | undefined, into: Uint8Array, offset:
   into.fill(0, inside);
 }
 
-/** Copies everything that lies in `image`, or between it and `base`, into `base`. */
+/**
+ * Copies everything that lies in `image`, or between it and `base`, into `base`; with a `rate` no more than that many
+ * bytes a second.
+ */
 export async function commitInto(
   image: DiskImage,
   base: DiskImage,
   depth: number,
-  watch: Watch = {},
+  watch: Watch & { rate?: number } = {},
 ): Promise<void> {
   if (base.size < image.size) await base.resize!(image.size);
+  const started = performance.now();
+  let copied = 0;
   const buffer = new Uint8Array(CHUNK);
   for (let offset = 0; offset < image.size;) {
     watch.signal?.throwIfAborted();
@@ -77,6 +82,8 @@ export async function commitInto(
         const part = buffer.subarray(0, length);
         await image.read(part, offset);
         await base.write!(part, offset);
+        copied += length;
+        if (watch.rate) await until(started + (copied / watch.rate) * 1000, watch.signal);
       }
     }
     offset += length;

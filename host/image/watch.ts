@@ -5,3 +5,18 @@ export interface Watch {
   /** Looked at between steps: the work stops where everything is sound, and rejects with the signal's reason. */
   signal?: AbortSignal;
 }
+
+/** Waits for a time, or for the signal. */
+export async function until(time: number, signal: AbortSignal | undefined): Promise<void> {
+  const wait = time - performance.now();
+  if (wait <= 0 || signal?.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, wait);
+    signal?.addEventListener("abort", done);
+  });
+}

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { imgHere } from "../support/in-process.ts";
-import { native, qemuIo, scratchFolder, withoutNative } from "../support/qemu-img.ts";
+import { native, qemuIo, type Result, scratchFolder, withoutNative } from "../support/qemu-img.ts";
 
 const folder = scratchFolder();
 process.chdir(folder);
@@ -272,5 +272,45 @@ describe.skipIf(withoutNative("convert between overlays and from snapshots"))("i
     expect(existsSync(join(folder, "gone.qcow2"))).toBe(false);
     await expectSame("convert", "-m", "17", "over.qcow2", "x.raw");
     await expectSame("convert", "-r", "fast", "over.qcow2", "x.raw");
+  });
+});
+
+describe.skipIf(withoutNative("commands beside qemu-img"))("every command", () => {
+  it("says what qemu-img says", async () => {
+    native(folder, "create", "-f", "qcow2", "said.qcow2", "10M");
+    native(folder, "create", "-f", "qcow2", "-b", "said.qcow2", "-F", "qcow2", "above.qcow2");
+    qemuIo(folder, "above.qcow2", "write -P 1 0 128k");
+    for (const command of [
+      "create --image-opts x 1M",
+      "create -f qcow2 foo:bar 1M",
+      "create -f qcow2 -o cluster_size=64k, x.qcow2 1M",
+      "create -f qcow x.qcow 0",
+      "info --image-opts driver=null-co,size=1M",
+      "info --image-opts driver=qcow2,backing=,file.filename=said.qcow2",
+      "map --image-opts driver=qcow2,backing=,file.filename=above.qcow2",
+      "compare -p said.qcow2 said.qcow2",
+      "resize",
+      "resize said.qcow2",
+      "resize said.qcow2 +foo",
+      "resize said.qcow2 3P",
+      "commit -r foo above.qcow2",
+      "commit -r 100M -d above.qcow2",
+      "rebase -b nope above.qcow2",
+      "rebase -u -b nope above.qcow2",
+      "rebase -U -b said.qcow2 -F qcow2 above.qcow2",
+      "convert -O qcow2 said.qcow2 said.qcow2",
+      "convert -O qcow2 -o preallocation=full -c said.qcow2 x.qcow2",
+      "dd if=said.qcow2 of=said.qcow2",
+      "dd -O nope if=said.qcow2 of=x",
+    ])
+      // A disk takes what its file system gives it.
+      expect(sizeless(await imgHere(...command.split(" "))), command).toEqual(
+        sizeless(native(folder, ...command.split(" "))),
+      );
+  });
+
+  const sizeless = (result: Result): Result => ({
+    ...result,
+    out: result.out.replace(/^disk size: .*$/m, "disk size: N"),
   });
 });

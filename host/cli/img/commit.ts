@@ -2,6 +2,7 @@
 import { UserError } from "../../core/errors.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { resolveBacking } from "../../image/open.ts";
+import { requireSize } from "../../image/size.ts";
 import { commitInto } from "../../image/rebase.ts";
 import { getopt, has, last, oneName } from "./getopt.ts";
 import { interruptible } from "./interrupt.ts";
@@ -13,6 +14,8 @@ export async function commit(argv: string[]): Promise<number> {
   checkCacheModes(parsed);
   const name = oneName(parsed);
   const wanted = last(parsed, "b");
+  const rateText = last(parsed, "r");
+  const rate = rateText === undefined ? 0 : requireSize(rateText, "rate limit");
   const image = await openNamed(parsed, name, { readOnly: false });
   try {
     if (!image.backing) throw new UserError("Image does not have a backing file");
@@ -28,6 +31,7 @@ export async function commit(argv: string[]): Promise<number> {
       await interruptible(async (signal) => {
         await commitInto(image, base, depth, {
           signal,
+          rate,
           onProgress: (done, total) => progress.report(done, total),
         });
         // -b leaves the overlay as it is, since files between may hold what it needs.

@@ -32,7 +32,6 @@ export async function compare(argv: string[]): Promise<number> {
         onProgress: (done, total) => progress.report(done, total),
         onSizeMismatch: () => say("Warning: Image size mismatch!"),
       });
-      if (!result) progress.report(1, 1);
       say(result ? SENTENCES[result.kind](result.offset) : "Images are identical.");
       if (has(parsed, "p") && !quiet) process.stdout.write("\n");
       return result ? Exit.differ : Exit.same;

@@ -54,7 +54,9 @@ export async function convert(argv: string[]): Promise<number> {
     for (const name of names) sources.push(await openNamed(parsed, name));
     const snapshot = last(parsed, "l");
     if (snapshot !== undefined) await chooseSnapshot(sources[0]!, snapshot);
-    if (!has(parsed, "image-opts")) await refuseSameFile(names, targetName);
+    const format = last(parsed, "O") ?? "raw";
+    if (!has(parsed, "image-opts"))
+      await refuseSameFile(names, targetName, `${targetName}: error while converting ${format}`);
     if (has(parsed, "bitmaps")) requireBitmaps(parsed, sources);
     await interruptible(async (signal) => {
       const made = has(parsed, "n") ? [] : await makeTarget(parsed, targetName, sources, backing, signal);
@@ -147,12 +149,13 @@ function checkCompression(parsed: Parsed): void {
     throw new UserError("Compression not supported for this file format");
 }
 
-export async function refuseSameFile(names: readonly string[], target: string): Promise<void> {
+/** `what` was to be done, in the sentence that refuses it. */
+export async function refuseSameFile(names: readonly string[], target: string, what: string): Promise<void> {
   const identity = await node.identity(target);
   for (const name of names)
     if (identity !== undefined && (await node.identity(name)) === identity)
       throw new UserError(
-        `${target}: error while converting: Failed to get "write" lock\nIs another process using the image [${target}]?`,
+        `${what}: Failed to get "write" lock\nIs another process using the image [${target}]?`,
       );
 }
 
@@ -169,6 +172,8 @@ async function makeTarget(
   const image = await parseNewImage(format, parsed.options.get("o") ?? []);
   useBackingOptions(image, backing.file, backing.format);
   const { settings } = image;
+  if (has(parsed, "c") && (settings.preallocation ?? "off") !== "off")
+    throw new UserError("Compression and preallocation not supported at the same time");
   if (has(parsed, "c") && (settings["encrypt.format"] !== undefined || settings.encryption === true))
     throw new UserError("Compression and encryption not supported at the same time");
   settings.size = Math.max(total, Number(settings.size ?? 0));

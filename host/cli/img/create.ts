@@ -1,10 +1,10 @@
 // img create: a new image of any format that can be made.
 import { UserError } from "../../core/errors.ts";
 import { createImage } from "../../image/create.ts";
-import { resolveBacking } from "../../image/open.ts";
+import { localPath, resolveBacking } from "../../image/open.ts";
 import { requireSize } from "../../image/size.ts";
 import { node } from "../../runtimes/node.ts";
-import { getopt, has, last, type Parsed, UsageError } from "./getopt.ts";
+import { getopt, has, last, optionList, type Parsed, UsageError } from "./getopt.ts";
 import { interruptible } from "./interrupt.ts";
 import { describe, type NewImage, optionHelp, parseNewImage, takesBacking, wantsHelp } from "./new-image.ts";
 import { openNamed, secretsOf } from "./open.ts";
@@ -12,6 +12,7 @@ import { openNamed, secretsOf } from "./open.ts";
 export async function create(argv: string[]): Promise<number> {
   const parsed = getopt(argv, "f:b:F:uqo:h");
   const [name, sizeText, surplus] = parsed.names;
+  if (has(parsed, "image-opts")) throw new UsageError("unrecognized option '--image-opts'");
   const format = last(parsed, "f") ?? "raw";
   const texts = parsed.options.get("o") ?? [];
   if (wantsHelp(texts)) {
@@ -20,6 +21,7 @@ export async function create(argv: string[]): Promise<number> {
   }
   if (name === undefined) throw new UsageError("Expecting image file name");
   if (surplus !== undefined) throw new UsageError(`Unexpected argument: ${surplus}`);
+  optionList(texts);
   const sizeGiven = sizeText === undefined ? undefined : requireSize(sizeText, "image size");
 
   const make = async (signal: AbortSignal): Promise<number> => {
@@ -31,6 +33,8 @@ export async function create(argv: string[]): Promise<number> {
     useBackingOptions(image, last(parsed, "b"), last(parsed, "F"));
     if (settings.backing_file !== undefined) await useBacking(parsed, name, image);
     if (settings.size === undefined) throw new UserError("Image creation needs a size parameter");
+    // A name that can be none is refused before anything is said to be made.
+    localPath(name);
     if (!has(parsed, "q")) process.stdout.write(`${describe(name, image)}\n`);
     if (settings.backing_fmt !== undefined && settings.backing_file === undefined)
       throw new UserError("Backing format cannot be used without backing file");

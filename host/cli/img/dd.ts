@@ -1,6 +1,7 @@
 // img dd: part of an image, by blocks, into a new one.
 import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
 import { createImage } from "../../image/create.ts";
+import { FORMATS } from "../../image/format.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { node } from "../../runtimes/node.ts";
 import { refuseSameFile } from "./convert.ts";
@@ -44,7 +45,7 @@ export async function dd(argv: string[]): Promise<number> {
     const end = Math.min(source.size, count * block);
     const start = skip * block;
     if (start > source.size) process.stderr.write(`wasmqemu img: ${from}: cannot skip to specified offset\n`);
-    await refuseSameFile([from], to);
+    await refuseSameFile([from], to, `${to}: error while creating output image`);
     await interruptible(async (signal) => {
       const format = last(parsed, "O") ?? "raw";
       const files = await makeTarget(to, format, Math.max(0, end - start), signal);
@@ -66,6 +67,7 @@ async function makeTarget(
   size: number,
   signal: AbortSignal,
 ): Promise<string[]> {
+  if (!FORMATS.some((one) => one.name === format)) throw new UserError("Unknown file format");
   const { settings } = await parseNewImage(format, []);
   try {
     return await createImage(node, name, format, { ...settings, size }, { signal });

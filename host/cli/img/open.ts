@@ -11,11 +11,13 @@ import { parseObjects } from "../objects.ts";
 export interface NameOptions extends OpenOptions {
   /** The name is options, key by key. */
   imageOpts?: boolean;
+  /** -U lets it be written, too. */
+  writesShared?: boolean;
 }
 
 /** Opens an image of the command line; `format` is -f unless given here. */
 export async function openNamed(parsed: Parsed, name: string, options: NameOptions = {}): Promise<DiskImage> {
-  const { imageOpts = has(parsed, "image-opts"), ...rest } = options;
+  const { imageOpts = has(parsed, "image-opts"), writesShared = false, ...rest } = options;
   const open: OpenOptions = {
     format: last(parsed, "f"),
     ...rest,
@@ -24,7 +26,7 @@ export async function openNamed(parsed: Parsed, name: string, options: NameOptio
   };
   if (has(parsed, "U")) {
     open.shared = true;
-    if (open.readOnly === false)
+    if (open.readOnly === false && !writesShared)
       throw new UserError(
         `Could not open '${name}': force-share=on can only be used with read-only images`,
         "EINVAL",

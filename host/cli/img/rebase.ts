@@ -24,16 +24,20 @@ export async function rebase(argv: string[]): Promise<number> {
   const failed = (why: string): UserError =>
     new UserError(`Could not change the backing file to '${backing ?? ""}': ${why}`);
 
-  const image = await openNamed(parsed, name, { readOnly: false, chain: !unsafe });
+  const image = await openNamed(parsed, name, { readOnly: false, chain: !unsafe, writesShared: true });
   try {
     if (!image.setBacking) throw failed("Operation not supported");
-    if (backing && format === undefined) throw failed("backing format must be specified");
+    const requireFormat = (): void => {
+      if (backing && format === undefined) throw failed("backing format must be specified");
+    };
+    if (unsafe) requireFormat();
     const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
     if (!unsafe) {
       const target = backing
         ? await openNew(parsed, resolveBacking(name, backing), format, backing)
         : undefined;
       try {
+        requireFormat();
         await interruptible((signal) =>
           copyFromBacking(node, image, target, {
             signal,

@@ -5,7 +5,7 @@ import type { DiskImage } from "../../image/image.ts";
 import { preallocate } from "../../image/qcow2-preallocate.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
 import { getopt, has, last, UsageError } from "./getopt.ts";
-import { requireSize } from "../../image/size.ts";
+import { parseSize, sizeFault } from "../../image/size.ts";
 import { interruptible } from "./interrupt.ts";
 import { openNamed } from "./open.ts";
 
@@ -19,12 +19,17 @@ export async function resize(argv: string[]): Promise<number> {
   });
   const [name] = parsed.names;
   if (sizeText === undefined || name === undefined || parsed.names.length > 1)
-    throw new UsageError("Expecting image file name and size");
+    throw new UsageError(
+      sizeText === undefined || argv.length < 2
+        ? "Not enough arguments"
+        : "Expecting image file name and size",
+    );
   const mode = last(parsed, "preallocation") ?? "off";
   if (!["off", "metadata", "falloc", "full"].includes(mode))
     throw new UserError(`Invalid preallocation mode '${mode}'`);
   const sign = /^[+-]/.exec(sizeText)?.[0];
-  const amount = requireSize(sign ? sizeText.slice(1) : sizeText, "image size");
+  const amount = parseSize(sign ? sizeText.slice(1) : sizeText);
+  if (amount === undefined || amount === Infinity) throw sizeFault("size");
 
   const image = await openNamed(parsed, name, { readOnly: false });
   try {
