@@ -107,6 +107,7 @@ export class Machine {
   private running = false;
   /** What is to be done while the machine stands still. */
   private errands: (() => Promise<void>)[] = [];
+  private errandsDone: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly engine: MachineEngine,
@@ -359,7 +360,13 @@ export class Machine {
     if (this.held === "shutdown") this.held = "paused";
   }
 
-  private async runErrands(): Promise<void> {
+  /** Does what waits, and waits for what has begun: the guest does not run meanwhile, nor does another errand. */
+  private runErrands(): Promise<void> {
+    this.errandsDone = this.errandsDone.then(() => this.carryOutErrands());
+    return this.errandsDone;
+  }
+
+  private async carryOutErrands(): Promise<void> {
     if (this.errands.length === 0) return;
     this.clock.hold();
     await this.disks.settle();

@@ -186,6 +186,22 @@ describe("saving and loading", () => {
     expect(await run).toEqual({ reason: "power-off" });
   });
 
+  it("lets nobody run, nor save, while it loads", async () => {
+    const { state, run } = await halfWay();
+    await run;
+    const heard = { text: "" };
+    const machine = await listenedTo(demo(), heard);
+    const loaded = machine.loadState(state);
+    const saved = machine.saveState();
+    const ending = machine.run();
+    await loaded;
+    const copy = await saved;
+    expect(await ending).toEqual({ reason: "power-off" });
+    // It has not said what the saved one had said before.
+    expect(heard.text).not.toContain("Hello");
+    expect(copy.subarray(copy.length - 1000)).toEqual(state.subarray(state.length - 1000));
+  });
+
   it("leaves debuggers what is theirs", async () => {
     const { state } = await halfWay();
     const other = await Machine.create(demo());
