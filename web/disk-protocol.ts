@@ -14,7 +14,7 @@ export interface KeptDisk {
   name: string;
   /** Path of its qcow2 image in the origin private file system. */
   path: string;
-  /** Of the disk as the guest sees it, and of what is stored of it. */
+  /** Of the disk as the guest sees it, 0 if that cannot be told now; and of what is stored of it. */
   size: number;
   stored: number;
   base: Base | undefined;

@@ -66,6 +66,18 @@ async function describe(name: string): Promise<KeptDisk> {
   return { name, path, size: image.size, stored: file.size, base: await baseOf(name), savedAt };
 }
 
+/** In use by another tab while it is written, or damaged: it can still be deleted. */
+async function unreadable(name: string): Promise<KeptDisk> {
+  return {
+    name,
+    path: pathOf(name, IMAGE),
+    size: 0,
+    stored: 0,
+    base: await baseOf(name),
+    savedAt: undefined,
+  };
+}
+
 async function look(origin: Origin): Promise<Base> {
   if (origin instanceof File)
     return { kind: "file", name: origin.name, size: origin.size, state: String(origin.lastModified) };
@@ -85,8 +97,8 @@ const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(messag
     const folder = await root.getDirectoryHandle(FOLDER, { create: true });
     const names: string[] = [];
     for await (const name of folder.keys()) names.push(name);
-    const disks = await Promise.all(names.map((name) => describe(name).catch(() => undefined)));
-    return disks.filter((disk) => disk !== undefined).toSorted((a, b) => a.name.localeCompare(b.name));
+    const disks = await Promise.all(names.map((name) => describe(name).catch(() => unreadable(name))));
+    return disks.toSorted((a, b) => a.name.localeCompare(b.name));
   },
 
   async create(name, size) {
@@ -98,12 +110,10 @@ const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(messag
   async over(name, origin) {
     const base = await look(origin);
     const known = (await exists(name)) ? await describe(name) : undefined;
-    if (known && !isSame(known.base, base))
-      throw new UserError(
-        `The disk '${name}' of this browser was made over another '${known.base?.name ?? "disk"}': ` +
-          "start that, or delete it first",
-      );
-    if (known) return known;
+    if (known) {
+      requireSame(known, base);
+      return known;
+    }
     const { size, format } = await info(origin);
     await createImage(pathOf(name, IMAGE), { size, backingFile: base.name, backingFormat: format });
     await put(pathOf(name, NOTE), JSON.stringify(base));
@@ -124,7 +134,7 @@ const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(messag
     const below = base.kind === "address" ? base.name : origin;
     if (below === undefined)
       throw new UserError(`'${name}' lies over the file '${base.name}': open that first`);
-    if (!isSame(base, await look(below))) throw new UserError(`'${base.name}' is not what it was any more`);
+    requireSame({ name, base }, await look(below));
     const disk = await openImage(path, { format: "qcow2", backing: await openImage(below) });
     try {
       const target = pathOf(name, WHOLE);
@@ -144,6 +154,16 @@ const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(messag
 } satisfies DiskVerbs);
 self.onmessage = ({ data }: MessageEvent<unknown>): void => page.receive(data);
 
-function isSame(a: Base | undefined, b: Base): boolean {
-  return a?.kind === b.kind && a.name === b.name && a.size === b.size && a.state === b.state;
+/** What a disk has written fits only what it was written over. */
+function requireSame({ name, base }: Pick<KeptDisk, "name" | "base">, found: Base): void {
+  if (base?.kind !== found.kind || base.name !== found.name)
+    throw new UserError(
+      `This browser's disk '${name}' lies over ${base ? `'${base.name}'` : "nothing"}, not over '${found.name}'. ` +
+        "Use it from the list below, or delete it",
+    );
+  if (base.size !== found.size || base.state !== found.state)
+    throw new UserError(
+      `'${found.name}' has changed since this browser's disk '${name}' was made over it, and they no longer fit. ` +
+        `Delete the disk to start anew`,
+    );
 }

@@ -44,7 +44,11 @@ async function showDisks(): Promise<void> {
 
 function diskRow(disk: KeptDisk): HTMLLIElement {
   const { name, size, stored, base } = disk;
-  const facts = `${sizeInWords(size)}, ${sizeInWords(stored)} stored${base ? `, over ${base.name}` : ""}${savedInWords(disk)}`;
+  const facts = [
+    size > 0 ? `${sizeInWords(size)}, ${sizeInWords(stored)} stored` : "in use by another tab, or damaged",
+    ...(base ? [`over ${base.name}`] : []),
+    ...savedInWords(disk),
+  ].join(", ");
   const action = (text: string, run: () => Promise<void>): HTMLButtonElement => {
     const button = make("button", { type: "button", ariaLabel: `${text} ${name}` }, text);
     button.addEventListener("click", () => void run().catch(complain));

@@ -209,7 +209,7 @@ describe.skipIf(why)("the page", () => {
       }
       await page
         .getByRole("alert")
-        .getByText(/The disk 'remote.img' .* was made over another/)
+        .getByText(/remote.img' has changed since this browser's disk 'remote.img' was made over it/)
         .waitFor();
       await picture("5-other");
       await page.getByRole("button", { name: "Unplug remote.img" }).click();
