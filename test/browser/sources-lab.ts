@@ -5,6 +5,7 @@ import { BlockOptions } from "../../host/block/options.ts";
 import { FileSource } from "../../host/block/file.ts";
 import type { OpenMode } from "../../host/runtimes/runtime.ts";
 import { check, compare, convert, createImage, info, openImage } from "../../host/image/library.ts";
+import { breathe } from "../../host/core/scheduler.ts";
 import { reason } from "../../host/core/errors.ts";
 import { browser } from "../../host/runtimes/browser.ts";
 import { findOpfsFile } from "../../host/runtimes/opfs.ts";
@@ -143,4 +144,28 @@ export async function fillUp(): Promise<string> {
   expectThat(corruptions === 0, "the image is sound");
   await again.close();
   return reason(failure);
+}
+
+let writes = 0;
+export const written = (): number => writes;
+
+/** Scattered writes, some of them flushed, until the tab is closed. */
+export async function writeForever(name: string): Promise<void> {
+  await createImage(name, { size: 256 * MIB });
+  const disk = await openImage(name, { readOnly: false });
+  for (;;) {
+    const at = Math.floor(Math.random() * 4095) * 65536 + 512 * (writes % 100);
+    await disk.write!(tellingBytes(40_000, writes), at);
+    if (++writes % 7 === 0) await disk.flush!();
+    // All of this is done at once, between two messages: those that ask how far it is need their turn.
+    if (writes % 5 === 0) await breathe();
+  }
+}
+
+/** What check says of an image: corruptions. */
+export async function corruptions(name: string): Promise<number> {
+  const image = await openImage(name);
+  const result = await check(image);
+  await image.close();
+  return result.corruptions;
 }

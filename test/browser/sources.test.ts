@@ -106,6 +106,18 @@ describe.skipIf(why)("a browser's disks", () => {
     await expect(third.run("hold", "disk.img", "write")).rejects.toThrow("is in use");
   });
 
+  it("are sound after their tab was closed in the middle of writing", async () => {
+    const profile = await lab.profile();
+    for (const enough of [20, 150]) {
+      const tab = await lab.tab(profile);
+      void tab.run("writeForever", `${enough}.qcow2`).catch(() => {});
+      while ((await tab.run<number>("written")) < enough);
+      await tab.close();
+      const next = await lab.tab(profile);
+      expect(await next.run("corruptions", `${enough}.qcow2`)).toBe(0);
+    }
+  });
+
   it.each(["in memory", "on its disk"])(
     "fail cleanly when the browser gives no more space %s",
     async (place) => {
