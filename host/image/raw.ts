@@ -59,7 +59,6 @@ export const raw: Driver = { open: openRaw, create: createRaw, options: [SIZE_OP
 
 export class RawImage implements DiskImage {
   readonly dataName: string;
-  readonly dirty = false;
   readonly write?: (from: Uint8Array, offset: number) => Promise<void>;
   readonly flush?: () => Promise<void>;
   readonly resize?: (size: number) => Promise<void>;
@@ -82,6 +81,11 @@ export class RawImage implements DiskImage {
     // A runtime cannot punch holes; a server may.
     this.discard = (offset, length) =>
       file.discard ? file.discard(start + offset, length) : fillWithZeros(file, start + offset, length);
+  }
+
+  /** Never told; of what lies on a server or nowhere, not even that. */
+  get dirty(): false | undefined {
+    return this.file.identity === undefined ? undefined : false;
   }
 
   get size(): number {

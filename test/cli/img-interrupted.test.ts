@@ -79,8 +79,8 @@ it.each([
   ["amend", "-o", "compat=0.10", "top.qcow2"],
   ["resize", "--preallocation=full", "top.qcow2", "64M"],
 ])("%s %s … leaves images sound, and what they show as it was", async (...args) => {
-  ours(folder, "create", "-f", "qcow2", "low.qcow2", "24M");
-  ours(folder, "convert", "-n", "-O", "qcow2", "in.raw", "low.qcow2");
+  await imgHere("create", "-f", "qcow2", "low.qcow2", "24M");
+  await imgHere("convert", "-n", "-O", "qcow2", "in.raw", "low.qcow2");
   ours(
     folder,
     "create",
@@ -94,15 +94,15 @@ it.each([
     "cluster_size=4k",
     "top.qcow2",
   );
-  ours(folder, "dd", "bs=1M", "count=3", "if=in.raw", "of=part.raw");
-  ours(folder, "resize", "-f", "raw", "part.raw", "24M");
-  ours(folder, "convert", "-n", "-O", "qcow2", "part.raw", "top.qcow2");
+  await imgHere("dd", "bs=1M", "count=3", "if=in.raw", "of=part.raw");
+  await imgHere("resize", "-f", "raw", "part.raw", "24M");
+  await imgHere("convert", "-n", "-O", "qcow2", "part.raw", "top.qcow2");
   expect(await interruptedHere(...args)).toEqual({ code: 130, out: "", err: "wasmqemu img: interrupted\n" });
   for (const name of ["top.qcow2", "low.qcow2"]) {
     // What was half done may leave leaks, which check tells by 3.
-    expect([0, 3]).toContain(ours(folder, "check", name).code);
+    expect([0, 3]).toContain((await imgHere("check", name)).code);
   }
-  expect(ours(folder, "compare", "part.raw", "top.qcow2").code).toBe(0);
+  expect((await imgHere("compare", "part.raw", "top.qcow2")).code).toBe(0);
 });
 
 function smallDisk(): string | undefined {
