@@ -107,19 +107,19 @@ async function peakMemory(who: Who, args: string[]): Promise<number> {
   return Math.round(peak / 1024);
 }
 
-const seconds = (value: number): string => (value < 0.1 ? value.toFixed(3) : value.toFixed(2));
-const ratio = (a: number, b: number): string => (a / b).toFixed(2);
-/** The system counts hundredths of a second: of a few of them there is no ratio. */
-const cpuRatio = (a: number, b: number): string => (b >= 0.1 ? ratio(a, b) : "");
+const seconds = (value: number): string => (Number.isNaN(value) ? "" : value.toFixed(value < 0.1 ? 3 : 2));
+/** The system counts hundredths of a second of processors' work: of a few of them there is no ratio. */
+const ratio = (a: number, b: number, least: number): string => (b >= least ? (a / b).toFixed(2) : "");
 
 function table(rows: readonly Row[]): string {
-  const lines = rows.map(
-    ({ what, ours, native }) =>
-      `| ${what} | ${seconds(ours.wall)} | ${seconds(native.wall)} | ${ratio(ours.wall, native.wall)} | ${cpuRatio(ours.cpu, native.cpu)} |`,
-  );
+  const lines = rows.map(({ what, ours, native }) => {
+    const times = [ours.wall, native.wall, ours.cpu, native.cpu].map(seconds);
+    const ratios = [ratio(ours.wall, native.wall, 0), ratio(ours.cpu, native.cpu, 0.1)];
+    return `| ${[what, ...times.slice(0, 2), ratios[0], ...times.slice(2), ratios[1]].join(" | ")} |`;
+  });
   return [
-    "| | wasmqemu img (s) | qemu-img (s) | ratio | of CPU time |",
-    "|:--|--:|--:|--:|--:|",
+    "| | wasmqemu img (s) | qemu-img (s) | ratio | its CPU time (s) | qemu-img's | ratio |",
+    "|:--|--:|--:|--:|--:|--:|--:|",
     ...lines,
   ].join("\n");
 }
