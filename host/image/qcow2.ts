@@ -449,11 +449,7 @@ export class Qcow2Image implements DiskImage {
         await this.copyOld(stop - tail, tail, hostStart + (stop - start) - tail);
       }
     } catch (error) {
-      if (kind !== Kind.kept) {
-        const first = this.clusterStart(hostStart);
-        const clusters = (this.clusterEnd(hostStart + stop - start) - first) / this.clusterSize;
-        await this.engine.run((core) => core.cancelWrite(first, clusters), nothing);
-      }
+      await this.giveBack(kind, hostStart, stop - start);
       throw error;
     }
     await this.engine.run((core) => core.commitWrite(start, hostStart, stop - start), nothing);
@@ -474,12 +470,25 @@ export class Qcow2Image implements DiskImage {
       const hasSome = plan.kind === Kind.data || (plan.kind === Kind.kept && !this.dataFile);
       if (hasSome) return plan.length;
       const room = Math.ceil(plan.length / this.clusterSize) * this.clusterSize;
-      await fill(plan.offset, room);
+      try {
+        await fill(plan.offset, room);
+      } catch (error) {
+        await this.giveBack(plan.kind, plan.offset, room);
+        throw error;
+      }
       await this.engine.run((core) => core.commitReserved(offset, plan.offset, room), nothing);
       return plan.length;
     } finally {
       release();
     }
+  }
+
+  /** Frees room that could not be filled, where no table names it. */
+  private async giveBack(kind: number, host: number, length: number): Promise<void> {
+    if (kind === Kind.kept) return;
+    const first = this.clusterStart(host);
+    const clusters = (this.clusterEnd(host + length) - first) / this.clusterSize;
+    await this.engine.run((core) => core.cancelWrite(first, clusters), nothing);
   }
 
   private async copyOld(guest: number, length: number, host: number): Promise<void> {
