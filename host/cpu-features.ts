@@ -27,7 +27,7 @@ const WORDS: readonly Readonly<Record<string, number>>[] = [
     ...bits("adx", 19),
     ...bits("sha-ni", 29),
   },
-  bits("vaes vpclmulqdq", 9),
+  { ...bits("umip", 2), ...bits("vaes vpclmulqdq", 9) },
   { ...bits("syscall", 11), ...bits("nx", 20), ...bits("rdtscp", 27), ...bits("lm", 29) },
   { ...bits("lahf-lm", 0), ...bits("abm", 5) },
 ];
@@ -51,7 +51,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 /** QEMU's qemu64 knows nothing younger than SSE3. */
 const BEYOND_QEMU64 =
-  "vme pclmulqdq ssse3 fma sse4.1 sse4.2 movbe popcnt aes xsave avx f16c rdrand fsgsbase bmi1 avx2 smep bmi2 erms adx sha-ni vaes vpclmulqdq rdtscp abm".split(
+  "vme pclmulqdq ssse3 fma sse4.1 sse4.2 movbe popcnt aes xsave avx f16c rdrand fsgsbase bmi1 avx2 smep bmi2 erms adx sha-ni umip vaes vpclmulqdq rdtscp abm".split(
     " ",
   );
 

@@ -1,7 +1,7 @@
 // Exceptions: a guest fault is architecture. A handler reads, computes, then commits; what cannot be done
 // raises here, unwinds through the host to the run loop, and the run loop delivers it (cpu/interrupts.ts).
 import { unwind } from "../host";
-import { cpu } from "./state";
+import { EVENT_RESCHEDULE, HALTED, cpu, signal } from "./state";
 
 /** Vectors (SDM 3A table 6-1). */
 export const DE: u32 = 0; // divide error
@@ -43,6 +43,13 @@ export function noteWithError(vector: u32, error: u32): void {
   cpu.faultVector = vector;
   cpu.faultError = error;
   cpu.faultHasError = 1;
+}
+
+/** The running instruction is not done but tried again after the next interrupt. Does not return. */
+export function waitForInterrupt(): void {
+  cpu.activity = HALTED;
+  signal(EVENT_RESCHEDULE);
+  unwind();
 }
 
 /** #PF at `linear`, noted: CR2 and the error code of SDM 3A §4.7. */

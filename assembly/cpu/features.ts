@@ -104,9 +104,10 @@ const SHA: u32 = 1 << 29;
 const LEAF_7_EBX: u32 = FSGSBASE | BMI1 | AVX2 | SMEP | BMI2 | ERMS | ADX | SHA;
 
 /** Leaf 7 ECX. */
+const UMIP: u32 = 1 << 2;
 const VAES: u32 = 1 << 9;
 const VPCLMULQDQ: u32 = 1 << 10;
-const LEAF_7_ECX: u32 = VAES | VPCLMULQDQ;
+const LEAF_7_ECX: u32 = UMIP | VAES | VPCLMULQDQ;
 
 /** Leaf 80000001h: EDX repeats leaf 1's where AMD defines it, ECX and the rest are AMD's own. */
 const SYSCALL: u32 = 1 << 11;

@@ -302,6 +302,7 @@ function iretVm86<T>(): void {
   const kept = cpu.eflags;
   iretReal<T>();
   cpu.eflags = kept;
+  setCpl(3);
   loadVirtualFlags<T>(flags);
 }
 

@@ -29,6 +29,7 @@ import {
   CR4_PSE,
   CR4_PVI,
   CR4_SMEP,
+  CR4_UMIP,
   CR4_TSD,
   CR4_VME,
   CS,
@@ -61,7 +62,8 @@ const CR4_SUPPORTED: u64 =
   CR4_OSXMMEXCPT |
   CR4_FSGSBASE |
   CR4_OSXSAVE |
-  CR4_SMEP;
+  CR4_SMEP |
+  CR4_UMIP;
 
 export function writeCr0(value: u64): void {
   value |= CR0_ET;

@@ -8,7 +8,7 @@
 //   +128  zero
 //   +136  ripBase   RIP at the entry of the running block; RIP = ripBase + insn.offset
 //   +144  segment bases ES CS SS DS FS GS LDTR TR, then two that are always 0
-import { CPU_AT, TLB_AT, TLB_SET_SIZE } from "../machine/layout";
+import { CPU_AT, EMPTY_TLB_AT, TLB_AT, TLB_SET_SIZE } from "../machine/layout";
 
 export const REG_RDI: u32 = 56;
 export const REG_ZERO: u32 = 128;
@@ -73,6 +73,7 @@ export const CR4_PGE: u64 = 1 << 7;
 export const CR4_PCE: u64 = 1 << 8;
 export const CR4_OSFXSR: u64 = 1 << 9;
 export const CR4_OSXMMEXCPT: u64 = 1 << 10;
+export const CR4_UMIP: u64 = 1 << 11;
 export const CR4_FSGSBASE: u64 = 1 << 16;
 export const CR4_PCIDE: u64 = 1 << 17;
 export const CR4_OSXSAVE: u64 = 1 << 18;
@@ -191,7 +192,7 @@ export class CpuState {
   /** MODE_* */
   mode: u32;
   cpl: u32;
-  /** TLB set of the current privilege: TLB_AT, or TLB_AT + TLB_SET_SIZE when CPL = 3. */
+  /** TLB set of the current privilege: TLB_AT, TLB_AT + TLB_SET_SIZE when CPL = 3, or EMPTY_TLB_AT (`setCpl`). */
   tlb: u32;
   /** Linear page that code runs in, as long as its translation is sure (NO_PAGE else), and its physical page. */
   codePage: u64;
@@ -289,5 +290,11 @@ export function signal(event: u32): void {
 export function setCpl(cpl: u32): void {
   cpu.codePage = u64.MAX_VALUE;
   cpu.cpl = cpl;
-  cpu.tlb = <u32>(cpl == 3 ? TLB_AT + TLB_SET_SIZE : TLB_AT);
+  const user = checksAlignment() ? EMPTY_TLB_AT : TLB_AT + TLB_SET_SIZE;
+  cpu.tlb = <u32>(cpl == 3 ? user : TLB_AT);
+}
+
+/** Whether user code may not access memory unaligned (SDM 3A §6.15, #AC). Then all its accesses go the slow path. */
+export function checksAlignment(): bool {
+  return (cpu.eflags & AC) != 0 && (cpu.cr0 & CR0_AM) != 0;
 }

@@ -21,6 +21,7 @@ import {
   VIF,
   VIP,
   cpu,
+  setCpl,
 } from "./state";
 
 /** Whether this code may not touch IF: virtual-8086 mode below IOPL 3, protected mode below IOPL. */
@@ -73,6 +74,7 @@ export function interruptInProgram(vector: u32): bool {
   push<u16>(<u16>cpu.csSelector);
   push<u16>(<u16>cpu.rip);
   cpu.eflags &= ~(TF | NT | AC | RF | (withoutIopl ? VIF : IF));
+  setCpl(3);
   const selector = entry >> 16;
   setSegment(CS, selector, (<u64>selector) << 4, cpu.csLimit, cpu.csAccess);
   cpu.rip = <u64>(entry & 0xffff);

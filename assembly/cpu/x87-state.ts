@@ -4,10 +4,11 @@
 //          +128  control words (class X87)
 //          +192  scratch: an operand read from memory, the result not yet committed, a second result
 import { X87_AT } from "../machine/layout";
-import { MF, NM, UD, raise } from "./exceptions";
+import { reportFpuError, withdrawIgnne } from "../devices/bus";
+import { MF, NM, UD, raise, waitForInterrupt } from "./exceptions";
 import { DST_MEMORY, Insn } from "./decode/insn";
 import { Float80 } from "./float80";
-import { CR0_EM, CR0_TS, cpu } from "./state";
+import { CR0_EM, CR0_NE, CR0_TS, cpu } from "./state";
 
 /** Status word (SDM 1 §8.1.3). The six exceptions have the same bits in the control word, where 1 masks. */
 export const INVALID: u32 = 1 << 0;
@@ -142,11 +143,13 @@ export function checkAvailable(): void {
 }
 
 /**
- * #MF when an unmasked exception of an earlier instruction waits. CR0.NE = 0 would report it through FERR# and
- * IRQ 13 instead (SDM 1 §8.7.2): #MF is what we have for both.
+ * #MF when an unmasked exception of an earlier instruction waits. With CR0.NE = 0 the board is told instead, by FERR#
+ * and IRQ 13, and this instruction waits for an interrupt, unless IGNNE# lets it go on (SDM 1 §8.7.2, appendix D).
  */
 export function checkPending(): void {
-  if (x87.status & SUMMARY) raise(MF);
+  if ((x87.status & SUMMARY) == 0) return;
+  if (cpu.cr0 & CR0_NE) raise(MF);
+  if (reportFpuError()) waitForInterrupt();
 }
 
 /** Enters what the instruction raised into the status word. False: an unmasked fault, so nothing is stored. */
@@ -164,6 +167,7 @@ export function settle(): bool {
   const fault = (unmasked & FAULTS) != 0;
   // A fault comes before the result, and so before its rounding; only a stack fault has a C1 of its own.
   const reported = fault ? raised & (raised & STACK_FAULT ? FAULTS | STACK_FAULT | C1 : FAULTS) : raised;
+  if ((x87.status & SUMMARY) == 0) withdrawIgnne();
   x87.status = (x87.status & ~C1) | reported | SUMMARY | BUSY;
   return !fault;
 }

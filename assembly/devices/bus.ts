@@ -17,6 +17,7 @@ import {
   ideSecondary,
   hpet,
   ioapic,
+  irqLines,
   keyboard,
   keyboardController,
   mouse,
@@ -50,6 +51,7 @@ import {
   SOCKET_ELCR,
   SOCKET_FIRMWARE,
   SOCKET_FLOPPY,
+  SOCKET_FPU_ERROR,
   SOCKET_FW_CFG,
   SOCKET_GPE,
   SOCKET_IDE_CONTROL_PRIMARY,
@@ -93,6 +95,7 @@ export const IRQ_FLOPPY: u32 = 6;
 export const IRQ_RTC: u32 = 8;
 export const IRQ_SCI: u32 = 9;
 export const IRQ_MOUSE: u32 = 12;
+export const IRQ_FPU: u32 = 13;
 export const IRQ_IDE_PRIMARY: u32 = 14;
 export const IRQ_IDE_SECONDARY: u32 = 15;
 
@@ -272,6 +275,10 @@ function writeByte(socket: u32, port: u32, value: u32): void {
       floppy.write(port & 7, value, dmaPrimary);
       driveLine(IRQ_FLOPPY, floppy.irq);
       break;
+    case SOCKET_FPU_ERROR:
+      systemPorts.ignoresFpuError = (irqLines.board & (1 << IRQ_FPU)) != 0;
+      driveLine(IRQ_FPU, false);
+      break;
     case SOCKET_GPE:
       pm.writeEvents(port & 3, value);
       break;
@@ -376,6 +383,18 @@ function serialPort(socket: u32): Uart16550 {
     default:
       return com4;
   }
+}
+
+/** The processor pulls FERR#: its FPU's error becomes IRQ 13. False: IGNNE# tells it to go on. */
+export function reportFpuError(): bool {
+  if (systemPorts.ignoresFpuError) return false;
+  driveLine(IRQ_FPU, true);
+  return true;
+}
+
+/** FERR# has risen since, and falls for a new error. */
+export function withdrawIgnne(): void {
+  systemPorts.ignoresFpuError = false;
 }
 
 // The lines of the 8254 and of the clock chip, unless the HPET stands in their place (HPET 1.0a §2.3.4).

@@ -3,6 +3,7 @@
 //   61h   speaker gate 0 and data 1 | refresh toggle 4 | timer 2 output 5   (PIIX3 data sheet §2.5.4)
 //   92h   fast reset 0 | A20 1
 //   B2h   APM command, B3h APM status: what would raise an SMI
+//   F0h   writing it: the handler of IRQ 13 has seen the FPU's error, IGNNE# (PIIX3 data sheet §2.5.5)
 //   CF9h  reset control: hard reset 1 | reset now 2
 import { physicalMap } from "../memory/physical";
 import { flushEveryTlb } from "../memory/tlb";
@@ -24,6 +25,8 @@ export class SystemPorts {
   private apmCommand: u32;
   private apmStatus: u32;
   private resetControl: u32;
+  /** IGNNE#: the processor goes on in spite of its FPU's error. */
+  ignoresFpuError: bool;
 
   reset(): void {
     this.speaker = 0;
@@ -31,6 +34,7 @@ export class SystemPorts {
     this.apmCommand = 0;
     this.apmStatus = 0;
     this.resetControl = 0;
+    this.ignoresFpuError = false;
     setA20(true);
   }
 

@@ -9,6 +9,7 @@ import { flushEveryTlb, flushTlb } from "../memory/tlb";
 import { physicalMap } from "../memory/physical";
 import { debugConsole, debugExit, resetChips, rtc } from "./board";
 import { clock } from "./clock";
+import { EMPTY_TLB_AT, TLB_SET_SIZE } from "./layout";
 import { switchTo } from "./vcpus";
 export {
   BOARD_AT,
@@ -154,6 +155,7 @@ export function powerOn(ramSize: u32, vcpus: u32): void {
     if (index) cpu.activity = WAIT_FOR_SIPI;
   }
   if (vcpus > 1) switchTo(0);
+  memory.fill(EMPTY_TLB_AT, 0xff, TLB_SET_SIZE);
   dropAllBlocks();
   resetChips();
   fillConfiguration();

@@ -75,8 +75,11 @@ export const JIT_MODULE_SIZE: usize = JIT_BODY_SIZE + 0x1000;
 export const JIT_STATS_AT: usize = JIT_MODULE_AT + JIT_MODULE_SIZE; // u64 counters, jit/stats.ts
 export const JIT_STATS_COUNTERS: u32 = 2560; // a few, then one for each operation
 
+/** A TLB set that never holds anything, for accesses each of which must be looked at (cpu/state.ts: setCpl). */
+export const EMPTY_TLB_AT: usize = (JIT_STATS_AT + 8 * <usize>JIT_STATS_COUNTERS + 63) & ~63;
+
 /** What the firmware configuration device has to tell (firmware/configuration.ts): a table of items, then the items. */
-export const CONFIGURATION_ITEMS_AT: usize = (JIT_STATS_AT + 8 * <usize>JIT_STATS_COUNTERS + 7) & ~7;
+export const CONFIGURATION_ITEMS_AT: usize = EMPTY_TLB_AT + TLB_SET_SIZE;
 export const CONFIGURATION_AT: usize = CONFIGURATION_ITEMS_AT + 0x480;
 export const CONFIGURATION_SIZE: usize = 0x25000;
 

@@ -56,6 +56,7 @@ export const SOCKET_DMA_SECONDARY: u32 = 21;
 export const SOCKET_DMA_PAGES: u32 = 22;
 export const SOCKET_FLOPPY: u32 = 23;
 export const SOCKET_GPE: u32 = 24;
+export const SOCKET_FPU_ERROR: u32 = 25;
 export const FIRST_WIDE: u32 = 32;
 export const SOCKET_PCI_ADDRESS: u32 = 32;
 export const SOCKET_PCI_DATA: u32 = 33;
@@ -125,6 +126,7 @@ export function resetWiring(): void {
   plug(SOCKET_APM, 0xb2, 2);
   plug(SOCKET_DMA_SECONDARY, 0xc0, 32);
   plug(SOCKET_FIRMWARE, FIRMWARE_PORT, 1);
+  plug(SOCKET_FPU_ERROR, 0xf0, 1);
   plug(SOCKET_VBE, 0x1ce, 3);
   plug(SOCKET_COM4, 0x2e8, 8);
   plug(SOCKET_COM2, 0x2f8, 8);

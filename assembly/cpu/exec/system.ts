@@ -21,6 +21,7 @@ import {
   CR4_FSGSBASE,
   CR4_PCE,
   CR4_TSD,
+  CR4_UMIP,
   CS,
   DF,
   EFER_LMA,
@@ -63,6 +64,11 @@ import {
 /** #GP(0) unless CPL = 0. */
 export function privileged(): void {
   if (cpu.cpl != 0) raiseWithError(GP, 0);
+}
+
+/** SGDT, SIDT, SLDT, STR and SMSW tell user code where the kernel lies, unless CR4.UMIP forbids it (SDM 3A §2.5). */
+function checkDisclosure(): void {
+  if (cpu.cr4 & CR4_UMIP) privileged();
 }
 
 function iopl(): u32 {
@@ -133,6 +139,7 @@ export function movToDr(i: Insn): void {
 }
 
 export function smsw<T>(i: Insn): void {
+  checkDisclosure();
   if (i.form & DST_MEMORY) write<u16>(linearAddressForWrite(i, 2), <u16>cpu.cr0);
   else setReg<T>(i.dst, <T>cpu.cr0);
 }
@@ -160,6 +167,7 @@ export function invd(i: Insn): void {
 }
 
 export function storeTable(i: Insn, base: u64, limit: u32): void {
+  checkDisclosure();
   const long = (cpu.mode & MODE_CODE64) != 0;
   const at = linearAddressForWrite(i, long ? 10 : 6);
   write<u16>(at, <u16>limit);
@@ -194,6 +202,7 @@ function operandWidth(i: Insn): u32 {
 /** SLDT, STR: 16 bits to memory, zero-extended to a register of the operand size. */
 export function storeSelector(i: Insn, slot: u32): void {
   if (!(cpu.mode & MODE_PROTECTED)) raise(UD);
+  checkDisclosure();
   if (i.form & DST_MEMORY) write<u16>(linearAddressForWrite(i, 2), <u16>segmentSelector(slot));
   else if (i.prefix & PREFIX_REX_W || (cpu.mode & MODE_CODE64 && !(i.prefix & 4)))
     setReg<u64>(i.dst, <u64>segmentSelector(slot));
