@@ -23,6 +23,7 @@ export interface Traffic {
 export class DiskService {
   private readonly underWay = new Set<Promise<void>>();
   private readonly traffics: Traffic[] = [];
+  private readonly runs = new RunBuffers();
 
   constructor(private readonly options: DiskServiceOptions) {}
 
@@ -62,17 +63,28 @@ export class DiskService {
     if (!disk) throw new Error("there is no such drive");
     switch (operation) {
       case "read": {
-        const run = segments.length === 1 ? segments[0]! : new Uint8Array(length);
-        await disk.read(run, offset);
+        const [whole] = segments;
+        if (segments.length === 1) await disk.read(whole!, offset);
+        else
+          await this.runs.lend(length, async (run) => {
+            await disk.read(run, offset);
+            scatter(run, segments);
+          });
         this.trafficOf(drive).read += length;
-        if (segments.length > 1) scatter(run, segments);
         break;
       }
-      case "write":
+      case "write": {
         if (!disk.write) throw new Error("the drive is read-only");
-        await disk.write(segments.length === 1 ? segments[0]! : gather(segments, length), offset);
+        const [whole] = segments;
+        if (segments.length === 1) await disk.write(whole!, offset);
+        else
+          await this.runs.lend(length, async (run) => {
+            gather(segments, run);
+            await disk.write!(run, offset);
+          });
         this.trafficOf(drive).written += length;
         break;
+      }
       case "flush":
         await disk.flush?.();
         break;
@@ -106,12 +118,30 @@ function scatter(run: Uint8Array, segments: readonly Uint8Array[]): void {
   }
 }
 
-function gather(segments: readonly Uint8Array[], length: number): Uint8Array {
-  const run = new Uint8Array(length);
+function gather(segments: readonly Uint8Array[], run: Uint8Array): void {
   let at = 0;
   for (const segment of segments) {
     run.set(segment, at);
     at += segment.length;
   }
-  return run;
+}
+
+/** Buffers kept for the next run, and the largest that is. */
+const KEPT = 4;
+const KEPT_SIZE = 2 ** 20;
+
+/** Buffers for runs, used again: a new one would be cleared first and collected later, at the price of the copy. */
+class RunBuffers {
+  private readonly free: Uint8Array[] = [];
+
+  /** Lends `use` a buffer of `length` bytes until its promise settles. */
+  async lend(length: number, use: (run: Uint8Array) => Promise<void>): Promise<void> {
+    if (length > KEPT_SIZE) return use(new Uint8Array(length));
+    const buffer = this.free.pop() ?? new Uint8Array(KEPT_SIZE);
+    try {
+      await use(buffer.subarray(0, length));
+    } finally {
+      if (this.free.length < KEPT) this.free.push(buffer);
+    }
+  }
 }

@@ -1,10 +1,10 @@
 // Which CPUID feature a group of native vectors needs: what is not reported is not claimed, and not tested.
 import type { Form } from "./vector-file.ts";
 
-/** What CPUID reported in the guest: leaf 1 ECX and EDX, leaf 7 EBX, leaf 80000001h ECX. */
+/** What CPUID reported in the guest: leaf 1 ECX and EDX, leaf 7 EBX and ECX, leaf 80000001h ECX. */
 export interface Features {
   leaf1: [ecx: number, edx: number];
-  leaf7: number;
+  leaf7: [ebx: number, ecx: number];
   extended: number;
 }
 
@@ -27,11 +27,13 @@ const BITS: Record<string, Bit> = {
   mmx: ({ leaf1 }) => (leaf1[1] >> 23) & 1,
   sse: ({ leaf1 }) => (leaf1[1] >> 25) & 1,
   sse2: ({ leaf1 }) => (leaf1[1] >> 26) & 1,
-  bmi1: ({ leaf7 }) => (leaf7 >> 3) & 1,
-  avx2: ({ leaf7 }) => (leaf7 >> 5) & 1,
-  bmi2: ({ leaf7 }) => (leaf7 >> 8) & 1,
-  adx: ({ leaf7 }) => (leaf7 >> 19) & 1,
-  sha: ({ leaf7 }) => (leaf7 >> 29) & 1,
+  bmi1: ({ leaf7 }) => (leaf7[0] >> 3) & 1,
+  avx2: ({ leaf7 }) => (leaf7[0] >> 5) & 1,
+  bmi2: ({ leaf7 }) => (leaf7[0] >> 8) & 1,
+  adx: ({ leaf7 }) => (leaf7[0] >> 19) & 1,
+  sha: ({ leaf7 }) => (leaf7[0] >> 29) & 1,
+  vaes: ({ leaf7 }) => (leaf7[1] >> 9) & 1,
+  vpclmulqdq: ({ leaf7 }) => (leaf7[1] >> 10) & 1,
   lzcnt: ({ extended }) => (extended >> 5) & 1,
 };
 

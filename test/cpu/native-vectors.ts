@@ -181,7 +181,7 @@ export class NativeRunner implements Runner<NativeCase> {
     this.booted = core.save();
     this.freshFx = core.ram.slice(FX_IN, FX_IN + 512);
     const dword = (at: number): number => core.ramView.getUint32(FEATURES + at, true);
-    this.features = { leaf1: [dword(4), dword(8)], leaf7: dword(12), extended: dword(28) };
+    this.features = { leaf1: [dword(4), dword(8)], leaf7: [dword(12), dword(16)], extended: dword(28) };
   }
 
   private where(): string {
