@@ -331,6 +331,12 @@ export class Machine {
     this.alarm.wake();
   }
 
+  /** Holds a serial port's line down for longer than a character: Linux takes the next one as a magic SysRq. */
+  sendBreak(port = 0): void {
+    this.engine.exports.sendBreak(port);
+    this.alarm.wake();
+  }
+
   /** Waits while the machine is held; its clock stands still. */
   private async stay(): Promise<void> {
     await this.disks.settle();

@@ -425,6 +425,12 @@ export function driveHpetLines(): void {
   settleInterrupts();
 }
 
+/** A break on serial port `port`, COM1 being 0. */
+export function sendBreak(port: u32): void {
+  serialPort(SOCKET_COM1 + port).sendBreak();
+  driveSerialLines();
+}
+
 /** COM1 and COM3 share a line, COM2 and COM4 the other. */
 export function driveSerialLines(): void {
   driveLine(IRQ_COM1, com1.intr || com3.intr);

@@ -31,6 +31,7 @@ const MCR_LOOPBACK: u32 = 1 << 4;
 
 const LSR_DATA_READY: u32 = 1 << 0;
 const LSR_OVERRUN: u32 = 1 << 1;
+const LSR_BREAK: u32 = 1 << 4;
 const LSR_HOLDING_EMPTY: u32 = 1 << 5;
 const LSR_TRANSMITTER_EMPTY: u32 = 1 << 6;
 
@@ -63,6 +64,8 @@ export class Uart16550 {
   private emptyPending: bool;
   /** Number of the port, for its rings. */
   private port: u32;
+  /** Characters in the receiver FIFO up to that of a break, 0 if there is none: LSR tells of it when it is the next. */
+  private upToBreak: u32;
 
   reset(port: u32): void {
     this.port = port;
@@ -78,6 +81,7 @@ export class Uart16550 {
     this.divisorLow = 12; // 9600 baud
     this.divisorHigh = 0;
     this.emptyPending = false;
+    this.upToBreak = 0;
   }
 
   private get fifos(): bool {
@@ -110,7 +114,7 @@ export class Uart16550 {
   /** IIR bits 3-0: the waiting interrupt of highest priority (data sheet, table IV). */
   private identify(): u32 {
     const enabled: u32 = this.interruptEnable;
-    if (enabled & IER_LINE_STATUS && this.lineErrors != 0) return IIR_LINE_STATUS;
+    if (enabled & IER_LINE_STATUS && this.errors != 0) return IIR_LINE_STATUS;
     if (enabled & IER_RECEIVED && this.receivedCount != 0)
       return this.receivedCount >= this.triggerLevel ? IIR_RECEIVED : IIR_TIMEOUT;
     if (enabled & IER_TRANSMITTER_EMPTY && this.emptyPending) return IIR_TRANSMITTER_EMPTY;
@@ -131,6 +135,17 @@ export class Uart16550 {
     const incoming = serialIn(this.port);
     while (this.receivedCount < this.depth && incoming.fill(SERIAL_IN_CAPACITY) != 0)
       this.receive(incoming.take(SERIAL_IN_CAPACITY));
+  }
+
+  /** The line is held down for longer than a character: a null character, marked as a break. */
+  sendBreak(): void {
+    this.receive(0);
+    this.upToBreak = this.receivedCount;
+  }
+
+  /** Errors of the line and of the character that is read next. */
+  private get errors(): u32 {
+    return this.lineErrors | (this.upToBreak == 1 ? LSR_BREAK : 0);
   }
 
   /** Whether bytes wait for room in the ring to the host. */
@@ -156,6 +171,7 @@ export class Uart16550 {
     this.received0 = (this.received0 >> 8) | (this.received1 << 56);
     this.received1 >>= 8;
     this.receivedCount--;
+    if (this.upToBreak != 0) this.upToBreak--;
     return byte;
   }
 
@@ -207,9 +223,10 @@ export class Uart16550 {
         this.exchange();
         const status =
           (this.receivedCount != 0 ? LSR_DATA_READY : 0) |
-          this.lineErrors |
+          this.errors |
           (this.outgoingCount == 0 ? LSR_HOLDING_EMPTY | LSR_TRANSMITTER_EMPTY : 0);
         this.lineErrors = 0;
+        if (this.upToBreak == 1) this.upToBreak = 0;
         return status;
       }
       case 6: {
@@ -256,7 +273,10 @@ export class Uart16550 {
 
   private writeFifoControl(value: u32): void {
     const toggles = ((value ^ this.fifoControl) & FCR_ENABLE) != 0;
-    if (toggles || (value & FCR_CLEAR_RECEIVER) != 0) this.receivedCount = 0;
+    if (toggles || (value & FCR_CLEAR_RECEIVER) != 0) {
+      this.receivedCount = 0;
+      this.upToBreak = 0;
+    }
     if (toggles || (value & FCR_CLEAR_TRANSMITTER) != 0) {
       if (this.outgoingCount != 0) this.emptyPending = true;
       this.outgoingCount = 0;

@@ -189,6 +189,7 @@ export function attachFirmware(size: u32): void {
   physicalMap.romSize = size;
 }
 
+export { sendBreak } from "../devices/bus";
 export { setTrace } from "../cpu/trace";
 export { withholdFeatures } from "../cpu/features";
 

@@ -1,5 +1,5 @@
 // The chips without a processor: what test/devices pokes.
-export { portRead, portWrite } from "../devices/bus";
+export { portRead, portWrite, sendBreak } from "../devices/bus";
 export { mmioRead, mmioWrite } from "../devices/memory-bus";
 export { attachDrive } from "../devices/drives";
 export { acknowledgeInterrupt, driveLine, interruptPending, setTaskPriority } from "../devices/irq-lines";

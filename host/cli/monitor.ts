@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { reason, UserError } from "../core/errors.ts";
 import { placeName } from "../core/drives.ts";
+import { commit } from "../image/library.ts";
 import type { Machine } from "../machine.ts";
 import type { MonitoredDrive, MonitorHost, VncStatus } from "../monitor/host.ts";
 import type { Jobs } from "../monitor/qmp/jobs.ts";
@@ -52,6 +53,7 @@ export function monitorHost({
         throw new UserError(`failed to open file '${path}': ${reason(error)}`);
       }
     },
+    commit: (name) => commitDrives(machine, drives, name),
     async changeMedium({ bus, index, media, readOnly }, file, format) {
       const drive = drives.find((one) => one.bus === bus && one.index === index)!;
       const opened = file === undefined ? undefined : await openMedium(file, format, readOnly);
@@ -61,6 +63,14 @@ export function monitorHost({
       drive.image = opened?.image;
     },
   };
+}
+
+async function commitDrives(machine: Machine, drives: readonly OpenDrive[], name?: string): Promise<void> {
+  const wanted = drives.filter((drive) => (name === undefined || nameOf(drive) === name) && !isFixed(drive));
+  if (name !== undefined && wanted.length === 0) throw new UserError(`Device '${name}' not found`);
+  await machine.whileStill(async () => {
+    for (const { image } of wanted) if (image?.backing) await commit(image);
+  });
 }
 
 /** Snapshots of the machine with whatever is in its drives then. */

@@ -1,6 +1,7 @@
 // Several front ends on one terminal, by the keys behind Ctrl-A: side by side, as under `-nographic`, or each with the
 // whole terminal to itself, as in QEMU's curses display.
 import process from "node:process";
+import { reason } from "../core/errors.ts";
 import type { Chardev } from "./chardev/chardev.ts";
 import { type Command, keysHelp, Multiplexer, Timestamps } from "./chardev/mux.ts";
 import type { ConnectionActions, FrontEnd } from "./connections.ts";
@@ -15,7 +16,7 @@ const CLEAR = "\x1b[0m\x1b[2J\x1b[H";
 function common(
   device: Chardev,
   stamps: Timestamps,
-  { quit, say }: ConnectionActions,
+  { quit, say, monitorHost }: ConnectionActions,
   escape: number | undefined,
 ): Partial<Record<Command, () => void>> {
   return {
@@ -33,8 +34,11 @@ function common(
         ),
       ),
     timestamps: () => stamps.toggle(),
-    commit: () => say("no commit yet; Ctrl-A h lists the keys"),
-    break: () => say("no break yet; Ctrl-A h lists the keys"),
+    commit: () =>
+      void monitorHost()
+        .commit()
+        .catch((error: unknown) => say(reason(error))),
+    break: () => monitorHost().machine.sendBreak(),
   };
 }
 

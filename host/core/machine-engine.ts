@@ -65,6 +65,8 @@ export interface MachineExports extends EngineExports {
   /** Puts entry `index` of the memory map at MEMORY_RANGE_AT; false behind the last. */
   memoryRange(index: number): boolean;
   pressPowerButton(): void;
+  /** A break on a serial port's line, COM1 being 0. */
+  sendBreak(port: number): void;
   /** Kinds to report to `trace` from now on: 1 << TRACE_*. */
   setTrace(kinds: number): void;
   // For monitors and debuggers (host/core/inspector.ts).

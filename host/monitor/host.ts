@@ -43,6 +43,8 @@ export interface MonitorHost {
   readonly snapshots: Snapshots;
   /** Shared by all who speak QMP. */
   readonly jobs: Jobs;
+  /** Writes what a drive's overlay holds into its backing file; without a name: every drive's that has one. */
+  commit(drive?: string): Promise<void>;
   /** Puts the image at `file` in the drive, or, where that is undefined, nothing. */
   changeMedium(drive: MonitoredDrive, file: string | undefined, format: string | undefined): Promise<void>;
 }

@@ -18,6 +18,7 @@ interface ChipExports {
   mmioRead(address: number, size: number): bigint;
   mmioWrite(address: number, size: number, value: bigint): void;
   driveLine(line: number, level: number): void;
+  sendBreak(port: number): void;
   acknowledgeInterrupt(): number;
   interruptPending(): number;
   setTaskPriority(value: number): void;

@@ -107,3 +107,21 @@ test("divisor and scratch hold what is written", () => {
   b.out(COM1 + 7, 0xa5);
   expect(b.in(COM1 + 7)).toBe(0xa5);
 });
+
+test("a break is a null character that LSR marks when it is the next to be read", () => {
+  const b = board();
+  b.out(COM1 + 2, 0x01); // FIFOs on
+  b.out(COM1 + 1, 4); // line status interrupts
+  type(b, "a");
+  b.chips.sendBreak(0);
+  type(b, "h");
+  expect(b.in(LSR)).toBe(0x61);
+  expect(b.in(COM1)).toBe(0x61);
+  expect(b.acknowledge()).toBe(0x0c);
+  expect(b.in(COM1 + 2)).toBe(0xc6);
+  expect(b.in(LSR)).toBe(0x71);
+  expect(b.in(LSR)).toBe(0x61);
+  expect(b.in(COM1)).toBe(0);
+  expect(b.in(LSR)).toBe(0x61);
+  expect(String.fromCharCode(b.in(COM1))).toBe("h");
+});

@@ -52,6 +52,14 @@ export function setVncPassword({ vnc }: MonitorHost, password: string): void {
 
 export const BLOCK: readonly Command[] = [
   {
+    name: "commit",
+    args: "device|all",
+    help: "commit changes to the disk images (if -snapshot is used) or backing files",
+    words: [1, 1],
+    complete: (session) => ["all", ...driveNames(session)],
+    run: ({ host }, [name]) => host.commit(name === "all" ? undefined : name),
+  },
+  {
     name: "eject",
     args: "[-f] device",
     help: "eject a removable medium (use -f to force it)",
