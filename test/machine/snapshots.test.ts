@@ -291,7 +291,14 @@ describe.skipIf(noTools.length > 0)("-loadvm", () => {
   const start = (...more: string[]): GuestConsole =>
     new GuestConsole(process.execPath, [
       CLI,
-      ...["-m", "16", "-hda", disk, "-display", "none", "-serial", "mon:stdio"],
+      "-m",
+      "16",
+      "-hda",
+      disk,
+      "-display",
+      "none",
+      "-serial",
+      "mon:stdio",
       ...more,
     ]);
 
