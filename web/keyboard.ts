@@ -68,24 +68,14 @@ export function keyAt(code: string): string | undefined {
   return letter?.toLowerCase() ?? digit ?? (pad && `kp_${pad}`) ?? (f && `f${f}`) ?? NAMES[code];
 }
 
-/**
- * Gives the machine what is typed while `target` has the focus; `release` is called for Ctrl and Alt pressed and let go
- * with nothing between, for someone without a mouse must get out again.
- */
-export function connectKeyboard(
-  target: HTMLElement,
-  machine: Machine,
-  release: () => void,
-  signal: AbortSignal,
-): void {
+/** Gives the machine what is typed while `target` has the focus. */
+export function connectKeyboard(target: HTMLElement, machine: Machine, signal: AbortSignal): void {
   const held = new Set<string>();
-  let onlyModifiers = false;
   const down = (event: KeyboardEvent): void => {
     const key = keyAt(event.code);
     if (!key) return;
     event.preventDefault();
     held.add(key);
-    onlyModifiers = held.size === 2 && held.has("ctrl") && held.has("alt");
     void machine.keyboard.down(key);
   };
   const up = (event: KeyboardEvent): void => {
@@ -93,16 +83,36 @@ export function connectKeyboard(
     if (!key || !held.delete(key)) return;
     event.preventDefault();
     void machine.keyboard.up(key);
-    if (onlyModifiers) release();
-    onlyModifiers = false;
   };
   /** Keys that are let go elsewhere would stay down in the guest. */
   const letGo = (): void => {
     if (held.size > 0) void machine.keyboard.up(...held);
     held.clear();
-    onlyModifiers = false;
   };
   target.addEventListener("keydown", down, { signal });
   target.addEventListener("keyup", up, { signal });
   target.addEventListener("blur", letGo, { signal });
+}
+
+/**
+ * Calls `release` for Ctrl and Alt pressed and let go with nothing between: every other key is the guest's, and someone
+ * without a mouse must get out again.
+ */
+export function onCtrlAlt(target: HTMLElement, release: () => void): void {
+  const held = new Set<string>();
+  let isAlone = false;
+  target.addEventListener("keydown", ({ key, repeat }) => {
+    if (repeat) return;
+    held.add(key);
+    isAlone = held.size === 2 && held.has("Control") && held.has("Alt");
+  });
+  target.addEventListener("keyup", ({ key }) => {
+    held.delete(key);
+    if (isAlone) release();
+    isAlone = false;
+  });
+  target.addEventListener("focusout", () => {
+    held.clear();
+    isAlone = false;
+  });
 }

@@ -23,7 +23,6 @@ worker.onmessage = ({ data }: MessageEvent<unknown>): void => disks.receive(data
 worker.onerror = ({ message }): void => complain(message || "The page's worker does not start");
 
 const parts = new Parts(() => {
-  clearComplaint();
   element("go-on").hidden = !parts.all.some(({ kept }) => kept?.savedAt !== undefined);
 });
 const session = new Session(() => {
@@ -40,6 +39,7 @@ async function showDisks(): Promise<void> {
   const kept = await disks.call("list");
   element("disks").replaceChildren(...kept.map(diskRow));
   element("kept").hidden = kept.length === 0;
+  parts.know(kept);
 }
 
 function diskRow(disk: KeptDisk): HTMLLIElement {
@@ -166,6 +166,7 @@ function bootOrder(): string {
 }
 
 async function start(saved = false): Promise<void> {
+  clearComplaint();
   const description = await describe();
   for (const { name, role } of parts.all) if (role === "disk") remember(name);
   const isSerial = /console=ttyS/.test(description.commandLine ?? "");

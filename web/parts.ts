@@ -36,6 +36,19 @@ export class Parts {
     this.add({ role: "disk", name: kept.name, origin, kept });
   }
 
+  /** The disks that there are now: parts that lie on one know it. */
+  know(disks: readonly KeptDisk[]): void {
+    this.parts = this.parts.filter(
+      ({ origin, kept }) => origin !== undefined || disks.some(({ path }) => path === kept?.path),
+    );
+    for (const part of this.parts) {
+      const kept = disks.find(({ name }) => part.role === "disk" && name === part.name);
+      if (kept) part.kept = kept;
+      else delete part.kept;
+    }
+    this.show();
+  }
+
   private add(part: Part): void {
     const isSingle = part.role !== "disk";
     this.parts = [

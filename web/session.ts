@@ -2,7 +2,7 @@
 import { type Ending, Machine, type MachineDescription } from "../host/library.ts";
 import { SAVED } from "./disk-protocol.ts";
 import { ask, element, onPress } from "./elements.ts";
-import { connectKeyboard } from "./keyboard.ts";
+import { connectKeyboard, onCtrlAlt } from "./keyboard.ts";
 import { connectLights } from "./lights.ts";
 import { clearComplaint, complain, say } from "./notices.ts";
 import { connectPointer, releasePointer } from "./pointer.ts";
@@ -17,6 +17,11 @@ const ENDINGS: Readonly<Record<Ending["reason"], string>> = {
   reset: "The machine has ended with a reset.",
   "debug-exit": "The guest has ended the machine.",
   stopped: "The machine is switched off.",
+};
+
+const HINTS: Readonly<Record<Console, string>> = {
+  screen: "Click for keyboard and mouse; Ctrl+Alt gives them back.",
+  serial: "Ctrl+Alt gives the keyboard back.",
 };
 
 /** Works on a running machine only. */
@@ -43,7 +48,12 @@ export class Session {
     running("paste", (machine) => this.paste(machine));
     onPress("off", complain, () => this.leave());
     onPress("full-screen", complain, () => this.fillScreen());
-    for (const name of CONSOLES) onPress(`${name}-tab`, complain, () => this.turnTo(name));
+    for (const name of CONSOLES) {
+      onPress(`${name}-tab`, complain, () => this.turnTo(name));
+      onCtrlAlt(element(`${name}-panel`), () => this.getOut(name));
+    }
+    // What a guest has not written yet is lost with its tab, as by a power cut.
+    window.addEventListener("beforeunload", (event) => this.machine && event.preventDefault());
     // Tabs are one stop of the keyboard's, arrows change between them (WAI-ARIA tabs pattern).
     element("screen-tab").parentElement!.addEventListener("keydown", ({ key }) => {
       if (key !== "ArrowLeft" && key !== "ArrowRight") return;
@@ -91,7 +101,7 @@ export class Session {
     this.screen.clear();
     this.serial!.connect(machine, () => this.tellNews(), signal);
     this.screen.show(machine, signal).catch((error: unknown) => signal.aborted || complain(error));
-    connectKeyboard(this.canvas, machine, () => this.getOut(), signal);
+    connectKeyboard(this.canvas, machine, signal);
     connectPointer(this.canvas, machine, () => this.screen.scale, signal);
     connectLights(machine, signal);
     machine.events.on(({ name }) => {
@@ -141,7 +151,7 @@ export class Session {
       tab.tabIndex = isChosen ? 0 : -1;
       element(`${other}-panel`).hidden = !isChosen;
     }
-    element("hint").hidden = name !== "screen";
+    element("hint").textContent = HINTS[name];
     if (name === "serial") element("serial-tab").querySelector<HTMLElement>(".news")!.hidden = true;
   }
 
@@ -157,9 +167,10 @@ export class Session {
   }
 
   /** To where Tab goes on from. */
-  private getOut(): void {
+  private getOut(from: Console): void {
     releasePointer();
-    element("screen-tab").focus();
+    if (document.fullscreenElement) void document.exitFullscreen();
+    element(`${from}-tab`).focus();
   }
 
   private async fillScreen(): Promise<void> {
@@ -167,7 +178,7 @@ export class Session {
     this.turnTo("screen");
     // Chromium's: then Alt-Tab, Escape and the like are the guest's as well.
     const { keyboard } = navigator as { keyboard?: { lock(): Promise<void> } };
-    await keyboard?.lock();
+    await keyboard?.lock().catch(() => {});
   }
 
   private async paste(machine: Machine): Promise<void> {

@@ -167,7 +167,7 @@ describe.skipIf(why)("the page", () => {
       await page.keyboard.press("Shift+H");
       await page.keyboard.type("ello, 64");
       await page.keyboard.press("Shift+Digit1");
-      // Keys sent before the guest asks for them wait in the BIOS; what it echoes there, it sends to the serial port too.
+      // Keys wait in the BIOS until the guest asks; what it echoes on the screen, it sends to the serial port too.
       await page.locator("#serial-tab .news").waitFor();
       await picture("4-floppy");
       await page.keyboard.press("Control+Alt");
