@@ -5,7 +5,7 @@ import { browser } from "../host/runtimes/browser.ts";
 import { useRuntime } from "../host/runtimes/this.ts";
 import { Calls } from "../host/worker/calls.ts";
 import type { DiskVerbs, KeptDisk, Origin, PageVerbs } from "./disk-protocol.ts";
-import { ask, element, make, onPress, sizeInWords } from "./elements.ts";
+import { ask, element, make, onPress, pickFiles, sizeInWords } from "./elements.ts";
 import { clearComplaint, complain, say } from "./notices.ts";
 import { type Part, Parts } from "./parts.ts";
 import { type Console, Session } from "./session.ts";
@@ -92,16 +92,6 @@ async function originOf({ base }: KeptDisk): Promise<Origin | undefined> {
   say("");
   if (!file) throw new UserError(`That disk lies over the file '${base.name}': pick that`);
   return file;
-}
-
-function pickFiles(): Promise<File[]> {
-  const input = element<HTMLInputElement>("files");
-  input.value = "";
-  return new Promise((picked) => {
-    const settle = (): void => picked([...(input.files ?? [])]);
-    input.onchange = input.oncancel = settle;
-    input.click();
-  });
 }
 
 async function download(disk: KeptDisk): Promise<void> {

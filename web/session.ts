@@ -1,7 +1,7 @@
 // One machine from power on to its end, and all on the page that belongs to it.
 import { type Ending, Machine, type MachineDescription } from "../host/library.ts";
 import { SAVED } from "./disk-protocol.ts";
-import { ask, element, onPress } from "./elements.ts";
+import { ask, element, onPress, pickFiles } from "./elements.ts";
 import { connectKeyboard, onCtrlAlt } from "./keyboard.ts";
 import { connectLights } from "./lights.ts";
 import { clearComplaint, complain, say } from "./notices.ts";
@@ -25,7 +25,7 @@ const HINTS: Readonly<Record<Console, string>> = {
 };
 
 /** Works on a running machine only. */
-const CONTROLS = ["pause", "reset", "power", "save", "restore", "ctrl-alt-delete", "paste"];
+const CONTROLS = ["pause", "reset", "power", "save", "restore", "change-cd", "ctrl-alt-delete", "paste"];
 
 export class Session {
   private readonly canvas = element<HTMLCanvasElement>("screen");
@@ -44,6 +44,7 @@ export class Session {
     running("power", (machine) => machine.powerdown());
     running("save", (machine) => this.save(machine));
     running("restore", (machine) => machine.loadSnapshot(SAVED));
+    running("change-cd", (machine) => this.changeCd(machine));
     running("ctrl-alt-delete", (machine) => machine.sendKey("ctrl-alt-delete"));
     running("paste", (machine) => this.paste(machine));
     onPress("off", complain, () => this.leave());
@@ -79,7 +80,7 @@ export class Session {
       const ending = await machine.run();
       // What the guest has drawn last is still on its way.
       await new Promise((drawn) => setTimeout(drawn, 100));
-      say(ENDINGS[ending.reason]);
+      if (this.machine) say(ENDINGS[ending.reason]);
     } catch (error) {
       // Switched off by the user: that is no failure.
       if (this.machine) complain(error);
@@ -119,6 +120,13 @@ export class Session {
       say("");
       throw error;
     }
+  }
+
+  private async changeCd(machine: Machine): Promise<void> {
+    const [file] = await pickFiles();
+    if (!file) return;
+    await machine.changeMedium({ media: "cdrom" }, file);
+    say(`The CD is ${file.name}.`);
   }
 
   private enable(isOn: boolean): void {
