@@ -207,6 +207,8 @@ export class CpuState {
 
   // The exception that unwinds to the run loop (cpu/exceptions.ts).
   faultPending: u32;
+  /** A decoded instruction before which translated code stopped (jit/leave.ts: stop), or 0. */
+  stopped: u32;
   faultVector: u32;
   faultError: u32;
   faultHasError: u32;

@@ -9,7 +9,6 @@ import {
   pushExtended,
   pushFloat,
   pushInteger,
-  storeExtendedAt,
   truncatedTop,
 } from "../cpu/exec/x87-transfer";
 import { EXCEPTIONS, REGISTER_FORMS, x87 } from "../cpu/x87-state";
@@ -35,11 +34,6 @@ export function serveX87(a: u64, b: u64, service: u32): u64 {
       x87.controlWord = <u32>a;
       return <u64>((x87.control & EXCEPTIONS) != EXCEPTIONS);
   }
-}
-
-export function storeExtended(linear: u64): void {
-  x87.raised = 0;
-  storeExtendedAt(linear);
 }
 
 /** The loads, and arithmetic with an operand in memory. */

@@ -8,12 +8,12 @@ import { execute } from "../cpu/exec/dispatch";
 import { arithmeticFlags, condition } from "../cpu/flags";
 import { nextRip } from "../cpu/exec/operand";
 import { checkSegment } from "../cpu/segments";
-import { ACTIVE, CF, OF, cpu } from "../cpu/state";
+import { ACTIVE, CF, MODE_CODE64, OF, cpu } from "../cpu/state";
 import { multiplyHigh } from "../cpu/wide";
 import { multiplyHighSigned } from "../cpu/exec/wide-int";
 import { JIT_INSN_AT } from "../machine/layout";
-import { serveX87, storeExtended } from "./core-x87";
-import { computeLane, readVectorAt, writeVectorAt } from "./core-vector";
+import { serveX87 } from "./core-x87";
+import { computeLane } from "./core-vector";
 import {
   CHECK_SEGMENT,
   EXECUTE,
@@ -25,47 +25,20 @@ import {
   HOLDS,
   LANE,
   PRODUCT_FLAGS,
-  READ,
-  READ_FOR_WRITE,
-  READ_VECTOR,
-  WRITE,
-  WRITE_VECTOR,
-  X87_STORE_EXTENDED,
+  REACH,
 } from "./module";
 import { endsRun } from "./region";
 import { STAT_HANDLERS, addTo, isCounting } from "./stats";
-import { mayReach, read, readForWrite, write } from "../memory/access";
-import { READ as ACCESS_READ, WRITE as ACCESS_WRITE } from "../memory/paging";
+import { findPlace } from "../memory/access";
+import { isCanonical } from "../memory/paging";
 import { NO_PAGE } from "../memory/tlb";
 import { offered } from "./vector";
 
 /** Every service that a region asks for (jit/module.ts). */
 export function serveRegion(a: u64, b: u64, service: u32): u64 {
   switch (service) {
-    case READ + 0:
-      return readAt<u8>(a);
-    case READ + 1:
-      return readAt<u16>(a);
-    case READ + 2:
-      return readAt<u32>(a);
-    case READ + 3:
-      return readAt<u64>(a);
-    case READ_FOR_WRITE + 0:
-      return readForWriteAt<u8>(a);
-    case READ_FOR_WRITE + 1:
-      return readForWriteAt<u16>(a);
-    case READ_FOR_WRITE + 2:
-      return readForWriteAt<u32>(a);
-    case READ_FOR_WRITE + 3:
-      return readForWriteAt<u64>(a);
-    case WRITE + 0:
-      return writeAt<u8>(a, <u8>b);
-    case WRITE + 1:
-      return writeAt<u16>(a, <u16>b);
-    case WRITE + 2:
-      return writeAt<u32>(a, <u32>b);
-    case WRITE + 3:
-      return writeAt<u64>(a, <u64>b);
+    case REACH:
+      return <u64>reach(a, <u32>b);
     case EXECUTE:
       return interpret(<u32>a);
     case EXECUTE_LAST:
@@ -77,13 +50,6 @@ export function serveRegion(a: u64, b: u64, service: u32): u64 {
       return <u64>arithmeticFlags();
     case PRODUCT_FLAGS:
       return <u64>productFlags(a, b);
-    case READ_VECTOR:
-      readVectorAt(a, <u32>b);
-      return 0;
-    case WRITE_VECTOR:
-      forgetDrops();
-      writeVectorAt(a, <u32>b);
-      return mustLeave() ? 1 : 0;
     case LANE:
       computeLane(<u32>a, <u32>b);
       return 0;
@@ -96,31 +62,17 @@ export function serveRegion(a: u64, b: u64, service: u32): u64 {
       return 0;
     case EXECUTE_ON:
       return interpretOn(<u32>a, <u32>b) ? 1 : 0;
-    case X87_STORE_EXTENDED:
-      forgetDrops();
-      storeExtended(a);
-      return mustLeave() ? 1 : 0;
     default:
       return serveX87(a, b, service);
   }
 }
 
-// A fault of these is noted, and the region returns (jit/leave.ts: leaveIfFaulted).
-
-function readAt<T>(linear: u64): u64 {
-  return mayReach(linear, sizeof<T>(), ACCESS_READ) ? <u64>read<T>(linear) : 0;
-}
-
-function readForWriteAt<T>(linear: u64): u64 {
-  return mayReach(linear, sizeof<T>(), ACCESS_WRITE) ? <u64>readForWrite<T>(linear) : 0;
-}
-
-/** Returns whether decoded code was dropped, so that the region must be left. */
-function writeAt<T>(linear: u64, value: T): u64 {
-  if (!mayReach(linear, sizeof<T>(), ACCESS_WRITE)) return 0;
-  forgetDrops();
-  write<T>(linear, value);
-  return mustLeave() ? 1 : 0;
+/** Where an access leads that missed the TLB; 0: the region stops, and the interpreter does it or the fault is delivered. */
+function reach(linear: u64, form: u32): usize {
+  const alignment = (form >> 8) & 0xff;
+  const acrossPages = ((<u32>linear) & 0xfff) + (form & 0xff) > 0x1000;
+  if (acrossPages || (<u32>linear) & alignment || (cpu.mode & MODE_CODE64 && !isCanonical(linear))) return 0;
+  return findPlace(linear, form >> 16 != 0);
 }
 
 /** Where the running block itself lives on, the instructions behind this one have been counted, but will be again. */

@@ -17,19 +17,29 @@ import {
 import { CpuState, MODE_CODE64 } from "../cpu/state";
 import { CPU_AT } from "../machine/layout";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
-import { BUDGET, RIP } from "./locals";
-import { LEFT_HANDLER, emitCount } from "./stats";
+import { BUDGET, RIP, STOPPED_BLOCK, STOPPED_INSN } from "./locals";
+import { LEFT_HANDLER, LEFT_STOPPED, emitCount } from "./stats";
 import { beginVectorPass, hasDemands, pushSpilledVectors, regionDemands, reloadVectors } from "./vector";
 import { forgetPointers, storePointers } from "./x87";
-import { EXECUTE, EXECUTE_LAST, EXECUTE_ON, SPILL, callCore, loadBudget, loadRegisters } from "./module";
+import {
+  EXECUTE,
+  EXECUTE_LAST,
+  EXECUTE_ON,
+  SPILL,
+  callCore,
+  loadBudget,
+  loadRegisters,
+  storeLocal,
+} from "./module";
 import {
   ADD,
   AND,
   BR,
   DROP,
-  I32_LOAD,
+  I32_STORE,
   I32_WRAP,
   I64_EQZ,
+  I64_STORE,
   IF,
   NO_RESULT,
   RETURN,
@@ -41,12 +51,13 @@ import {
   end,
   enter,
   get,
-  loadAt,
   op,
   set,
 } from "./wasm";
 
-const FAULT_PENDING: usize = CPU_AT + offsetof<CpuState>("faultPending");
+const STATE_BLOCK: usize = CPU_AT + offsetof<CpuState>("block");
+const STATE_RIP_BASE: usize = CPU_AT + offsetof<CpuState>("ripBase");
+const STATE_STOPPED: usize = CPU_AT + offsetof<CpuState>("stopped");
 
 /** Registers that the region uses, and those it changes; complete after the first of two passes. */
 let touched: u32 = 0;
@@ -55,6 +66,7 @@ let written: u32 = 0;
 let loaded: u32 = 0;
 let spilled: u32 = 0;
 let exitLabel: u32 = 0;
+let stopLabel: u32 = 0;
 let code64: bool = false;
 
 // The instruction under translation.
@@ -73,6 +85,10 @@ export function beginPass(mode: u32, first: bool): void {
 
 export function setExit(label: u32): void {
   exitLabel = label;
+}
+
+export function setStop(label: u32): void {
+  stopLabel = label;
 }
 
 export function touchedRegisters(): u32 {
@@ -155,6 +171,32 @@ export function leave(reason: u32): void {
   branch(BR, exitLabel);
 }
 
+/**
+ * Stops before this instruction, of which nothing has happened: the interpreter runs the rest of the block, which has
+ * been counted. The code for it is small, because every memory access has it.
+ */
+export function stop(): void {
+  storePointers();
+  pushRipBase();
+  set(RIP);
+  const32(<i32>changetype<usize>(insn));
+  set(STOPPED_INSN);
+  const32(<i32>changetype<usize>(block));
+  set(STOPPED_BLOCK);
+  const state = flagState();
+  settleFlags();
+  setFlagState(state);
+  branch(BR, stopLabel);
+}
+
+/** Where all stops meet, before the common exit. */
+export function emitStopped(): void {
+  emitCount(LEFT_STOPPED);
+  storeLocal(I32_STORE, STATE_STOPPED, STOPPED_INSN);
+  storeLocal(I32_STORE, STATE_BLOCK, STOPPED_BLOCK);
+  storeLocal(I64_STORE, STATE_RIP_BASE, RIP);
+}
+
 /** Before a call of the core that may fault: memory is as the interpreter would have it before this instruction. */
 export function spill(): void {
   storePointers();
@@ -166,14 +208,6 @@ export function spill(): void {
   const32(<i32>changetype<usize>(block));
   pushSpilledVectors();
   call(SPILL);
-}
-
-/** After a memory access of the core, which faulted where memory is as before this instruction. */
-export function leaveIfFaulted(): void {
-  loadAt(I32_LOAD, FAULT_PENDING);
-  enter(IF, NO_RESULT);
-  byte(RETURN);
-  end();
 }
 
 /** After a call of the core: a chip may have asked for attention. */

@@ -26,9 +26,12 @@ export const NARROW_FLAG_RESULT: u32 = 28;
 /** Flags that stand above the record (jit/flags.ts). */
 export const OVERRIDE: u32 = 29;
 export const BUDGET: u32 = 30;
-/** Place in linear memory of an operand that is read, then written; 0 where the write must take the slow path. */
+/** Place in linear memory of an operand that is read, then written. */
 export const PLACE: u32 = 31;
 export const TLB_ENTRY: u32 = 32;
+/** The same two on the way out (jit/leave.ts: stop). */
+export const STOPPED_INSN: u32 = PLACE;
+export const STOPPED_BLOCK: u32 = TLB_ENTRY;
 /** Operands and result of a narrower instruction. */
 const NARROW_A: u32 = 33;
 const NARROW_B: u32 = 34;

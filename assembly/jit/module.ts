@@ -52,9 +52,7 @@ export const SET_RECORD: u32 = 2;
 const RUN: u32 = 3;
 
 // Services of the core (jit/core.ts).
-export const READ: u32 = 0; // by log2 of the size, as the next two
-export const READ_FOR_WRITE: u32 = 4;
-export const WRITE: u32 = 8;
+export const REACH: u32 = 0; // address; size | alignment << 8 | write << 16 → place, or 0 to stop
 export const EXECUTE: u32 = 12;
 export const EXECUTE_LAST: u32 = 13;
 export const HOLDS: u32 = 14; // a condition of the record in memory
@@ -62,15 +60,12 @@ export const FLAGS: u32 = 15; // the six flags of that record
 export const PRODUCT_FLAGS: u32 = 16;
 export const HIGH_UNSIGNED: u32 = 17;
 export const HIGH_SIGNED: u32 = 18;
-export const READ_VECTOR: u32 = 19; // address, form (jit/vector.ts)
-export const WRITE_VECTOR: u32 = 20;
 export const LANE: u32 = 21; // operation, immediate
 // x87 (jit/core-x87.ts)
 export const X87_REGISTER: u32 = 22; // `extra`
 export const X87_OPERAND: u32 = 23; // `extra`, memory operand
 export const X87_PUSH: u32 = 24; // mantissa, sign and exponent
 export const X87_VALUE: u32 = 25; // `extra` → what a store writes
-export const X87_STORE_EXTENDED: u32 = 26; // address
 export const X87_COMPARE: u32 = 27; // `extra` → CF, PF and ZF
 export const CHECK_SEGMENT: u32 = 29; // offset; segment | size << 8 | write << 16
 export const EXECUTE_ON: u32 = 30; // instruction, demands of the region → whether it goes on
@@ -249,7 +244,7 @@ function spillBody(written: u32): void {
   byte(END);
 }
 
-function storeLocal(code: u32, address: usize, local: u32): void {
+export function storeLocal(code: u32, address: usize, local: u32): void {
   const32(0);
   get(local);
   access(code, address);

@@ -15,24 +15,14 @@ import {
   cpu,
 } from "../cpu/state";
 import { TLB_ENTRIES, TlbEntry } from "../memory/tlb";
-import {
-  leaveIfFaulted,
-  leaveTo,
-  markWritten,
-  nextDelta,
-  ownDelta,
-  pushRipBase,
-  reloadBudget,
-  spill,
-  touch,
-} from "./leave";
+import { markWritten, pushRipBase, spill, stop, touch } from "./leave";
 import { ADDRESS, PLACE, TLB_ENTRY, result } from "./locals";
-import { CHECK_SEGMENT, READ, READ_FOR_WRITE, WRITE, callCore } from "./module";
-import { LEFT_CODE_WRITTEN } from "./stats";
+import { CHECK_SEGMENT, REACH, callCore } from "./module";
 import {
   ADD,
   AND,
   DROP,
+  EQZ,
   I32,
   I32_EXTEND16_S,
   I32_EXTEND8_S,
@@ -45,7 +35,6 @@ import {
   I32_STORE16,
   I32_STORE8,
   I32_WRAP,
-  I64,
   I64_EQ,
   I64_EXTEND_U,
   I64_LOAD,
@@ -58,7 +47,6 @@ import {
   SHR_U,
   access,
   byte,
-  const32,
   const64,
   constant,
   end,
@@ -174,13 +162,8 @@ function checkSegment(segment: u32, size: u32, write: bool): void {
   get(ADDRESS);
 }
 
-/** Pushes whether the TLB lets the 2^log2 bytes at ADDRESS through; sets TLB_ENTRY. */
-export function pushTlbHit(log2: u32, tag: usize): void {
-  pushTlbHitOf(1 << log2, tag);
-}
-
-/** The same for `size` bytes. */
-export function pushTlbHitOf(size: u32, tag: usize): void {
+/** Pushes whether the TLB lets the `size` bytes at ADDRESS through; sets TLB_ENTRY. */
+function pushTlbHit(size: u32, tag: usize): void {
   get(ADDRESS);
   opConstant(SHR_U, 7, true);
   byte(I32_WRAP);
@@ -194,7 +177,7 @@ export function pushTlbHitOf(size: u32, tag: usize): void {
 }
 
 /** Pushes the place in linear memory of ADDRESS, after a hit. */
-export function pushPlace(): void {
+function pushPlace(): void {
   get(ADDRESS);
   byte(I32_WRAP);
   get(TLB_ENTRY);
@@ -228,89 +211,61 @@ function storeCode(log2: u32): u32 {
   }
 }
 
-function valueType(log2: u32): u32 {
-  return log2 == W64 ? I64 : I32;
+/**
+ * Pushes where the `size` bytes at ADDRESS lie in linear memory. Where they are not plain memory in one page, or may
+ * not be accessed, the region stops before this instruction, of which nothing has happened yet. `alignment`: address
+ * bits that must be clear.
+ */
+export function pushReachable(size: u32, write: bool, alignment: u32 = 0): void {
+  pushTlbHit(size, write ? offsetof<TlbEntry>("writeTag") : offsetof<TlbEntry>("readTag"));
+  if (alignment) {
+    get(ADDRESS);
+    byte(I32_WRAP);
+    opConstant(AND, alignment, false);
+    op(EQZ, false);
+    op(AND, false);
+  }
+  enter(IF, I32);
+  pushPlace();
+  otherwise();
+  get(ADDRESS);
+  const64(size | (alignment << 8) | (write ? 1 << 16 : 0));
+  callCore(REACH);
+  byte(I32_WRAP);
+  tee(PLACE);
+  op(EQZ, false);
+  enter(IF, NO_RESULT);
+  stop();
+  end();
+  get(PLACE);
+  end();
 }
 
 /** Pushes what ADDRESS holds; `signed` extends 8 and 16 bits with their sign. */
 export function pushMemory(log2: u32, signed: bool): void {
-  pushTlbHit(log2, offsetof<TlbEntry>("readTag"));
-  enter(IF, valueType(log2));
-  pushPlace();
+  pushReachable(1 << log2, false);
   access(loadCode(log2, signed), 0);
-  otherwise();
-  spill();
-  get(ADDRESS);
-  const64(0);
-  callCore(READ + log2);
-  leaveIfFaulted();
-  if (log2 != W64) byte(I32_WRAP);
-  if (signed) narrow(log2);
-  reloadBudget();
-  end();
 }
 
-/** The same for what will be written back by `writeBack`: what the write would raise is raised now. */
+/** The same for what will be written back by `writeBack`, which cannot fault then. */
 export function pushMemoryForWrite(log2: u32): void {
-  pushTlbHit(log2, offsetof<TlbEntry>("writeTag"));
-  enter(IF, valueType(log2));
-  pushPlace();
+  pushReachable(1 << log2, true);
   tee(PLACE);
   access(loadCode(log2, true), 0);
-  otherwise();
-  spill();
-  const32(0);
-  set(PLACE);
-  get(ADDRESS);
-  const64(0);
-  callCore(READ_FOR_WRITE + log2);
-  leaveIfFaulted();
-  if (log2 != W64) byte(I32_WRAP);
-  narrow(log2);
-  reloadBudget();
-  end();
 }
 
-/** Stores local `value` where `pushMemoryForWrite` read. All other effects of the instruction have happened. */
+/** Stores local `value` where `pushMemoryForWrite` read. */
 export function writeBack(log2: u32, value: u32): void {
   get(PLACE);
-  enter(IF, NO_RESULT);
-  get(PLACE);
   get(value);
   access(storeCode(log2), 0);
-  otherwise();
-  writeSlowly(log2, value, false);
-  end();
 }
 
-/**
- * Stores local `value` at ADDRESS: the instruction's last effect, or (`again`) its first, before which nothing else
- * has happened, so that it may as well start over.
- */
-export function writeMemory(log2: u32, value: u32, again: bool): void {
-  pushTlbHit(log2, offsetof<TlbEntry>("writeTag"));
-  enter(IF, NO_RESULT);
-  pushPlace();
+/** Stores local `value` at ADDRESS, before anything else has happened. */
+export function writeMemory(log2: u32, value: u32): void {
+  pushReachable(1 << log2, true);
   get(value);
   access(storeCode(log2), 0);
-  otherwise();
-  writeSlowly(log2, value, again);
-  end();
-}
-
-/** The core writes; if code was dropped, the region is left behind this instruction, or for it once more. */
-function writeSlowly(log2: u32, value: u32, again: bool): void {
-  spill();
-  get(ADDRESS);
-  get(value);
-  if (log2 != W64) byte(I64_EXTEND_U);
-  callCore(WRITE + log2);
-  leaveIfFaulted();
-  byte(I32_WRAP);
-  reloadBudget();
-  enter(IF, NO_RESULT);
-  leaveTo(again ? ownDelta() : nextDelta(), LEFT_CODE_WRITTEN);
-  end();
 }
 
 /** Pushes the second operand. */

@@ -17,7 +17,7 @@ export const LEFT_BUDGET: u32 = 8;
 export const LEFT_JUMP: u32 = 9;
 export const LEFT_INDIRECT: u32 = 10;
 export const LEFT_RETURN: u32 = 11;
-export const LEFT_CODE_WRITTEN: u32 = 12;
+export const LEFT_STOPPED: u32 = 12;
 /** The last instruction of a block is the interpreter's; which one, the counters of handlers say. */
 export const LEFT_HANDLER: u32 = 13;
 /** Handlers that regions called, by operation. */

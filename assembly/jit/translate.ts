@@ -18,7 +18,7 @@ import { jitInstall } from "../host";
 import { executed } from "../machine/clock";
 import { JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
 import { forgetFlags } from "./flags";
-import { beginPass, setExit, touchedRegisters, writtenRegisters } from "./leave";
+import { beginPass, emitStopped, setExit, setStop, touchedRegisters, writtenRegisters } from "./leave";
 import { buildModule } from "./module";
 import { findRegion } from "./region";
 import { addSlot, slotsAreUsedUp, takeSlot } from "./slots";
@@ -83,6 +83,9 @@ function emit(first: bool): void {
   beginBody();
   forgetFlags();
   setExit(enter(BLOCK, NO_RESULT));
+  setStop(enter(BLOCK, NO_RESULT));
   emitNode(0);
+  end();
+  emitStopped();
   end();
 }

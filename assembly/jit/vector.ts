@@ -5,50 +5,21 @@
 import { Insn, SRC_MEMORY } from "../cpu/decode/insn";
 import { CR0_EM, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, CpuState, cpu } from "../cpu/state";
 import { PRECISION, isOrdinary } from "../cpu/mxcsr";
-import { CPU_AT, JIT_VECTOR_AT, VECTORS_AT } from "../machine/layout";
-import { TlbEntry } from "../memory/tlb";
-import { leaveIfFaulted, leaveTo, nextDelta, reloadBudget, spill } from "./leave";
-import { ADDRESS, FLOAT_LIMIT, PLACE, SOURCE, SOURCE_UPPER, UPPER, VECTOR, result } from "./locals";
-import { READ, READ_VECTOR, WRITE_VECTOR, callCore } from "./module";
-import { pushPlace, pushTlbHit, setAddress } from "./operand";
+import { CPU_AT, VECTORS_AT } from "../machine/layout";
+import { FLOAT_LIMIT, PLACE, SOURCE, SOURCE_UPPER, UPPER, VECTOR } from "./locals";
+import { pushReachable, setAddress } from "./operand";
 import { isUnitQuiet, loadTop } from "./x87";
 import {
-  I64X2_REPLACE,
   LOAD32_ZERO,
   LOAD64_ZERO,
   V128_LOAD,
   V128_STORE,
-  lane,
   loadVectorAt,
   storeVectorAt,
   vectorAccess,
   zeroVector,
 } from "./simd";
-import { LEFT_CODE_WRITTEN } from "./stats";
-import {
-  AND,
-  DROP,
-  EQZ,
-  I32_LOAD,
-  I32_WRAP,
-  IF,
-  NO_RESULT,
-  SHL,
-  SHR_S,
-  V128,
-  byte,
-  const32,
-  const64,
-  end,
-  enter,
-  get,
-  loadAt,
-  op,
-  opConstant,
-  otherwise,
-  set,
-  tee,
-} from "./wasm";
+import { AND, I32_LOAD, SHL, SHR_S, const32, get, loadAt, opConstant, set, tee } from "./wasm";
 
 // What a region asks for at its entry.
 export const DEMANDS_SSE: u32 = 1 << 0;
@@ -225,101 +196,38 @@ export function loadFloatLimit(): void {
 
 // Memory operands.
 
-/** How READ_VECTOR and WRITE_VECTOR are told of size and alignment. */
-function formOf(bytes: u32, aligned: bool): u32 {
-  return bytes | (aligned ? (bytes - 1) << 8 : 0);
-}
-
-/** Pushes whether the memory operand lies in the TLB, and aligned as it must; sets TLB_ENTRY. */
-function pushMayAccess(bytes: u32, aligned: bool, tag: usize): void {
-  pushTlbHit(bytes == 32 ? 5 : 4, tag);
-  if (!aligned) return;
-  get(ADDRESS);
-  byte(I32_WRAP);
-  opConstant(AND, bytes - 1, false);
-  op(EQZ, false);
-  op(AND, false);
-}
-
 /** SOURCE, and SOURCE_UPPER for 32 bytes = the memory operand; `aligned`: or #GP. */
 export function readSource(i: Insn, bytes: u32, aligned: bool): void {
   setAddress(i, bytes, false);
-  pushMayAccess(bytes, aligned, offsetof<TlbEntry>("readTag"));
-  enter(IF, NO_RESULT);
-  pushPlace();
+  pushReachable(bytes, false, aligned ? bytes - 1 : 0);
   if (bytes == 32) tee(PLACE);
   vectorAccess(V128_LOAD, 0);
   set(SOURCE);
-  if (bytes == 32) {
-    get(PLACE);
-    vectorAccess(V128_LOAD, 16);
-    set(SOURCE_UPPER);
-  }
-  otherwise();
-  spill();
-  get(ADDRESS);
-  const64(formOf(bytes, aligned));
-  callCore(READ_VECTOR);
-  byte(DROP);
-  reloadBudget();
-  loadVectorAt(JIT_VECTOR_AT);
-  set(SOURCE);
-  if (bytes == 32) {
-    loadVectorAt(JIT_VECTOR_AT + 16);
-    set(SOURCE_UPPER);
-  }
-  end();
+  if (bytes != 32) return;
+  get(PLACE);
+  vectorAccess(V128_LOAD, 16);
+  set(SOURCE_UPPER);
 }
 
 /** SOURCE = a memory operand of 4 or 8 bytes, then zeros. */
 export function readPart(i: Insn, log2: u32): void {
   setAddress(i, 1 << log2, false);
-  pushTlbHit(log2, offsetof<TlbEntry>("readTag"));
-  enter(IF, V128);
-  pushPlace();
+  pushReachable(1 << log2, false);
   vectorAccess(log2 == 3 ? LOAD64_ZERO : LOAD32_ZERO, 0);
-  otherwise();
-  spill();
-  get(ADDRESS);
-  const64(0);
-  callCore(READ + log2);
-  leaveIfFaulted();
-  set(result(true));
-  reloadBudget();
-  zeroVector();
-  get(result(true));
-  lane(I64X2_REPLACE, 0);
-  end();
   set(SOURCE);
 }
 
-/** Writes `low`, and `high` behind it for 32 bytes, to the memory operand: the instruction's last effect. */
+/** Writes `low`, and `high` behind it for 32 bytes, to the memory operand. */
 export function writeVector(i: Insn, low: u32, high: u32, bytes: u32, aligned: bool): void {
   setAddress(i, bytes, true);
-  pushMayAccess(bytes, aligned, offsetof<TlbEntry>("writeTag"));
-  enter(IF, NO_RESULT);
-  pushPlace();
+  pushReachable(bytes, true, aligned ? bytes - 1 : 0);
   if (bytes == 32) tee(PLACE);
   get(low);
   vectorAccess(V128_STORE, 0);
-  if (bytes == 32) {
-    get(PLACE);
-    get(high);
-    vectorAccess(V128_STORE, 16);
-  }
-  otherwise();
-  spill();
-  storeVectorAt(JIT_VECTOR_AT, low);
-  if (bytes == 32) storeVectorAt(JIT_VECTOR_AT + 16, high);
-  get(ADDRESS);
-  const64(formOf(bytes, aligned));
-  callCore(WRITE_VECTOR);
-  byte(I32_WRAP);
-  reloadBudget();
-  enter(IF, NO_RESULT);
-  leaveTo(nextDelta(), LEFT_CODE_WRITTEN);
-  end();
-  end();
+  if (bytes != 32) return;
+  get(PLACE);
+  get(high);
+  vectorAccess(V128_STORE, 16);
 }
 
 export function inMemory(i: Insn): bool {

@@ -73,7 +73,7 @@ export {
 export { serveRegion } from "../jit/core";
 export {
   LEFT_BUDGET,
-  LEFT_CODE_WRITTEN,
+  LEFT_STOPPED,
   LEFT_HANDLER,
   LEFT_INDIRECT,
   LEFT_JUMP,

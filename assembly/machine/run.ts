@@ -60,12 +60,20 @@ export function runMachine(instructions: u32): u32 {
     const block = findBlock();
     cpu.interruptShadow = 0;
     if (!runTranslated(block)) execute(enter(block));
-    if (cpu.faultPending) recover();
+    else if (cpu.stopped) goOnInterpreted();
     cpu.insn = 0;
   }
 }
 
-/** After an unwind, or a region that noted a fault: RIP of the instruction that faulted, the instructions behind it given back, the fault delivered. */
+/** A region stopped before an instruction: it faults, or the interpreter has the rest of its block. */
+function goOnInterpreted(): void {
+  cpu.insn = cpu.stopped;
+  cpu.stopped = 0;
+  if (cpu.faultPending) recover();
+  else execute(changetype<Insn>(<usize>cpu.insn));
+}
+
+/** After an unwind, or where a region noted a fault: RIP of the instruction that faulted, the instructions behind it given back, the fault delivered. */
 function recover(): void {
   if (cpu.insn) {
     const i = changetype<Insn>(<usize>runningInsn());

@@ -3,6 +3,7 @@
 // so an access that crosses a page misses and takes the slow path.
 import { ON_READ, ON_WRITE, noteAccess, watchesData } from "../cpu/debug";
 import { AC_FAULT, raiseWithError } from "../cpu/exceptions";
+import { unwind } from "../host";
 import { EFER_LMA, checksAlignment, cpu } from "../cpu/state";
 import { TLB_AT } from "../machine/layout";
 import { FETCH, READ, WRITE, translate, tryTranslate } from "./paging";
@@ -82,34 +83,30 @@ export function wrap(linear: u64): u64 {
   return cpu.efer & EFER_LMA ? linear : linear & 0xffff_ffff;
 }
 
-/** Whether an access within one page may be done; what it raises otherwise is noted (cpu.faultPending). */
-export function mayReach(linear: u64, size: u32, access: u32): bool {
-  // Across pages the access itself raises what it must.
-  if (((<u32>linear) & 0xfff) + size > 0x1000) return true;
-  tryTranslate(linear, access, cpu.cpl == 3);
-  return !cpu.faultPending;
+/**
+ * Where the byte at `linear` lies in linear memory, for accesses up to the end of its page; 0 where only the slow path
+ * knows, or a fault is noted (cpu.faultPending).
+ */
+export function findPlace(linear: u64, write: bool): usize {
+  const entry = tlbEntry(cpu.tlb, linear);
+  const page = linear & ~0xfff;
+  if ((write ? entry.writeTag : entry.readTag) != page) {
+    tryTranslate(linear, write ? WRITE : READ, cpu.cpl == 3);
+    if (cpu.faultPending || (write ? entry.writeTag : entry.readTag) != page) return 0;
+  }
+  return <usize>(entry.delta + <u32>linear);
 }
 
-/** Where the byte at `linear` lies in linear memory, to be read up to the end of its page; 0: by the slow path only. */
 export function placeToRead(linear: u64): usize {
-  const entry = tlbEntry(cpu.tlb, linear);
-  const page = linear & ~0xfff;
-  if (entry.readTag != page) {
-    translate(linear, READ, cpu.cpl == 3);
-    if (entry.readTag != page) return 0;
-  }
-  return <usize>(entry.delta + <u32>linear);
+  const place = findPlace(linear, false);
+  if (cpu.faultPending) unwind();
+  return place;
 }
 
-/** The same for writes. */
 export function placeToWrite(linear: u64): usize {
-  const entry = tlbEntry(cpu.tlb, linear);
-  const page = linear & ~0xfff;
-  if (entry.writeTag != page) {
-    translate(linear, WRITE, cpu.cpl == 3);
-    if (entry.writeTag != page) return 0;
-  }
-  return <usize>(entry.delta + <u32>linear);
+  const place = findPlace(linear, true);
+  if (cpu.faultPending) unwind();
+  return place;
 }
 
 /** Physical address of the instruction byte at `rip` + CS base, to be fetched with the current privilege. */
@@ -152,6 +149,7 @@ function writeSlow<T>(linear: u64, value: T, user: bool): void {
   if (sizeof<T>() == 16) {
     // Both halves must be writable before the first is written.
     const high = wrap(linear + 8);
+    translate(linear, WRITE, user);
     translate(wrap(linear + 15), WRITE, user);
     writeParts<u64>(linear, i64x2.extract_lane(changetype<v128>(value), 0), user);
     writeParts<u64>(high, i64x2.extract_lane(changetype<v128>(value), 1), user);

@@ -60,7 +60,7 @@ export function tryTranslate(linear: u64, access: u32, user: bool): u32 {
     return address;
   }
   if (cpu.efer & EFER_LMA) {
-    if (<u64>(((<i64>linear) << 16) >> 16) != linear) {
+    if (!isCanonical(linear)) {
       noteWithError(changetype<Insn>(cpu.insn).seg == FLAT_STACK ? SS_FAULT : GP, 0);
       return 0;
     }
@@ -68,6 +68,11 @@ export function tryTranslate(linear: u64, access: u32, user: bool): u32 {
   }
   if (cpu.cr4 & CR4_PAE) return walkPae(linear, access, user);
   return walk32(linear, access, user);
+}
+
+/** Bits 47 to 63 are alike (SDM 1 §3.3.7.1). */
+export function isCanonical(linear: u64): bool {
+  return <u64>(((<i64>linear) << 16) >> 16) == linear;
 }
 
 /** Notes #PF; returns what goes for an address then. */

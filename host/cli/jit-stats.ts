@@ -9,7 +9,7 @@ const WORDS: Record<LeaveReason, string> = {
   LEFT_RETURN: "a return",
   LEFT_HANDLER: "an instruction that the interpreter must end the block with",
   LEFT_BUDGET: "time to look around",
-  LEFT_CODE_WRITTEN: "code was written to",
+  LEFT_STOPPED: "a memory access that the interpreter must do",
 };
 
 /** The most called handlers that are listed. */

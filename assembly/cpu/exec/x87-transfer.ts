@@ -64,8 +64,8 @@ export function pushFloat<T>(bits: T): void {
 /** FLD m80: no exception but a full stack; every encoding is taken as it is. */
 export function loadExtended(i: Insn): void {
   const linear = linearAddress(i, 10);
-  const signExponent = read<u16>(wrap(linear + 8));
-  pushExtended(signExponent, read<u64>(linear));
+  const mantissa = read<u64>(linear);
+  pushExtended(read<u16>(wrap(linear + 8)), mantissa);
 }
 
 export function pushExtended(signExponent: u32, mantissa: u64): void {
@@ -135,13 +135,6 @@ export function storeFloat<T>(i: Insn, popping: bool): void {
 export function storeExtended(i: Insn): void {
   const value = sourceForStore();
   if (storesToMemory()) writeTenBytes(linearAddressForWrite(i, 10), value.mantissa, value.signExponent);
-  finishStore(true);
-}
-
-/** The same while all exceptions are masked. */
-export function storeExtendedAt(linear: u64): void {
-  const value = sourceForStore();
-  writeTenBytes(linear, value.mantissa, value.signExponent);
   finishStore(true);
 }
 

@@ -43,7 +43,7 @@ function storeFirst(i: Insn, width: u32): void {
   const value = result(isWide(width));
   if (i.form & DST_MEMORY) {
     setAddress(i, 1 << width, true);
-    writeMemory(width, value, false);
+    writeMemory(width, value);
   } else {
     get(value);
     popRegister(i.dst, width);
@@ -163,7 +163,7 @@ export function pushResult(width: u32, stored: u32 = width): void {
   set(TEMPORARY);
   get(TEMPORARY);
   set(ADDRESS);
-  writeMemory(stored, result(isWide(width)), true);
+  writeMemory(stored, result(isWide(width)));
   get(TEMPORARY);
   popRegister(RSP, W64);
 }

@@ -150,7 +150,7 @@ function storeLane(i: Insn, width: u32, number: u32): void {
   pushLaneOf(i, width, number);
   set(value);
   setAddress(i, 1 << width, true);
-  writeMemory(width, value, false);
+  writeMemory(width, value);
 }
 
 function widthOf(i: Insn): u32 {
@@ -210,5 +210,5 @@ function storeRegister(i: Insn): void {
   pushRegister((<u32>i.dst) << 3, width);
   set(value);
   setAddress(i, 1 << width, true);
-  writeMemory(width, value, false);
+  writeMemory(width, value);
 }

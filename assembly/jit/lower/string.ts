@@ -19,7 +19,7 @@ export function movs(i: Insn, width: u32): void {
   readSource(i, width);
   set(value);
   setDestination(i);
-  writeMemory(width, value, true);
+  writeMemory(width, value);
   advance(i, RSI, width);
   advance(i, RDI, width);
 }
@@ -29,7 +29,7 @@ export function stos(i: Insn, width: u32): void {
   pushRegister(RAX, width);
   set(value);
   setDestination(i);
-  writeMemory(width, value, true);
+  writeMemory(width, value);
   advance(i, RDI, width);
 }
 

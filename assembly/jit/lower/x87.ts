@@ -6,31 +6,20 @@ import { ARITHMETIC_FLAGS } from "../../cpu/state";
 import { Float80, SIGN } from "../../cpu/float80";
 import { C1, REGISTER_FORMS, TOP_SHIFT, X87, x87 } from "../../cpu/x87-state";
 import { X87_AT } from "../../machine/layout";
-import { TlbEntry } from "../../memory/tlb";
 import { overrideFlags } from "../flags";
-import { interpret, leaveBlock, leaveTo, nextDelta, reloadBudget, spill } from "../leave";
-import { ADDRESS, PLACE, SOURCE, X87_A, X87_B, X87_TOP, result } from "../locals";
+import { interpret, leaveBlock, stop } from "../leave";
+import { PLACE, SOURCE, X87_A, X87_B, X87_TOP, result } from "../locals";
 import {
   X87_COMPARE,
   X87_CONTROL,
   X87_OPERAND,
   X87_PUSH,
   X87_REGISTER,
-  X87_STORE_EXTENDED,
   X87_VALUE,
   callCore,
 } from "../module";
-import {
-  isPlainAddress,
-  popRegister,
-  pushMemory,
-  pushPlace,
-  pushTlbHitOf,
-  setAddress,
-  writeMemory,
-} from "../operand";
+import { isPlainAddress, popRegister, pushMemory, pushReachable, setAddress, writeMemory } from "../operand";
 import { V128_LOAD, V128_STORE, vectorAccess } from "../simd";
-import { LEFT_CODE_WRITTEN } from "../stats";
 import { DEMANDS_X87, demand } from "../vector";
 import { loadTop, notePointers } from "../x87";
 import {
@@ -112,7 +101,7 @@ function lowerMemory(i: Insn, extra: u32): bool {
       break;
     case 0o37: // FSTP m80
       storeExtended(i);
-      return true;
+      break;
     default:
       if (isStore(extra)) storeTop(i, extra);
       else takeOperand(i, extra);
@@ -171,7 +160,7 @@ function storeTop(i: Insn, extra: u32): void {
   if (width != W64) byte(I32_WRAP);
   set(value);
   setAddress(i, 1 << width, true);
-  writeMemory(width, value, true);
+  writeMemory(width, value);
   // status = status without C1 | raised
   const32(0);
   loadAt(I32_LOAD, STATUS);
@@ -199,7 +188,7 @@ function storeWord(i: Insn, status: bool): void {
   else loadAt(I32_LOAD, CONTROL);
   set(result(false));
   setAddress(i, 2, true);
-  writeMemory(W16, result(false), true);
+  writeMemory(W16, result(false));
 }
 
 function pushStatusWord(): void {
@@ -212,49 +201,45 @@ function pushStatusWord(): void {
 /** FLD m80 */
 function loadExtended(i: Insn): void {
   setAddress(i, 10, false);
-  moveAddress(8);
-  pushMemory(W16, false);
-  set(result(false));
-  moveAddress(-8);
-  pushMemory(W64, false);
-  set(result(true));
+  pushReachable(10, false);
+  set(PLACE);
   pushIsFull(ABOVE);
   op(EQZ, false);
   enter(IF, NO_RESULT);
   push();
   pushPlaceOf(0);
   tee(X87_A);
-  get(result(true));
+  get(PLACE);
+  access(I64_LOAD, 0);
   access(I64_STORE, X87_AT);
   get(X87_A);
-  get(result(false));
+  get(PLACE);
+  access(I32_LOAD16_U, 8);
   access(I32_STORE16, SIGN_EXPONENT);
   clearC1();
   otherwise();
-  get(result(true));
-  get(result(false));
+  get(PLACE);
+  access(I64_LOAD, 0);
+  get(PLACE);
+  access(I32_LOAD16_U, 8);
   byte(I64_EXTEND_U);
   callStack(X87_PUSH);
   end();
 }
 
-function moveAddress(by: i64): void {
-  get(ADDRESS);
-  opConstant(ADD, by, true);
-  set(ADDRESS);
-}
-
-/** FSTP m80 */
+/** FSTP m80; an empty register is the interpreter's. */
 function storeExtended(i: Insn): void {
-  setAddress(i, 10, true);
-  pushTlbHitOf(10, offsetof<TlbEntry>("writeTag"));
   pushIsFull(0);
-  op(AND, false);
+  op(EQZ, false);
   enter(IF, NO_RESULT);
+  stop();
+  end();
+  setAddress(i, 10, true);
+  pushReachable(10, true);
+  set(PLACE);
   pushPlaceOf(0);
   set(X87_A);
-  pushPlace();
-  tee(PLACE);
+  get(PLACE);
   get(X87_A);
   access(I64_LOAD, X87_AT);
   access(I64_STORE, 0);
@@ -264,20 +249,6 @@ function storeExtended(i: Insn): void {
   access(I32_STORE16, 8);
   pop();
   clearC1();
-  otherwise();
-  spill();
-  get(ADDRESS);
-  const64(0);
-  callCore(X87_STORE_EXTENDED);
-  byte(I32_WRAP);
-  reloadBudget();
-  loadTop();
-  enter(IF, NO_RESULT);
-  notePointers(i);
-  leaveTo(nextDelta(), LEFT_CODE_WRITTEN);
-  end();
-  end();
-  notePointers(i);
 }
 
 function lowerRegister(i: Insn, extra: u32): bool {
