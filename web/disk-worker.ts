@@ -1,6 +1,7 @@
 // The page's disk worker: disks that stay in this browser, each a folder of the origin private file system with its
 // qcow2 image and, where that is an overlay, a note of what it lies over.
 import { BlobSource } from "../host/block/blob.ts";
+import { forgetHttp } from "../host/block/http-cache.ts";
 import { openHttp } from "../host/block/http.ts";
 import { BlockOptions } from "../host/block/options.ts";
 import { protocolOf } from "../host/block/protocols.ts";
@@ -125,7 +126,9 @@ const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(messag
     const folder = await root.getDirectoryHandle(FOLDER);
     // Opening for writing refuses, in words, a disk that a machine uses.
     await (await browser.openFile(pathOf(name, IMAGE), "write")).close();
+    const base = await baseOf(name);
     await folder.removeEntry(name, { recursive: true });
+    if (base?.kind === "address") await forgetHttp(browser, base.name);
   },
 
   async whole(name, origin) {

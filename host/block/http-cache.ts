@@ -5,7 +5,7 @@
 //     4096    slot 0: piece number (u32), CRC-32 of what follows (u32), the piece, zeros behind a shorter one
 //     …       slot n at 4096 + n * (8 + piece size)
 import { crc32 } from "../crc32.ts";
-import type { OpenMode, Runtime } from "../runtimes/runtime.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
 import { FileSource } from "./file.ts";
 import type { ResourceState } from "./http-request.ts";
 
@@ -18,12 +18,12 @@ export class HttpCache {
   /** Piece number → slot. */
   private readonly slots = new Map<number, number>();
   private used = 0;
-  /** Storing ends at the first failure: the quota is full, say. Reading goes on. */
-  private isFull = false;
 
   private constructor(
     private readonly file: FileSource,
     private readonly pieceSize: number,
+    /** Slots that may still be added. Storing ends with them or at the first failure; reading goes on. */
+    private room: number,
   ) {}
 
   /**
@@ -36,18 +36,20 @@ export class HttpCache {
     state: ResourceState,
     pieceSize: number,
   ): Promise<HttpCache | undefined> {
-    if (runtime.cacheFolder === undefined || (state.etag ?? state.modified) === undefined) return undefined;
+    if (!runtime.cache || (state.etag ?? state.modified) === undefined) return undefined;
     const header = new TextEncoder().encode(JSON.stringify({ version: VERSION, url, ...state, pieceSize }));
     if (header.length > HEADER) return undefined;
-    const path = `${runtime.cacheFolder}/${await digest(url)}`;
+    const path = await pathOf(runtime.cache.folder, url);
     const known = (await runtime.identity(path)) !== undefined;
-    const open = (mode: OpenMode): Promise<FileSource> =>
-      FileSource.open(runtime, path, mode, { unsafe: true });
+    let file: FileSource | undefined;
     try {
-      const cache = new HttpCache(await open(known ? "write" : "create"), pieceSize);
+      file = await FileSource.open(runtime, path, known ? "write" : "create", { unsafe: true });
+      const room = Math.floor((await runtime.cache.room()) / (SLOT_HEAD + pieceSize));
+      const cache = new HttpCache(file, pieceSize, room);
       if (!(await cache.resume(header))) await cache.start(header);
       return cache;
     } catch {
+      await file?.close();
       return undefined;
     }
   }
@@ -69,7 +71,8 @@ export class HttpCache {
   }
 
   async keep(piece: number, bytes: Uint8Array): Promise<void> {
-    if (this.isFull || this.slots.has(piece)) return;
+    if (this.room <= 0 || this.slots.has(piece)) return;
+    this.room--;
     const slot = new Uint8Array(SLOT_HEAD + this.pieceSize);
     slot.set(bytes, SLOT_HEAD);
     const head = new DataView(slot.buffer);
@@ -80,7 +83,7 @@ export class HttpCache {
       await this.file.write(slot, this.offsetOf(place));
       this.slots.set(piece, place);
     } catch {
-      this.isFull = true;
+      this.room = 0;
     }
   }
 
@@ -113,7 +116,12 @@ export class HttpCache {
   }
 }
 
-async function digest(url: string): Promise<string> {
+/** Gives up what is kept of `url`. */
+export async function forgetHttp(runtime: Runtime, url: string): Promise<void> {
+  if (runtime.cache) await runtime.removeFile(await pathOf(runtime.cache.folder, url)).catch(() => false);
+}
+
+async function pathOf(folder: string, url: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(url));
-  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${folder}/${[...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -18,11 +18,17 @@ const THREADS: Readonly<Record<string, () => Worker>> = {
     new Worker(new URL("./browser-codec-thread.js", import.meta.url), { type: "module" }),
 };
 
+/** Half of what the browser gives: the other half is for disks. */
+async function cacheRoom(): Promise<number> {
+  const { quota = 0, usage = 0 } = await navigator.storage.estimate();
+  return Math.max(0, quota / 2 - usage);
+}
+
 export const browser: Runtime = {
   openFile: openOpfsFile,
   removeFile: removeOpfsFile,
   identity: opfsIdentity,
-  cacheFolder: ".cache",
+  cache: { folder: ".cache", room: cacheRoom },
 
   async readAsset(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const url = ASSETS[name]!;

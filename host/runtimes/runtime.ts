@@ -83,8 +83,8 @@ export interface Runtime {
   /** Absent where there are no sockets. */
   connect?(address: Address): Promise<Connection>;
   listen?(address: Address, onConnection: (connection: Connection) => void): Promise<Listener>;
-  /** Where files may lie that can be made again; absent: nowhere. */
-  readonly cacheFolder?: string;
+  /** Where files may lie that can be made again, and bytes that they may still take; absent: nowhere. */
+  readonly cache?: { readonly folder: string; room(): Promise<number> };
   /** A file of ours from dist/, such as "block.wasm". */
   readAsset(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** An engine from dist/, compiled, where the runtime has a better way than its bytes. */

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { forgetHttp } from "../../host/block/http-cache.ts";
 import { HttpResource } from "../../host/block/http-request.ts";
 import { HttpSource } from "../../host/block/http.ts";
 import { node } from "../../host/runtimes/node.ts";
@@ -12,7 +13,9 @@ import { scratchFolder } from "../support/qemu-img.ts";
 const MIB = 2 ** 20;
 const served = scratchFolder();
 const cacheFolder = scratchFolder();
-const runtime = { ...node, cacheFolder };
+/** Bytes that the cache may take. */
+let room = Infinity;
+const runtime = { ...node, cache: { folder: cacheFolder, room: async () => room } };
 const disk = join(served, "disk.raw");
 const content = randomBytes(2 * MIB + 100);
 
@@ -67,6 +70,17 @@ it("starts over when the server has another file", async () => {
   expect(await visit(MIB, MIB + 100)).toBe(3);
   expect(await visit(MIB, MIB + 100)).toBe(1);
   expect(readdirSync(cacheFolder)).toHaveLength(1);
+});
+
+it("takes no more room than there is, and is given up when asked", async () => {
+  await forgetHttp(runtime, `${server.url}disk.raw`);
+  expect(readdirSync(cacheFolder)).toHaveLength(0);
+  room = 10 * 33_000;
+  expect(await visit(MIB, MIB)).toBe(2);
+  expect(readFileSync(cacheFile()).length).toBeLessThan(room + 4096);
+  expect(await visit(MIB, 300_000)).toBe(1);
+  expect(await visit(MIB + 400_000, 1000)).toBe(2);
+  room = Infinity;
 });
 
 it("does without where somebody else has it open", async () => {
