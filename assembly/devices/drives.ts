@@ -20,6 +20,8 @@ export class Drive {
   sectors: u64;
   kind: u32;
   readOnly: u32;
+  /** Which of the drives that the user has ranked firmware tries: 1 the first, 0 none of them. */
+  bootRank: u32;
 }
 
 export function drive(index: u32): Drive {
@@ -33,6 +35,11 @@ export function drive(index: u32): Drive {
 export function attachDrive(index: u32, kind: u32, sectorsLow: u32, sectorsHigh: u32, readOnly: u32): void {
   drive(index).kind = kind;
   insert(index, sectorsLow, sectorsHigh, readOnly);
+}
+
+/** The drive on connector `index` is the `rank`th (from 1) that firmware tries; before power on. */
+export function rankDrive(index: u32, rank: u32): void {
+  drive(index).bootRank = rank;
 }
 
 /** Another medium on connector `index`. */

@@ -14,6 +14,7 @@ import {
   endScript,
   putName,
 } from "./acpi/loader-script";
+import { writeBootOrder } from "./boot-order";
 import { endWriting, writeInto } from "./acpi/table";
 import { writeTables } from "./acpi/tables";
 import { MEMORY_RESERVED, MEMORY_USABLE } from "./memory-map";
@@ -41,11 +42,14 @@ const ACPI_SIZE: u32 = 0x2_0000;
 const SCRIPT_SIZE: u32 = 0x1000;
 const RSDP_SIZE: u32 = 20;
 const SMBIOS_SIZE: usize = 0x400;
+/** More than the paths of all drives take. */
+const BOOT_ORDER_SIZE: usize = 0x400;
 
 // Where the files lie, one behind the other.
 const DIRECTORY_AT: usize = CONFIGURATION_AT;
 const NUMBERS_AT: usize = DIRECTORY_AT + DIRECTORY_SIZE;
-const E820_AT: usize = NUMBERS_AT + 0x100;
+const BOOT_ORDER_AT: usize = NUMBERS_AT + 0x100;
+const E820_AT: usize = BOOT_ORDER_AT + BOOT_ORDER_SIZE;
 const SMBIOS_ENTRY_AT: usize = E820_AT + 0x100;
 const SMBIOS_AT: usize = SMBIOS_ENTRY_AT + 0x100;
 const RSDP_AT: usize = SMBIOS_AT + SMBIOS_SIZE;
@@ -54,8 +58,6 @@ const ACPI_AT: usize = SCRIPT_AT + <usize>SCRIPT_SIZE;
 
 /** Sleep states: S3 and S4 as the DSDT says, S5 0; bit 7 = there is one. */
 const SYSTEM_STATES: u64 = 0x80_82_81_00_00_80;
-/** After a boot that failed, wait for ever. */
-const NO_RETRY: u32 = 0xffff_ffff;
 /** What AMD's processors keep for HyperTransport. */
 const HYPERTRANSPORT: u64 = 0xfd_0000_0000;
 const HYPERTRANSPORT_SIZE: u64 = 0x3_0000_0000;
@@ -100,11 +102,13 @@ export function fillConfiguration(): void {
   numbers += 16;
 
   const smbios = writeTableFiles();
-  file("bootorder", 0, 0);
+  file("bootorder", BOOT_ORDER_AT, writeBootOrder(BOOT_ORDER_AT));
   file("etc/acpi/rsdp", RSDP_AT, RSDP_SIZE);
   file("etc/acpi/tables", ACPI_AT, ACPI_SIZE);
-  store<u32>(numbers, NO_RETRY);
+  store<u32>(numbers, bootOptions.retryWait);
   file("etc/boot-fail-wait", numbers, 4);
+  store<u16>(numbers, <u16>min<u32>(bootOptions.menuWait, 0xffff), 16);
+  file("etc/boot-menu-wait", numbers + 16, 2);
   file("etc/e820", E820_AT, writeE820());
   file("etc/smbios/smbios-anchor", SMBIOS_ENTRY_AT, SMBIOS_ENTRY_SIZE);
   file("etc/smbios/smbios-tables", SMBIOS_AT, smbios);

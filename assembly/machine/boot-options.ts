@@ -9,6 +9,8 @@ export const BOOT_NETWORK: u32 = 4;
 /** QEMU's own order: hard disk, floppy, CD. */
 export const BOOT_ORDER_DEFAULT: u32 = BOOT_DISK | (BOOT_FLOPPY << 4) | (BOOT_CD << 8);
 
+export const BOOT_NO_RETRY: u32 = 0xffff_ffff;
+
 @final
 @unmanaged
 export class BootOptions {
@@ -18,6 +20,10 @@ export class BootOptions {
   menu: bool;
   /** Firmware's screen and keyboard are the first serial port as well. */
   serialConsole: bool;
+  /** Only drives with a boot index are tried, where there are some. */
+  strict: bool;
+  /** After how many ms a boot that failed is tried again; BOOT_NO_RETRY: never. */
+  retryWait: u32;
   /** How long the menu's prompt stands, in ms. */
   menuWait: u32;
 }
@@ -25,9 +31,18 @@ export class BootOptions {
 export const bootOptions = changetype<BootOptions>(BOARD_AT + 0x80);
 
 /** `order` as in BootOptions, 0 for the usual one. */
-export function setBootOptions(order: u32, menu: bool, menuWait: u32, serialConsole: bool): void {
+export function setBootOptions(
+  order: u32,
+  menu: bool,
+  menuWait: u32,
+  serialConsole: bool,
+  strict: bool,
+  retryWait: u32,
+): void {
   bootOptions.order = order ? order : BOOT_ORDER_DEFAULT;
   bootOptions.menu = menu;
   bootOptions.menuWait = menuWait;
   bootOptions.serialConsole = serialConsole;
+  bootOptions.strict = strict;
+  bootOptions.retryWait = retryWait;
 }

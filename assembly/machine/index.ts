@@ -95,6 +95,7 @@ export {
   FLOPPY_DRIVE,
   VIRTIO_DRIVE,
   attachDrive,
+  rankDrive,
 } from "../devices/drives";
 export {
   BLOCK_DISCARD,

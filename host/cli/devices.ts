@@ -1,7 +1,7 @@
 // `-device`: what is plugged into the machine by name.
 import { UserError } from "../core/errors.ts";
 import { type ChardevSpec, parseChardev } from "./chardev/spec.ts";
-import { BUSES, type Drive, emptyDrive, identifier, type PlacedDrive, requireMedium } from "./drives.ts";
+import { BUSES, type Drive, emptyDrive, identifier, requireMedium } from "./drives.ts";
 import type { DriveBus } from "../core/drives.ts";
 import { parseInteger, parseList, type Setting } from "./option-list.ts";
 import type { PcOptions } from "./pc-options.ts";
@@ -149,31 +149,6 @@ function backendOf(
   if (used.has(id!)) throw new UserError(`${option}: Drive '${id}' is already in use by another device`);
   used.add(id!);
   return backend;
-}
-
-const BOOT_LETTERS = { ide: "c", virtio: "c", floppy: "a", cdrom: "d" } as const;
-
-/**
- * The boot order that `bootindex=` asks for, the lowest first; undefined: none asks. The firmware tries the drives of a
- * kind in their order, so that among the disks only the first can be preferred.
- */
-export function bootOrder(placed: readonly PlacedDrive[]): string | undefined {
-  const letterOf = ({ bus, media }: PlacedDrive): string => BOOT_LETTERS[media === "cdrom" ? "cdrom" : bus];
-  const rank = ({ bus, index }: PlacedDrive): number => (bus === "virtio" ? BUSES.ide.places : 0) + index;
-  const wanted = placed
-    .filter(({ bootIndex }) => bootIndex !== undefined)
-    .toSorted((a, b) => a.bootIndex! - b.bootIndex!);
-  const letters = new Set<string>();
-  for (const drive of wanted) {
-    const letter = letterOf(drive);
-    const ahead = placed.some((other) => letterOf(other) === letter && rank(other) < rank(drive));
-    if (!letters.has(letter) && ahead)
-      throw new UserError(
-        `${drive.option}: bootindex cannot prefer a drive to an earlier one of its kind yet: put it first`,
-      );
-    letters.add(letter);
-  }
-  return letters.size > 0 ? [...letters].join("") : undefined;
 }
 
 function setDebugConsole(options: PcOptions, settings: readonly Setting[]): void {

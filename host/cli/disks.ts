@@ -12,7 +12,7 @@ import type { Secrets } from "../image/driver.ts";
 import type { DiskImage } from "../image/image.ts";
 import { openImage, type OpenOptions, parseImageName } from "../image/open.ts";
 import { node } from "../runtimes/node.ts";
-import { bootOrder, plugDrives } from "./devices.ts";
+import { plugDrives } from "./devices.ts";
 import { type Drive, placeDrives, withDefaultDrives } from "./drives.ts";
 import { parseObjects } from "./objects.ts";
 import type { PcOptions } from "./pc-options.ts";
@@ -52,15 +52,14 @@ export async function openDrives(options: PcOptions, say: (sentence: string) => 
   const drives: OpenDrive[] = [];
   const placed = placeDrives(plugDrives(options.drives, options.driveDevices));
   const plugged = new Set(options.driveDevices.map(({ bus }) => bus));
-  options.boot.order = bootOrder(placed) ?? options.boot.order;
   const { snapshot } = options;
   const secrets = await parseObjects(options.objects);
   try {
     for (const drive of options.noDefaults ? placed : withDefaultDrives(placed, plugged)) {
-      const { bus, index, media, readOnly, file, id } = drive;
+      const { bus, index, media, readOnly, file, id, bootIndex } = drive;
       const medium =
         file === undefined ? undefined : await openDrive({ ...drive, file }, { snapshot, secrets, say });
-      drives.push({ bus, index, media, readOnly, id, ...medium });
+      drives.push({ bus, index, media, readOnly, id, bootIndex, ...medium });
     }
     return drives;
   } catch (error) {

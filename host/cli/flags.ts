@@ -141,7 +141,7 @@ export const FLAGS: readonly Flag[] = [
 
   {
     name: "boot",
-    argument: "[order=]cad[,once=d][,menu=on]",
+    argument: "[order=]cad[,once=d][,menu=on][,strict=on][,reboot-timeout=MS]",
     help: "devices to boot from: a floppy, c disk, d CD",
     apply: setBoot,
   },
@@ -436,15 +436,25 @@ function bootDevices(text: string): string {
   return text;
 }
 
+/** -1: never. */
+function retryWait(text: string): number | undefined {
+  if (text === "-1") return undefined;
+  const wait = parseInteger("reboot-timeout", text);
+  if (wait > 0xffff)
+    throw new UserError("reboot timeout is invalid, it should be a value between -1 and 65535");
+  return wait;
+}
+
 function setBoot(options: PcOptions, text: string): void {
   for (const { key, value } of parseList(text, "order")) {
     if (key === "order") options.boot.order = bootDevices(value ?? "");
     else if (key === "once") options.boot.once = bootDevices(value ?? "");
     else if (key === "menu") options.boot.menu = parseSwitch(key, value);
     else if (key === "splash-time") options.boot.menuWait = parseInteger(key, value ?? "");
-    else if (!["strict", "splash", "reboot-timeout"].includes(key))
-      throw new UserError(`Invalid parameter '${key}'`);
-    else throw new UserError(`-boot ${key} is not supported yet: order=, once=, menu= and splash-time= are`);
+    else if (key === "strict") options.boot.strict = parseSwitch(key, value);
+    else if (key === "reboot-timeout") options.boot.retryWait = retryWait(value ?? "");
+    else if (key !== "splash") throw new UserError(`Invalid parameter '${key}'`);
+    else throw new UserError("-boot splash= is not supported: firmware shows no picture");
   }
 }
 

@@ -14,6 +14,8 @@ export interface DriveOptions {
   media: "disk" | "cdrom";
   /** What is inserted; undefined: nothing. The owner closes it. */
   source?: BlockSource | undefined;
+  /** Firmware tries drives that have one first, the lowest before the others. */
+  bootIndex?: number | undefined;
   /** The guest is told that it cannot write. CD-ROMs never can. */
   readOnly?: boolean;
 }
@@ -81,6 +83,10 @@ export function attachDrives(engine: MachineEngine, drives: readonly DriveOption
     engine.attachDrive(connector, kind, sectors, isReadOnly(drive));
     media[connector] = drive.source;
   }
+  drives
+    .filter(({ bootIndex }) => bootIndex !== undefined)
+    .toSorted((a, b) => a.bootIndex! - b.bootIndex!)
+    .forEach((drive, n) => engine.exports.rankDrive(connectorOf(engine, drive), n + 1));
   return media;
 }
 

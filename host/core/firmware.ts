@@ -20,6 +20,10 @@ export interface BootSettings {
   menu?: boolean | undefined;
   /** How long its prompt stands, in ms. */
   menuWait?: number | undefined;
+  /** Only drives with a `bootIndex` are tried, where there are some. */
+  strict?: boolean | undefined;
+  /** After how many ms a boot that failed is tried again; default: never. */
+  retryWait?: number | undefined;
   /** The firmware's screen and keyboard are COM1 too. */
   serialConsole?: boolean | undefined;
 }
@@ -34,6 +38,8 @@ const DEVICES = new Map([
 ]);
 const DEVICES_MAX = 3;
 const MENU_WAIT = 2500;
+/** assembly/machine/boot-options.ts: BOOT_NO_RETRY. */
+const NO_RETRY = 0xffffffff;
 
 /** Our own, in the package. */
 const OWN_BIOS = "bios.bin";
@@ -55,7 +61,8 @@ export function tellBoot(engine: MachineEngine, settings: BootSettings, first: b
     .slice(0, DEVICES_MAX)
     .reduce((sum, letter, n) => sum | (deviceOf(letter) << (4 * n)), 0);
   const { menu = false, menuWait = MENU_WAIT, serialConsole = false } = settings;
-  engine.exports.setBootOptions(order, menu, menuWait, serialConsole);
+  const { strict = false, retryWait = NO_RETRY } = settings;
+  engine.exports.setBootOptions(order, menu, menuWait, serialConsole, strict, retryWait);
 }
 
 function deviceOf(letter: string): number {

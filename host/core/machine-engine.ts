@@ -41,7 +41,16 @@ export interface MachineExports extends EngineExports {
   /** The firmware is the last `size` bytes of the ROM. */
   attachFirmware(size: number): void;
   /** Boot devices, four bits each from the lowest on; the menu and its wait in ms; the serial port as console. */
-  setBootOptions(order: number, menu: boolean, menuWait: number, serialConsole: boolean): void;
+  setBootOptions(
+    order: number,
+    menu: boolean,
+    menuWait: number,
+    serialConsole: boolean,
+    strict: boolean,
+    retryWait: number,
+  ): void;
+  /** The drive on a connector is the `rank`th (from 1) that firmware tries, before power on. */
+  rankDrive(connector: number, rank: number): void;
   attachDebugExit(base: number, ports: number): void;
   /** Features that CPUID shall not report: a word of them (host/cpu-features.ts) and its bits; before power on. */
   withholdFeatures(word: number, bits: number): void;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bootOrder, plugDrives } from "../../host/cli/devices.ts";
+import { plugDrives } from "../../host/cli/devices.ts";
 import { type PlacedDrive, placeDrives, withDefaultDrives } from "../../host/cli/drives.ts";
 import { FLAGS } from "../../host/cli/flags.ts";
 import { HELP } from "../../host/cli/help.ts";
@@ -202,15 +202,6 @@ describe("-device and -blockdev", () => {
       driver: "qcow2",
       file: { driver: "file", filename: "a.qcow2" },
     });
-  });
-
-  it("boots in the order of bootindex", () => {
-    const disks = "-drive if=none,id=a,file=a -drive if=none,id=b,file=b -device ide-cd,bootindex=1 ";
-    expect(bootOrder(placed(`${disks}-device ide-hd,drive=a,bootindex=2`))).toBe("dc");
-    expect(bootOrder(placed(disks + "-device ide-hd,drive=a,bootindex=0 -device ide-hd,drive=b"))).toBe("cd");
-    expect(() =>
-      bootOrder(placed(disks + "-device ide-hd,drive=a -device ide-hd,drive=b,bootindex=0")),
-    ).toThrow("bootindex cannot prefer a drive");
   });
 
   it.each([

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { assemble } from "../../guests/asm/assemble.ts";
 import { MemorySource } from "../../host/block/memory.ts";
+import type { DriveOptions } from "../../host/core/drives.ts";
 import type { FirmwareImage } from "../../host/core/firmware.ts";
 import { Machine, type MachineOptions } from "../../host/machine.ts";
 import { node } from "../../host/runtimes/node.ts";
@@ -388,6 +389,44 @@ wait:  mov ah, 0
     const more = { disks: [], drives: [cd], boot: { order: "d" } };
     expect(await answers("mov al, dl\n call put_byte", firmware(), more)).toBe(drive);
   });
+});
+
+describe.each(firmwares)("%s and boot indices", (_, firmware) => {
+  const drive = (index: number, mark: number, bootIndex?: number): DriveOptions => {
+    const content = new Uint8Array(DISK);
+    content.set(sector(`mov al, ${mark}\n call put_byte\n mov al, dl\n call put_byte`));
+    return { bus: "ide", index, media: "disk", source: new MemorySource(content), bootIndex };
+  };
+
+  it("boots the second disk, as drive 80h, before a CD", async () => {
+    const cd = { bus: "ide", index: 2, media: "cdrom", source: new MemorySource(elTorito(0)) } as const;
+    const drives = [drive(0, 0x11), drive(1, 0x22, 3), { ...cd, bootIndex: 7 }];
+    expect(await answers("", firmware(), { disks: [], drives, boot: { order: "d" } })).toBe("2280");
+  });
+
+  it("with strict tries nothing else, and retries after reboot-timeout", async () => {
+    const cd: DriveOptions = { bus: "ide", index: 2, media: "cdrom", bootIndex: 0 };
+    const machine = await Machine.create({
+      memory: 64 * MIB,
+      drives: [drive(0, 0x11), cd],
+      boot: { strict: true, retryWait: 100 },
+      debugExit: { port: 0x501, ports: 1 },
+      endOnReset: true,
+      firmware: firmware(),
+    });
+    expect(await machine.run()).toEqual({ reason: "reset" });
+  });
+});
+
+it("APM tells its version and switches off", async () => {
+  const off = "mov ax, 0x5307\n mov bx, 1\n mov cx, 3\n int 0x15\n";
+  const content = new Uint8Array(DISK);
+  content.set(sector(`mov ax, 0x5300\n xor bx, bx\n int 0x15\n call put_word\n ${off}`));
+  const machine = await Machine.create({ memory: 64 * MIB, disks: [new MemorySource(content)] });
+  let text = "";
+  machine.serial.onData((bytes) => (text += new TextDecoder().decode(bytes)));
+  expect(await machine.run()).toEqual({ reason: "power-off" });
+  expect(text).toBe("0102");
 });
 
 /** A CD whose boot image is the sector that `answers` runs, after the specification's §2. */

@@ -1,19 +1,21 @@
 // INT 19h and 18h: tries the boot devices in their order and says which; a menu before, where the user asked for one.
 // Each call goes one step further; the caller is the stub in ROM, whose frame becomes the jump to the boot sector.
+import { DRIVES, DRIVE_CD, DRIVE_FLOPPY, FLOPPY_DRIVE, drive as connector } from "../../devices/drives";
+import { EXIT_RESET, leave } from "../../machine/exit";
+import { rankedDrive } from "../boot-order";
 import {
-  DRIVES,
-  DRIVE_CD,
-  DRIVE_DISK,
-  DRIVE_FLOPPY,
-  FLOPPY_DRIVE,
-  drive as connector,
-} from "../../devices/drives";
-import { BOOT_CD, BOOT_DISK, BOOT_FLOPPY, BOOT_ORDER_DEFAULT, bootOptions } from "../../machine/boot-options";
+  BOOT_CD,
+  BOOT_DISK,
+  BOOT_FLOPPY,
+  BOOT_NO_RETRY,
+  BOOT_ORDER_DEFAULT,
+  bootOptions,
+} from "../../machine/boot-options";
 import { now } from "../../machine/clock";
 import { setLow, caller, low } from "./caller";
 import { BDA_DISKS } from "./bios-data";
 import { CD_READY, CD_RECORD, CD_UNREADABLE, CdBoot } from "./el-torito";
-import { diskCount, emulation, FIRST_DISK, resetEmulation } from "./drives";
+import { diskCount, emulation, FIRST_DISK, firstDisk, NONE, resetEmulation } from "./drives";
 import { takeKey, keyWaits } from "./keyboard";
 import { BOOT_AT } from "./layout";
 import { printHex, printLine, printNumber, printText } from "./print";
@@ -35,6 +37,7 @@ const STEP_GIVEN_UP: u32 = 5;
 @final
 @unmanaged
 class Boot {
+  /** When the menu's prompt, or the wait before another try, is over. */
   promptEnds: u64;
   step: u32;
   /** Devices to try: kind (BOOT_*) << 8 | connector, from entry(0) on. */
@@ -106,13 +109,21 @@ export function bootStep(): bool {
     case STEP_LOAD:
       return boot.entry(boot.current) >> 8 == BOOT_CD ? loadCd() : loadSector();
     default:
-      waitForEvent();
+      if (bootOptions.retryWait != BOOT_NO_RETRY && now() >= boot.promptEnds) leave(EXIT_RESET);
+      else waitForEvent();
       return false;
   }
 }
 
-/** The devices of the order asked for, then those that it leaves out. */
+/** Drives with a boot index, then the devices of the order asked for, then those that it leaves out. */
 function listDevices(): void {
+  for (let rank: u32 = 1, place = rankedDrive(1); place < DRIVES; place = rankedDrive(++rank)) {
+    const kind = connector(place).kind;
+    if (kind == DRIVE_FLOPPY) boot.add(BOOT_FLOPPY, place);
+    else if (kind == DRIVE_CD) boot.add(BOOT_CD, place);
+    else if (place == firstDisk()) boot.add(BOOT_DISK, place);
+  }
+  if (bootOptions.strict && boot.entries != 0) return;
   const order = bootOptions.order ? bootOptions.order : BOOT_ORDER_DEFAULT;
   let listed: u32 = 0;
   for (let shift: u32 = 0; shift < 12; shift += 4) {
@@ -128,15 +139,15 @@ function listDevices(): void {
 }
 
 function listKind(kind: u32): void {
-  if (kind == BOOT_FLOPPY && connector(FLOPPY_DRIVE).kind == DRIVE_FLOPPY) boot.add(kind, FLOPPY_DRIVE);
+  const floppy = connector(FLOPPY_DRIVE);
+  if (kind == BOOT_FLOPPY && floppy.kind == DRIVE_FLOPPY && floppy.bootRank == 0)
+    boot.add(kind, FLOPPY_DRIVE);
   // Of hard disks only the first is booted, from all CDs the first that can be.
-  const wanted = kind == BOOT_DISK ? DRIVE_DISK : DRIVE_CD;
-  if (kind != BOOT_DISK && kind != BOOT_CD) return;
-  for (let place: u32 = 0; place < DRIVES; place++) {
-    if (connector(place).kind != wanted) continue;
-    boot.add(kind, place);
-    if (kind == BOOT_DISK) return;
-  }
+  if (kind == BOOT_DISK && firstDisk() != NONE && connector(firstDisk()).bootRank == 0)
+    boot.add(kind, firstDisk());
+  if (kind != BOOT_CD) return;
+  for (let place: u32 = 0; place < DRIVES; place++)
+    if (connector(place).kind == DRIVE_CD && connector(place).bootRank == 0) boot.add(kind, place);
 }
 
 function prompt(): void {
@@ -198,7 +209,14 @@ function printName(entry: u32): void {
 
 function begin(): void {
   if (boot.current >= boot.entries) {
-    printLine("No bootable device.");
+    printText("No bootable device.");
+    if (bootOptions.retryWait != BOOT_NO_RETRY) {
+      printText("  Retrying in ");
+      printNumber(bootOptions.retryWait / 1000);
+      printText(" seconds.");
+    }
+    printLine("");
+    boot.promptEnds = now() + <u64>bootOptions.retryWait * NANOSECONDS_PER_MS;
     boot.step = STEP_GIVEN_UP;
     return;
   }

@@ -9,13 +9,14 @@ import {
   drive as connector,
 } from "../../devices/drives";
 import { DEFAULT_HEADS, DEFAULT_SECTORS, defaultCylinders } from "../../devices/ata-identify";
+import { rankedDrive } from "../boot-order";
 import { EMULATION_AT, TARGET_AT } from "./layout";
 
 export const FIRST_DISK: u32 = 0x80;
 export const FIRST_CD: u32 = 0xe0;
 const CD_SECTOR: u32 = 2048;
 const CYLINDERS_MAX: u32 = 1024; // what CX can say
-const NONE: u32 = 0xffff_ffff;
+export const NONE: u32 = 0xffff_ffff;
 
 /** The drive that a call concerns. */
 @final
@@ -78,11 +79,18 @@ export function resetEmulation(): void {
   memory.fill(EMULATION_AT, 0, offsetof<Emulation>());
 }
 
-/** Connector of the `index`th drive of a kind, or NONE. */
+/** Connector of the `index`th drive of a kind, or NONE: those that the user has ranked come first, in that order. */
 function connectorOf(kind: u32, index: u32): u32 {
-  for (let place: u32 = 0; place < DRIVES; place++)
+  for (let rank: u32 = 1, place = rankedDrive(1); place < DRIVES; place = rankedDrive(++rank))
     if (connector(place).kind == kind && index-- == 0) return place;
+  for (let place: u32 = 0; place < DRIVES; place++)
+    if (connector(place).kind == kind && connector(place).bootRank == 0 && index-- == 0) return place;
   return NONE;
+}
+
+/** The hard disk that is drive 80h, or NONE. */
+export function firstDisk(): u32 {
+  return connectorOf(DRIVE_DISK, 0);
 }
 
 function count(kind: u32): u32 {

@@ -5,6 +5,7 @@ import { a20, setA20 } from "../../devices/system-ports";
 import { now } from "../../machine/clock";
 import { readPhysical, writePhysical } from "../../memory/physical";
 import { memoryRange, range, usableTop } from "../memory-map";
+import { serveApm } from "./apm";
 import { BDA_EBDA, BDA_EQUIPMENT, BDA_MEMORY } from "./bios-data";
 import { caller, low, readGuest, writeGuest } from "./caller";
 import { CONFIGURATION_TABLE, ROM_SEGMENT, WAIT_AT } from "./layout";
@@ -49,7 +50,7 @@ export function serveSystem(): bool {
       caller.carry = true;
       return true;
     case 0x53:
-      return unsupported();
+      return serveApm();
     case 0x83: // the hooks of an operating system that no one has hooked
     case 0x90:
     case 0x91:
