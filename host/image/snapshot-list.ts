@@ -26,12 +26,17 @@ export function snapshotTable(list: readonly Snapshot[]): string {
 
 function row(id: string, tag: string, size: string, date: string, vmClock: string, icount: string): string {
   return (
-    `${id.padEnd(9)} ${tag.padEnd(16)} ` +
+    `${padded(id, 9)} ${padded(tag, 16)} ` +
     size.padStart(8) +
     date.padStart(20) +
     vmClock.padStart(13) +
     icount.padStart(11)
   );
+}
+
+/** To so many bytes: as in QEMU, letters beyond ASCII count more than once. */
+function padded(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - new TextEncoder().encode(text).length));
 }
 
 const two = (value: number): string => String(value).padStart(2, "0");

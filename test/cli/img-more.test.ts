@@ -280,6 +280,7 @@ describe.skipIf(withoutNative("commands beside qemu-img"))("every command", () =
     native(folder, "create", "-f", "qcow2", "said.qcow2", "10M");
     native(folder, "create", "-f", "qcow2", "-b", "said.qcow2", "-F", "qcow2", "above.qcow2");
     qemuIo(folder, "above.qcow2", "write -P 1 0 128k");
+    native(folder, "snapshot", "-c", "\u00fc\u20ac\u{1f600}", "said.qcow2");
     for (const command of [
       "create --image-opts x 1M",
       "create -f qcow2 foo:bar 1M",
@@ -288,6 +289,8 @@ describe.skipIf(withoutNative("commands beside qemu-img"))("every command", () =
       "info --image-opts driver=null-co,size=1M",
       "info --image-opts driver=qcow2,backing=,file.filename=said.qcow2",
       "map --image-opts driver=qcow2,backing=,file.filename=above.qcow2",
+      "snapshot -l said.qcow2",
+      "info --output=json --image-opts driver=qcow2,file.filename=said.qcow2",
       "compare -p said.qcow2 said.qcow2",
       "resize",
       "resize said.qcow2",
@@ -311,6 +314,6 @@ describe.skipIf(withoutNative("commands beside qemu-img"))("every command", () =
 
   const sizeless = (result: Result): Result => ({
     ...result,
-    out: result.out.replace(/^disk size: .*$/m, "disk size: N"),
+    out: result.out.replace(/^disk size: .*$|"actual-size": \d+/m, "disk size: N"),
   });
 });

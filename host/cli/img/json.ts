@@ -12,10 +12,18 @@ export function toJson(value: unknown, indent = ""): string {
     return block(
       "{",
       "}",
-      Object.entries(value).map(([key, item]) => `${inner}${JSON.stringify(key)}: ${toJson(item, inner)}`),
+      Object.entries(value).map(([key, item]) => `${inner}${word(key)}: ${toJson(item, inner)}`),
       indent,
     );
-  return JSON.stringify(value);
+  return word(value);
+}
+
+/** In ASCII, whatever is said. */
+function word(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,
+  );
 }
 
 function block(open: string, close: string, lines: string[], indent: string): string {
