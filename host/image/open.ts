@@ -186,7 +186,7 @@ async function openFile(
 }
 
 /** Options that decide what an image's bytes are, beside its file: such an image has no plain name. */
-const DECISIVE = /^(offset|size|backing($|\.)|data-file($|\.))/;
+const DECISIVE = /^(offset|size|force_size_calc|backing($|\.)|data-file($|\.))/;
 
 /** The file's name if that says enough, else all that was said as `json:{…}`. */
 function displayName(given: BlockOptions, file: ImageFile): string {
@@ -200,9 +200,16 @@ function displayName(given: BlockOptions, file: ImageFile): string {
 
 /** QEMU's order of the keys that make a name unusual; every file says its driver. */
 function ordered(tree: Record<string, unknown>): Record<string, unknown> {
-  const { offset, driver, size, file, ...others } = tree;
+  const { offset, force_size_calc, driver, size, file, ...others } = tree;
   const child = file as Record<string, unknown> | undefined;
-  const given = { offset, driver, size, ...others, file: child && ordered({ driver: "file", ...child }) };
+  const given = {
+    offset,
+    force_size_calc,
+    driver,
+    size,
+    ...others,
+    file: child && ordered({ driver: "file", ...child }),
+  };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 

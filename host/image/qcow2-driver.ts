@@ -10,6 +10,7 @@ import {
   type Settings,
   SIZE_OPTION,
 } from "./driver.ts";
+import { parseSize, sizeFault } from "./size.ts";
 import { checkQcow2Options, createQcow2, QCOW2_DEFAULTS, type Qcow2CreateOptions } from "./qcow2-create.ts";
 import {
   amendEncryption,
@@ -21,14 +22,18 @@ import {
 import { Qcow2Image } from "./qcow2.ts";
 
 /** Options that tune caches and checks of QEMU's that are here always on, or bounded already. */
-const TUNING = [
-  "cache-size",
-  "l2-cache-size",
-  "l2-cache-entry-size",
-  "refcount-cache-size",
-  "cache-clean-interval",
-  "overlap-check",
-  "overlap-check.template",
+const TUNING_SIZES = ["cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size"];
+const OVERLAP_CHECKS = ["none", "constant", "cached", "all"];
+const OVERLAP_PARTS = [
+  "main-header",
+  "active-l1",
+  "active-l2",
+  "refcount-table",
+  "refcount-block",
+  "snapshot-table",
+  "inactive-l1",
+  "inactive-l2",
+  "bitmap-directory",
 ];
 const TUNING_SWITCHES = [
   "lazy-refcounts",
@@ -39,7 +44,23 @@ const TUNING_SWITCHES = [
 ];
 
 function takeTuning(options: BlockOptions): void {
-  for (const key of TUNING) options.take(key);
+  for (const key of TUNING_SIZES) {
+    const text = options.take(key);
+    if (text !== undefined && parseSize(text) === undefined) throw sizeFault(key);
+  }
+  const interval = options.take("cache-clean-interval");
+  if (interval !== undefined && !/^\d+$/.test(interval))
+    throw new UserError("Parameter 'cache-clean-interval' expects a number", "EINVAL");
+  for (const key of ["overlap-check", "overlap-check.template"]) {
+    const value = options.take(key);
+    if (value !== undefined && !OVERLAP_CHECKS.includes(value))
+      throw new UserError(
+        `Unsupported value '${value}' for qcow2 option 'overlap-check'. ` +
+          `Allowed are any of the following: ${OVERLAP_CHECKS.join(", ")}`,
+        "EINVAL",
+      );
+  }
+  for (const part of OVERLAP_PARTS) options.takeSwitch(`overlap-check.${part}`);
   for (const key of TUNING_SWITCHES) options.takeSwitch(key);
 }
 

@@ -86,7 +86,10 @@ interface Footer {
   size: number;
 }
 
-function parseFooter(bytes: Uint8Array): Footer {
+/** What `force_size_calc` says the disk's size is, whatever made the image. */
+type SizeRule = "current_size" | "chs";
+
+function parseFooter(bytes: Uint8Array, rule?: SizeRule): Footer {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   if (checksum(bytes, Checksum.footer) !== view.getUint32(Checksum.footer))
     throw new UserError("Incorrect header checksum", "EINVAL");
@@ -95,7 +98,9 @@ function parseFooter(bytes: Uint8Array): Footer {
     heads: view.getUint8(0x3a),
     sectors: view.getUint8(0x3b),
   };
-  const isExact = EXACT_CREATORS.includes(text(view, 0x1c, 4)) || spanOf(geometry) >= spanOf(GEOMETRY_MAX);
+  const told = rule ? rule === "current_size" : EXACT_CREATORS.includes(text(view, 0x1c, 4));
+  // The largest geometry says no more than that the disk is larger.
+  const isExact = told || spanOf(geometry) >= spanOf(GEOMETRY_MAX);
   const current = Number(view.getBigUint64(0x30));
   const size = isExact ? Math.floor(current / SECTOR) * SECTOR : spanOf(geometry) * SECTOR;
   if (size > SIZE_MAX) throw new UserError("The VPC image is larger than 2040 GiB", "EFBIG");
@@ -202,20 +207,23 @@ function isFooter(bytes: Uint8Array): boolean {
   return text(new DataView(bytes.buffer, bytes.byteOffset), 0, 8) === "conectix";
 }
 
-async function readFooter(file: ImageFile): Promise<Footer> {
+async function readFooter(file: ImageFile, rule?: SizeRule): Promise<Footer> {
   const bytes = new Uint8Array(FOOTER_SIZE);
   await file.read(bytes, 0);
-  if (isFooter(bytes)) return parseFooter(bytes);
+  if (isFooter(bytes)) return parseFooter(bytes, rule);
   if (file.size >= FOOTER_SIZE) await file.read(bytes, file.size - FOOTER_SIZE);
   if (!isFooter(bytes)) throw new UserError("invalid VPC image", "EINVAL");
-  const footer = parseFooter(bytes);
+  const footer = parseFooter(bytes, rule);
   if (footer.type !== Type.fixed) throw new UserError("invalid VPC image", "EINVAL");
   return footer;
 }
 
 async function open(context: OpenContext): Promise<ClusterImage> {
   const { file } = context;
-  const footer = await readFooter(file);
+  const rule = context.options.take("force_size_calc");
+  if (rule !== undefined && rule !== "current_size" && rule !== "chs")
+    throw new UserError(`Invalid size calculation mode: '${rule}'`, "EINVAL");
+  const footer = await readFooter(file, rule);
   if (footer.type === Type.differencing)
     throw new UserError("VPC images that have a parent are not supported", "ENOTSUP");
   if (footer.type === Type.fixed) return new FixedVpc(context, footer);

@@ -280,6 +280,8 @@ describe.skipIf(withoutNative("commands beside qemu-img"))("every command", () =
     native(folder, "create", "-f", "qcow2", "said.qcow2", "10M");
     native(folder, "create", "-f", "qcow2", "-b", "said.qcow2", "-F", "qcow2", "above.qcow2");
     qemuIo(folder, "above.qcow2", "write -P 1 0 128k");
+    // Its size is none that a geometry spans.
+    native(folder, "create", "-f", "vpc", "-o", "force_size=on", "said.vpc", "10M");
     native(folder, "snapshot", "-c", "\u00fc\u20ac\u{1f600}", "said.qcow2");
     for (const command of [
       "create --image-opts x 1M",
@@ -289,6 +291,13 @@ describe.skipIf(withoutNative("commands beside qemu-img"))("every command", () =
       "info --image-opts driver=null-co,size=1M",
       "info --image-opts driver=qcow2,backing=,file.filename=said.qcow2",
       "map --image-opts driver=qcow2,backing=,file.filename=above.qcow2",
+      "info --image-opts driver=vpc,force_size_calc=chs,file.filename=said.vpc",
+      "info --image-opts driver=vpc,force_size_calc=current_size,file.filename=said.vpc",
+      "info --image-opts driver=vpc,force_size_calc=auto,file.filename=said.vpc",
+      "info --image-opts driver=qcow2,overlap-check=foo,file.filename=said.qcow2",
+      "info --image-opts driver=qcow2,overlap-check.main-header=off,file.filename=said.qcow2",
+      "info --image-opts driver=qcow2,l2-cache-size=foo,file.filename=said.qcow2",
+      "info --image-opts driver=qcow2,cache-clean-interval=x,file.filename=said.qcow2",
       "snapshot -l said.qcow2",
       "info --output=json --image-opts driver=qcow2,file.filename=said.qcow2",
       "compare -p said.qcow2 said.qcow2",
