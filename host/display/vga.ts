@@ -279,6 +279,17 @@ export class Display {
       }
   }
 
+  /** A dword a pixel, blue lowest, which is what guests that draw much use: nearly twice as fast as byte by byte. */
+  private drawDwords(pixels: Uint32Array, width: number, from: number, stride: number): void {
+    const dwords = new Uint32Array(this.vram.buffer, this.vram.byteOffset, this.vram.length / 4);
+    const mask = dwords.length - 1;
+    for (let to = 0, line = from; to < pixels.length; line += stride)
+      for (let x = 0; x < width; x++) {
+        const pixel = dwords[(line + x) & mask]!;
+        pixels[to++] = BLACK | ((pixel & 0xff) << 16) | (pixel & 0xff00) | ((pixel >>> 16) & 0xff);
+      }
+  }
+
   /** VBE's linear modes. */
   private drawLinear(pixels: Uint32Array, width: number, height: number, depth: number): void {
     const [virtualWidth, x0, y0] = [this.vbe(VBE.virtualWidth), this.vbe(VBE.x), this.vbe(VBE.y)];
@@ -295,6 +306,10 @@ export class Display {
     }
     const { vram } = this;
     const mask = vram.length - 1;
+    if (depth === 32 && from % 4 === 0) {
+      this.drawDwords(pixels, width, from / 4, virtualWidth);
+      return;
+    }
     for (let y = 0, to = 0; y < height; y++) {
       let at = from + y * stride;
       for (let x = 0; x < width; x++, at += bytes) {

@@ -72,6 +72,8 @@ export interface MachineDescription extends Pick<
   clock?: number | Date | undefined;
   /** A reset by the guest ends `run` instead of starting over. */
   endOnReset?: boolean | undefined;
+  /** Counts for `info` what the translator does, which costs a little. */
+  countsTranslated?: boolean | undefined;
   /** Told, in a sentence, of what goes wrong while the guest runs, such as a disk that cannot be read. */
   onTrouble?: ((sentence: string) => void) | undefined;
   /** Ends the machine, as `close` does, when it is aborted. */
@@ -140,6 +142,7 @@ export function planMachine(
     boot: { order: bootOrder, serialConsole: display === "serial" },
     epoch: clock === undefined ? undefined : Number(clock),
     endOnReset: description.endOnReset,
+    countsJit: description.countsTranslated,
   };
   return {
     // What was not said keeps its default.

@@ -29,6 +29,8 @@ export interface MachineInfo {
   /** Instructions that the guest has run, and how many a second lately. */
   instructions: number;
   instructionsPerSecond: number;
+  /** Which share of them ran translated to WebAssembly; undefined unless the description says `countsTranslated`. */
+  translatedShare: number | undefined;
   drives: DriveInfo[];
 }
 

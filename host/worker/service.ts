@@ -6,7 +6,7 @@ import { useEngine } from "../core/load.ts";
 import { wordsOn } from "../display/characters.ts";
 import { png } from "../display/picture-files.ts";
 import { keyNamed } from "../input/keys.ts";
-import { type Ending, Machine } from "../machine.ts";
+import { type Ending, Machine, type RunState } from "../machine.ts";
 import { Calls, Moved } from "./calls.ts";
 import type { Snapshots } from "../state/snapshots.ts";
 import type { MachinePlan, PlannedDrive, PlannedSource } from "./description.ts";
@@ -234,19 +234,26 @@ export class MachineService implements MachineVerbs {
 
   info(): MachineInfo {
     const { machine, plan } = this;
+    const { translated } = machine.jitStats();
     return {
-      state: machine.state,
+      state: this.state,
       cpus: machine.inspector.cpus,
       memory: plan.options.memory,
       engineMemory: machine.footprint,
       instructions: machine.instructions,
       instructionsPerSecond: this.instructionsPerSecond(),
+      translatedShare: plan.options.countsJit ? translated / Math.max(1, machine.instructions) : undefined,
       drives: plan.drives.map((drive): DriveInfo => {
         const { source, read, written } = machine.drive(placeOf(drive));
         const { bus, index, media } = drive;
         return { bus, index, media, size: source?.size ?? 0, bytesRead: read, bytesWritten: written };
       }),
     };
+  }
+
+  private get state(): RunState {
+    if (this.running) return this.machine.state;
+    return this.machine.instructions > 0 ? "shutdown" : "prelaunch";
   }
 
   /** Since the last time that it was asked for, if that is a while ago. */

@@ -3,6 +3,7 @@ import { execFile, execFileSync, spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { assemble } from "../../guests/asm/assemble.ts";
@@ -76,19 +77,23 @@ describe.skipIf(noGuest)("the example", () => {
       const allowed = ["run", "--allow-net", "--allow-read", "--no-prompt"];
       const server = spawn(deno!.command, [...allowed, "server.ts", kernel, initrd, String(port)], {
         cwd: place,
-        stdio: ["ignore", "pipe", "inherit"],
+        stdio: ["ignore", "inherit", "inherit"],
       });
+      let ended = false;
+      server.on("exit", () => (ended = true));
       try {
-        await new Promise<void>((listening, fail) => {
-          server.stdout.on("data", (bytes: Buffer) => bytes.includes("Listening") && listening());
-          server.on("exit", (code) => fail(new Error(`the server ended with ${code}`)));
-        });
-        const ask = async (command: string): Promise<string> =>
-          (await fetch(`http://localhost:${port}`, { method: "POST", body: command })).text();
+        const ask = async (command: string): Promise<string> => {
+          for (;;) {
+            const request = fetch(`http://localhost:${port}`, { method: "POST", body: command });
+            const answer = await request.catch(() => undefined);
+            if (answer) return answer.text();
+            if (ended) throw new Error("the server has ended");
+            await setTimeout(500);
+          }
+        };
         expect(await ask("echo hello > /greeting; cat /greeting")).toBe("hello\n");
         expect(await ask("cat /greeting")).toContain("No such file");
       } finally {
-        server.removeAllListeners("exit");
         server.kill();
       }
     },

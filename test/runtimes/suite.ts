@@ -122,10 +122,21 @@ async function demoWith(
   { library, demo }: Surroundings,
   drive: Library.DriveDescription | Library.ByteSource,
 ): Promise<string> {
-  const machine = await library.Machine.create({ memory: "64M", kernel: demo, drives: [drive] });
+  const machine = await library.Machine.create({
+    memory: "64M",
+    kernel: demo,
+    drives: [drive],
+    countsTranslated: true,
+  });
   try {
     const seen = machine.waitFor(/boot no\. +(\d+) of/, { timeout: 60_000 });
     expectEqual(await machine.run(), { reason: "power-off" });
+    const { state, translatedShare } = await machine.info();
+    expectEqual(state, "shutdown");
+    expectThat(
+      translatedShare! > 0.5 && translatedShare! <= 1,
+      `most of it ran translated: ${translatedShare}`,
+    );
     return /boot no\. +(\d+)/.exec(await seen)![1]!;
   } finally {
     await machine.close();
