@@ -1,9 +1,5 @@
-// dist/codec-thread.js on Node: host/image/codec-thread.ts behind a message port.
-import { parentPort } from "node:worker_threads";
+// dist/codec-thread.js: host/image/codec-thread.ts on Node.
 import { codecThread } from "../image/codec-thread.ts";
+import { serveThread } from "./node-thread.ts";
 
-const port = parentPort!;
-port.on(
-  "message",
-  codecThread((answer) => port.postMessage(answer, [answer.buffer])),
-);
+serveThread((send) => codecThread((answer) => send(answer, [answer.buffer])));

@@ -1,10 +1,11 @@
-// dist/machine-thread.js on Node: host/worker/service.ts behind a message port.
-import { parentPort } from "node:worker_threads";
+// dist/machine-thread.js: host/worker/service.ts on Node.
 import { MachineService } from "../worker/service.ts";
 import { node } from "./node.ts";
+import { serveThread } from "./node-thread.ts";
 import { useRuntime } from "./this.ts";
 
 useRuntime(node);
-const port = parentPort!;
-const service = new MachineService((message, buffers) => port.postMessage(message, buffers));
-port.on("message", (message) => service.receive(message));
+serveThread((send) => {
+  const service = new MachineService(send);
+  return (message) => service.receive(message);
+});

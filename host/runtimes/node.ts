@@ -16,10 +16,10 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { platform, versions } from "node:process";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 import { UserError } from "../core/errors.ts";
 import { inDeno } from "./deno.ts";
 import { imageLocks } from "./node-locks.ts";
+import { startThread } from "./node-thread.ts";
 import type { DataRange, OpenMode, Runtime, RuntimeFile, RuntimeThread, ThreadEvents } from "./runtime.ts";
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
@@ -168,18 +168,10 @@ const asInNode: Runtime = {
     throw missing(name);
   },
 
-  startThread(script: string, { onMessage, onError }: ThreadEvents): RuntimeThread {
+  startThread(script: string, events: ThreadEvents): RuntimeThread {
     const path = ASSET_FOLDERS.map((folder) => join(folder, script)).find((file) => existsSync(file));
     if (!path) throw missing(script);
-    // Not the program's own arguments: a thread starts no program of `node -e`.
-    const worker = new Worker(path, { execArgv: [] });
-    worker.on("message", onMessage);
-    worker.on("error", onError);
-    return {
-      send: (message, transfer) => worker.postMessage(message, transfer),
-      keepAlive: (on) => (on ? worker.ref() : worker.unref()),
-      stop: async () => void (await worker.terminate()),
-    };
+    return startThread(path, events);
   },
 
   processors: availableParallelism(),
