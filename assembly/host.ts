@@ -17,3 +17,6 @@ export declare function jitInstall(at: usize, length: u32, slot: u32): u32;
 
 /** One report of vCPU `index` for the log: TRACE_* and what goes with it (cpu/trace-kinds.ts). */
 export declare function trace(kind: u32, index: u32, first: u32, second: u32, third: u32): void;
+
+/** Forgets the function in `slot`, which is never called again. */
+export declare function jitRelease(slot: u32): void;

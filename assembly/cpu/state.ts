@@ -10,6 +10,7 @@
 //   +144  segment bases ES CS SS DS FS GS LDTR TR, then two that are always 0
 import { CPU_AT, EMPTY_TLB_AT, TLB_AT, TLB_SET_SIZE } from "../machine/layout";
 
+export const REG_RSP: u32 = 32;
 export const REG_RDI: u32 = 56;
 export const REG_ZERO: u32 = 128;
 export const REG_RIP_BASE: u32 = 136;

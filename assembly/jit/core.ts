@@ -75,23 +75,19 @@ function reach(linear: u64, form: u32): usize {
   return findPlace(linear, form >> 16 != 0);
 }
 
-/** Where the running block itself lives on, the instructions behind this one have been counted, but will be again. */
-function mustLeave(): bool {
-  if (!codeWasDropped()) return false;
-  const block = changetype<Block>(<usize>cpu.block);
-  if (!isDropped(block)) cpu.budget += <i32>((block.end - cpu.insn) / <u32>INSN_SIZE) - 1;
-  return true;
-}
-
 /** The instruction that runs as a copy at JIT_INSN_AT. */
 let original: u32 = 0;
 
-/** Runs one decoded instruction in the interpreter; returns whether the region must be left. */
+/**
+ * Runs one decoded instruction in the interpreter. Returns whether the region stops behind it, because code has changed
+ * or where pages lead: the interpreter runs the rest of the block.
+ */
 function interpret(insn: u32): u64 {
   forgetDrops();
   execute(copyInsn(insn, BLOCK_END));
-  cpu.insn = insn;
-  return mustLeave() ? 1 : 0;
+  if (!codeWasDropped() && cpu.codePage != NO_PAGE) return 0;
+  cpu.stopped = insn + <u32>INSN_SIZE;
+  return 1;
 }
 
 /** Runs the last instruction of a block in the interpreter, which may run on from there. */

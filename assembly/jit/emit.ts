@@ -61,7 +61,6 @@ import {
   PUSH,
   PUSHF,
   PUSH_SREG,
-  RET,
   RET_POP,
   ROL,
   ROR,
@@ -153,7 +152,8 @@ import {
 import { lowerVector } from "./lower/sse";
 import { lowerX87 } from "./lower/x87";
 import { isPlainAddress } from "./operand";
-import { Node, endsRun, isBranch, isRepeat, lastInsn, node } from "./region";
+import { node } from "./graph";
+import { Node, endsRun, isBranch, isRepeat, isTransfer, lastInsn } from "./region";
 import { LEFT_BUDGET } from "./stats";
 import { emitEdge } from "./structure";
 import { DEMANDS_X87, demand } from "./vector";
@@ -200,9 +200,11 @@ function emitLast(n: u32, here: Node, last: Insn): void {
   if (isBranch(last)) {
     settlePointers();
     emitBranch(n, here, op);
-  } else if (endsRun(op) && !isRepeat(op)) {
-    if (!lowerTransfer(last, op)) interpretLast();
-  } else {
+  } else if (isTransfer(last)) {
+    settlePointers();
+    emitTransfer(n, last, op);
+  } else if (endsRun(op) && !isRepeat(op)) interpretLast();
+  else {
     if (!lower(last)) interpretOn();
     settlePointers();
     emitEdge(n, here.next, nextDelta());
@@ -227,26 +229,18 @@ function emitBranch(n: u32, here: Node, op: u32): void {
   emitEdge(n, here.taken, target);
 }
 
-/** Transfers whose target is not known now; false for those left to the interpreter. */
-function lowerTransfer(i: Insn, op: u32): bool {
+/** Transfers whose target only the guest knows. */
+function emitTransfer(n: u32, i: Insn, op: u32): void {
   const width = op & 3;
-  if (width != (cpu.mode & MODE_CODE64 ? W64 : W32)) return false;
-  if (i.form & DST_MEMORY && !isPlainAddress(i)) return false;
   switch (op - width) {
     case JMP_INDIRECT:
-      jmpIndirect(i, width);
-      return true;
+      jmpIndirect(n, i, width);
+      return;
     case CALL_INDIRECT:
-      callIndirect(i, width);
-      return true;
-    case RET:
-      ret(width, 0);
-      return true;
-    case RET_POP:
-      ret(width, i.immediate);
-      return true;
+      callIndirect(n, i, width);
+      return;
     default:
-      return false;
+      ret(n, width, op - width == RET_POP ? i.immediate : 0);
   }
 }
 

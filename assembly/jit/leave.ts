@@ -2,7 +2,7 @@
 // stores what the region changed. And the slow paths, which put the guest's state into memory, call the core and
 // come back.
 import { Block } from "../cpu/decode/block";
-import { INSN_SIZE, Insn } from "../cpu/decode/insn";
+import { Insn, INSN_SIZE } from "../cpu/decode/insn";
 import {
   CLTS,
   FXRSTOR,
@@ -19,7 +19,7 @@ import { CPU_AT } from "../machine/layout";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
 import { BUDGET, RIP, STOPPED_BLOCK, STOPPED_INSN } from "./locals";
 import { LEFT_HANDLER, LEFT_STOPPED, emitCount } from "./stats";
-import { beginVectorPass, hasDemands, pushSpilledVectors, regionDemands, reloadVectors } from "./vector";
+import { beginVectorPass, pushSpilledVectors, regionDemands, reloadVectors } from "./vector";
 import { forgetPointers, storePointers } from "./x87";
 import {
   EXECUTE,
@@ -117,7 +117,7 @@ export function beginInsn(i: Insn): void {
   insn = i;
 }
 
-/** Where this instruction begins, from the entry of the region. */
+/** Where this instruction begins, from the head of the region. */
 export function ownDelta(): i32 {
   return blockDelta + <i32>insn.offset;
 }
@@ -127,7 +127,7 @@ export function ownDeltaOf(i: Insn): i32 {
   return blockDelta + <i32>i.offset;
 }
 
-/** Where the instruction behind this one begins, from the entry of the region. */
+/** Where the instruction behind this one begins, from the head of the region. */
 export function nextDelta(): i32 {
   return blockDelta + <i32>insn.offset + <i32>insn.length;
 }
@@ -137,7 +137,7 @@ export function targetDelta(): i32 {
   return blockDelta + <i32>insn.immediate;
 }
 
-/** Pushes the RIP that lies `delta` bytes from the region's entry. */
+/** Pushes the RIP that lies `delta` bytes from the region's head. */
 export function pushRip(delta: i32): void {
   get(RIP);
   if (delta == 0) return;
@@ -154,7 +154,7 @@ export function pushRipBase(): void {
   pushRip(blockDelta);
 }
 
-/** Leaves for `delta` bytes from the entry; what is known of the flags stays for the other paths. */
+/** Leaves for `delta` bytes from the head; what is known of the flags stays for the other paths. */
 export function leaveTo(delta: i32, reason: u32): void {
   pushRip(delta);
   leave(reason);
@@ -176,10 +176,14 @@ export function leave(reason: u32): void {
  * been counted. The code for it is small, because every memory access has it.
  */
 export function stop(): void {
+  stopAt(changetype<u32>(insn));
+}
+
+function stopAt(decoded: u32): void {
   storePointers();
   pushRipBase();
   set(RIP);
-  const32(<i32>changetype<usize>(insn));
+  const32(<i32>decoded);
   set(STOPPED_INSN);
   const32(<i32>changetype<usize>(block));
   set(STOPPED_BLOCK);
@@ -224,7 +228,6 @@ export function interpret(): void {
   byte(RETURN);
   end();
   reload();
-  if (hasDemands() && mayWithdraw(<u32>insn.op)) leaveBlock();
 }
 
 /** Operations that change vector registers, MXCSR or the x87 stack. */
@@ -232,7 +235,7 @@ function touchesVectors(operation: u32): bool {
   return operation >= SSE_FIRST || operation == X87 || mayWithdraw(operation);
 }
 
-/** Operations after which what the region demanded at its entry may not hold (jit/vector.ts). */
+/** Operations after which what the region demanded at its entry may not hold (jit/vector.ts). They end their block. */
 function mayWithdraw(operation: u32): bool {
   return (
     operation == LDMXCSR ||
@@ -245,13 +248,9 @@ function mayWithdraw(operation: u32): bool {
   );
 }
 
-/** Leaves in the middle of a block: the instructions behind this one are not run, so they do not count. */
+/** Stops behind this instruction: the interpreter runs the rest of the block. */
 export function leaveBlock(): void {
-  get(BUDGET);
-  const32(<i32>((block.end - <u32>changetype<usize>(insn)) / <u32>INSN_SIZE) - 1);
-  op(ADD, false);
-  set(BUDGET);
-  leaveTo(nextDelta(), LEFT_HANDLER);
+  stopAt(changetype<u32>(insn) + <u32>INSN_SIZE);
 }
 
 /** Has the interpreter run an instruction that changes no general register and no flag. */

@@ -1,7 +1,9 @@
 // The locals of a translated region. Guest register n is local n; the others are named here.
 
 // i64.
-/** RIP at the entry of the region; every other RIP in it is this plus a constant. At an exit: where the guest goes on. */
+/** The function's parameter, before the register has its value: where control enters (cpu/decode/block.ts: entry). */
+export const PARAMETER: u32 = 0;
+/** RIP of the region's head; every other RIP in it is this plus a constant. At an exit: where the guest goes on. */
 export const RIP: u32 = 16;
 /** The lazy-flag record (cpu/flags.ts), with FLAG_OP. */
 export const FLAG_A: u32 = 17;
@@ -39,33 +41,35 @@ const NARROW_RESULT: u32 = 35;
 export const CONDITION: u32 = 36;
 /** What decides whether WebAssembly's arithmetic is exact enough (jit/lower/sse-float.ts). */
 export const FLOAT_LIMIT: u32 = 37;
-export const I32_LOCALS: u32 = 13;
+/** Number of the entry that the dispatcher goes to. */
+export const ENTRY: u32 = 38;
+export const I32_LOCALS: u32 = 14;
 
 // v128, in regions that use vectors: the XMM registers, then the upper halves of YMM, in the order of the masks in
 // jit/vector.ts.
-export const VECTOR: u32 = 38;
-export const UPPER: u32 = 54;
+export const VECTOR: u32 = 39;
+export const UPPER: u32 = 55;
 /** A memory operand, and its second 16 bytes. */
-export const SOURCE: u32 = 70;
-export const SOURCE_UPPER: u32 = 71;
-export const VECTOR_RESULT: u32 = 72;
+export const SOURCE: u32 = 71;
+export const SOURCE_UPPER: u32 = 72;
+export const VECTOR_RESULT: u32 = 73;
 export const V128_LOCALS: u32 = 35;
 
 // Operands and result of scalar floating point.
-export const DOUBLE_A: u32 = 73;
-export const DOUBLE_B: u32 = 74;
-export const DOUBLE_RESULT: u32 = 75;
+export const DOUBLE_A: u32 = 74;
+export const DOUBLE_B: u32 = 75;
+export const DOUBLE_RESULT: u32 = 76;
 export const F64_LOCALS: u32 = 3;
-export const SINGLE_A: u32 = 76;
-export const SINGLE_B: u32 = 77;
-export const SINGLE_RESULT: u32 = 78;
+export const SINGLE_A: u32 = 77;
+export const SINGLE_B: u32 = 78;
+export const SINGLE_RESULT: u32 = 79;
 export const F32_LOCALS: u32 = 3;
 
 /** TOP of the x87 stack; memory has it as well. */
-export const X87_TOP: u32 = 79;
+export const X87_TOP: u32 = 80;
 /** Addresses of two x87 registers. */
-export const X87_A: u32 = 80;
-export const X87_B: u32 = 81;
+export const X87_A: u32 = 81;
+export const X87_B: u32 = 82;
 export const X87_LOCALS: u32 = 3;
 
 export function operandA(wide: bool): u32 {

@@ -5,8 +5,19 @@
 //
 // `spill` puts the guest's state into memory for the slow paths: their code is then a list of local.get and one call.
 import { CPU_AT, JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
-import { CpuState } from "../cpu/state";
-import { BUDGET, FLAG_A, FLAG_B, FLAG_OP, FLAG_RESULT, I32_LOCALS, I64_LOCALS, RIP } from "./locals";
+import { CpuState, MODE_CODE64, cpu } from "../cpu/state";
+import {
+  BUDGET,
+  ENTRY,
+  FLAG_A,
+  FLAG_B,
+  FLAG_OP,
+  FLAG_RESULT,
+  I32_LOCALS,
+  I64_LOCALS,
+  PARAMETER,
+  RIP,
+} from "./locals";
 import { F32_LOCALS, F64_LOCALS, V128_LOCALS, X87_LOCALS } from "./locals";
 import { loadTop } from "./x87";
 import {
@@ -21,15 +32,19 @@ import {
   writtenVectors,
 } from "./vector";
 import {
+  AND,
   END,
   F32,
   F64,
   I32,
   I32_LOAD,
   I32_STORE,
+  I32_WRAP,
   I64,
   I64_LOAD,
   I64_STORE,
+  SHR_S,
+  SUB,
   V128,
   access,
   beginAt,
@@ -38,6 +53,8 @@ import {
   const32,
   get,
   loadAt,
+  op,
+  opConstant,
   position,
   set,
   unsigned,
@@ -167,7 +184,7 @@ function types(written: u32): void {
   funcType(2, 1, I64);
   spillType(<u32>popcnt<u32>(written) + 4, 4, <u32>popcnt<u32>(writtenVectors()));
   funcType(3, 1, 0);
-  funcType(0, 0, 0);
+  funcType(1, 0, 0);
   closeSize(size);
 }
 
@@ -212,7 +229,7 @@ function code(bodyEnd: usize, touched: u32, written: u32): void {
 function locals(): void {
   const vectors = demandsOfRegion() != 0;
   byte(vectors ? 6 : 2);
-  localGroup(I64_LOCALS, I64);
+  localGroup(I64_LOCALS - 1, I64); // the first is the parameter
   localGroup(I32_LOCALS, I32);
   if (!vectors) return;
   localGroup(V128_LOCALS, V128);
@@ -290,12 +307,21 @@ function loadLocal(code: u32, address: usize, local: u32): void {
   set(local);
 }
 
+/** The parameter says which entry it is, and in its upper half how far behind the head it lies. */
 function loadState(touched: u32): void {
+  get(PARAMETER);
+  byte(I32_WRAP);
+  set(ENTRY);
+  loadAt(I64_LOAD, STATE_RIP);
+  get(PARAMETER);
+  opConstant(SHR_S, 32, true);
+  op(SUB, true);
+  if (!(cpu.mode & MODE_CODE64)) opConstant(AND, 0xffff_ffff, true);
+  set(RIP);
   loadRegisters(touched);
   loadVectors(touchedVectors());
   if (demandsOfRegion() & DEMANDS_FLOAT) loadFloatLimit();
   if (demandsOfRegion() & DEMANDS_X87) loadTop();
-  loadLocal(I64_LOAD, STATE_RIP, RIP);
 }
 
 function storeState(written: u32): void {

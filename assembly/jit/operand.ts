@@ -163,7 +163,7 @@ function checkSegment(segment: u32, size: u32, write: bool): void {
 }
 
 /** Pushes whether the TLB lets the `size` bytes at ADDRESS through; sets TLB_ENTRY. */
-function pushTlbHit(size: u32, tag: usize): void {
+export function pushTlbHit(size: u32, tag: usize): void {
   get(ADDRESS);
   opConstant(SHR_U, 7, true);
   byte(I32_WRAP);

@@ -1,19 +1,28 @@
-// A region: the decoded blocks reached from a hot entry within its page, as a control-flow graph in reverse postorder,
-// with dominators. Only blocks that have been decoded belong to it, so only what has run: the rest leaves.
+// A region: the decoded blocks reached from a hot entry, across pages and through the calls on the way, as a control-flow
+// graph (jit/graph.ts). Only what has run often enough belongs to it: the rest leaves.
 //
-// A region holds at most 64 blocks, so a set of blocks is the bits of a u64, and the passes are a few lines each.
+// A call whose callee is in the region is an edge to it, and the callee's returns are edges to behind the call, taken
+// where the popped address says so. Control that leaves the region and is expected back (a callee outside, an
+// instruction that the interpreter must end the block with) finds an entry there.
 import {
+  CALL_INDIRECT,
   CALL_NEAR,
+  HLT,
   IN,
   INS,
   INT,
   INTO,
+  INVLPG,
   JCC,
   JCXZ,
   JMP,
+  JMP_INDIRECT,
+  MOV_TO_CR,
   PUSHF,
   REP_INS,
   REP_MOVS,
+  RET,
+  RET_POP,
   SGDT,
   SYSCALL,
   SYSENTER,
@@ -22,53 +31,116 @@ import {
   W32,
   W64,
 } from "../cpu/decode/operations";
-import { Block, insnCount, keptBlock } from "../cpu/decode/block";
-import { INSN_SIZE, Insn, PREFIX_WIDTH_SHIFT } from "../cpu/decode/insn";
-import { MODE_CODE64 } from "../cpu/state";
+import { Block, firstTarget, insnCount, isRetpoline, isWarm, keptBlock } from "../cpu/decode/block";
+import { DST_MEMORY, INSN_SIZE, Insn, PREFIX_WIDTH_SHIFT } from "../cpu/decode/insn";
+import { MODE_CODE64, cpu } from "../cpu/state";
 import { JIT_NODES_AT } from "../machine/layout";
+import { tlbEntry } from "../memory/tlb";
+import { isPlainAddress } from "./operand";
 
 /** An edge that leaves the region. */
 export const OUTSIDE: u32 = 0xffff_ffff;
-const BLOCKS_MAX: u32 = 48;
-const INSNS_MAX: u32 = 400;
+/** The node that is no block: control comes in through it, and goes through it where the graph is not structured. */
+export const DISPATCHER: u32 = 0;
+const NODES_MAX: u32 = 160;
+const INSNS_MAX: u32 = 800;
+export const PAGES_MAX: u32 = 8; // jit/regions.ts has room for as many
+/** Successors that a node may have besides those of a branch. */
+export const TARGETS_MAX: u32 = 48;
+/** A retpoline serves calls from everywhere: only where it went lately counts. */
+const RETPOLINE_TARGETS: u32 = 4;
 
 @final
 @unmanaged
 export class Node {
   block: Block;
-  /** Where the block begins, from the entry of the region. */
+  /** Where the block begins, from the head of the region. */
   delta: i32;
+  /** Number of its page among those of the region. */
+  page: u32;
   /** Successors: the target of the branch at its end, and what stands behind it; or OUTSIDE. */
   taken: u32;
   next: u32;
-  /** Nodes from which an edge comes; nodes that every path from the entry passes, itself included. */
-  predecessors: u64;
-  dominators: u64;
+  /** Behind a call: where it returns to, or OUTSIDE. */
+  returns: u32;
+  /** Whether control comes in here from outside, or through the dispatcher; and the number of this entry. */
+  isEntry: bool;
+  entry: u32;
+  /** The last walk that came by. */
+  walk: u32;
+  // What jit/graph.ts finds out.
+  number: u32;
+  /** The closest node that every path from the dispatcher to here passes. */
+  dominator: u32;
+  /** Nodes from which an edge leads forwards to here. */
+  forward: u32;
+  headsLoop: bool;
   /** Labels of the wasm block or loop that a branch to this node goes to. */
   forwardLabel: u32;
   loopLabel: u32;
+  /** Successors that only the address popped or loaded at run time tells from one another, by place: bytes behind. */
+  targets: u32;
 }
 
-const NODE_SIZE: usize = (offsetof<Node>() + 7) & ~7;
-/** Nodes as found, then in reverse postorder. */
-const FOUND_AT: usize = JIT_NODES_AT;
-const ORDERED_AT: usize = FOUND_AT + NODE_SIZE * 64;
+/** A page of the region: linear, from the head's, and physical. */
+@final
+@unmanaged
+class Page {
+  delta: i32;
+  physical: u32;
+}
+
+export const NODE_SIZE: usize = (offsetof<Node>() + <usize>TARGETS_MAX + 7) & ~7;
+const PAGES_AT: usize = JIT_NODES_AT + NODE_SIZE * <usize>NODES_MAX;
+const WORK_AT: usize = PAGES_AT + offsetof<Page>() * <usize>PAGES_MAX;
 
 let count: u32 = 0;
-let entry: u32 = 0;
+let pages: u32 = 0;
+let head: u64 = 0;
 let mode: u32 = 0;
 
-export function nodeCount(): u32 {
+/** Nodes found, the dispatcher being number 0 and the head number 1. */
+export function foundCount(): u32 {
   return count;
 }
 
-/** Node `number` in reverse postorder; the entry is 0. */
-export function node(number: u32): Node {
-  return changetype<Node>(ORDERED_AT + <usize>number * NODE_SIZE);
+export function found(number: u32): Node {
+  return changetype<Node>(JIT_NODES_AT + <usize>number * NODE_SIZE);
 }
 
-function found(number: u32): Node {
-  return changetype<Node>(FOUND_AT + <usize>number * NODE_SIZE);
+/** Successor `index` of those that are known at run time. */
+export function target(from: Node, index: u32): u32 {
+  return load<u8>(changetype<usize>(from) + offsetof<Node>() + <usize>index);
+}
+
+export function setTarget(from: Node, index: u32, n: u32): void {
+  store<u8>(changetype<usize>(from) + offsetof<Node>() + <usize>index, n);
+}
+
+/** Adds `n` to the successors known at run time, in the order of their places; false: there is no room. */
+function addTarget(from: Node, n: u32): bool {
+  let index: u32 = 0;
+  while (index < from.targets && found(target(from, index)).delta < found(n).delta) index++;
+  if (index < from.targets && target(from, index) == n) return true;
+  if (from.targets == TARGETS_MAX) return false;
+  const at = changetype<usize>(from) + offsetof<Node>() + <usize>index;
+  memory.copy(at + 1, at, <usize>(from.targets - index));
+  from.targets++;
+  setTarget(from, index, n);
+  return true;
+}
+
+export function pageCount(): u32 {
+  return pages;
+}
+
+/** Physical address of page `number`. */
+export function regionPage(number: u32): u32 {
+  return page(number).physical;
+}
+
+function page(number: u32): Page {
+  return changetype<Page>(PAGES_AT + <usize>number * offsetof<Page>());
 }
 
 /** The last instruction of a block: a branch, or whatever stands before its end. */
@@ -76,34 +148,63 @@ export function lastInsn(block: Block): Insn {
   return changetype<Insn>(<usize>block.end - INSN_SIZE);
 }
 
-/** Finds the region that `block` heads; the nodes are in order after it. */
-export function findRegion(block: Block): void {
-  entry = block.physical;
+/** Finds the region that `block`, at `linear`, heads. */
+export function findRegion(block: Block, linear: u64): void {
+  head = linear;
   mode = block.mode;
-  count = 0;
+  pages = 0;
+  addPage(<i32>-(head & 0xfff), block.physical & 0xffff_f000);
+  count = 1;
+  clear(found(DISPATCHER));
+  found(add(block, 0, 0)).isEntry = true;
   let insns: u32 = 0;
-  add(block);
-  for (let n: u32 = 0; n < count && insns < INSNS_MAX; n++) {
-    const here = found(n);
-    insns += insnCount(here.block);
-    const last = lastInsn(here.block);
-    const offset = here.delta;
-    if (isBranch(last)) {
-      here.taken = reach(offset + <i32>last.immediate);
-      if (<u32>last.op == JCC) here.next = reach(offset + <i32>here.block.length);
-    } else if (!endsRun(<u32>last.op) || isRepeat(<u32>last.op))
-      here.next = reach(offset + <i32>here.block.length);
+  for (let n: u32 = 1; n < count && insns < INSNS_MAX; n++) {
+    insns += insnCount(found(n).block);
+    followEnd(found(n));
   }
-  numberNodes();
-  findDominators();
+  for (let n: u32 = 1; n < count; n++) connectReturns(found(n));
+}
+
+/** The ways on from the end of `here`. */
+function followEnd(here: Node): void {
+  const last = lastInsn(here.block);
+  const op = <u32>last.op;
+  const behind = here.delta + <i32>here.block.length;
+  if (isBranch(last)) {
+    if (op == JCC) here.next = reach(behind);
+    else if (op != JMP) here.returns = reach(behind);
+    here.taken = reach(here.delta + <i32>last.immediate);
+  } else if (isTransfer(last)) {
+    if (op < JMP_INDIRECT) here.returns = reach(behind);
+    if (op < RET) reachTargets(here, TARGETS_MAX);
+    else if (isRetpoline(here.block)) reachTargets(here, RETPOLINE_TARGETS);
+  } else if (!endsRun(op) || isRepeat(op)) {
+    here.next = reach(behind);
+    if (leavesOften(op)) enterAt(here.next);
+  } else if (comesBack(op)) enterAt(reach(behind));
+}
+
+/** Control comes in at node `n`, too. */
+function enterAt(n: u32): void {
+  if (n != OUTSIDE) found(n).isEntry = true;
 }
 
 /** JCC, JMP or CALL to a place that the decoder knows, at the code segment's own width. */
 export function isBranch(i: Insn): bool {
   const op = <u32>i.op;
-  const width = mode & MODE_CODE64 ? W64 : W32;
-  if (op == CALL_NEAR + width) return true;
+  if (op == CALL_NEAR + ownWidth()) return true;
   return (op == JCC || op == JMP) && (mode & MODE_CODE64 || (<u32>i.prefix) >> PREFIX_WIDTH_SHIFT == W32);
+}
+
+/** A near jump, call or return to an address that only the guest knows, as the translator has them. */
+export function isTransfer(i: Insn): bool {
+  const op = <u32>i.op;
+  if (op < CALL_INDIRECT || op >= RET_POP + 4 || (op & 3) != ownWidth()) return false;
+  return !(i.form & DST_MEMORY) || isPlainAddress(i);
+}
+
+function ownWidth(): u32 {
+  return mode & MODE_CODE64 ? W64 : W32;
 }
 
 /** String instructions with REP: they stay where they are until they are done. */
@@ -125,105 +226,116 @@ export function endsRun(op: u32): bool {
   );
 }
 
-function add(block: Block): u32 {
+/** Operations that go on behind themselves, but only after the region was left. */
+function comesBack(op: u32): bool {
+  return op == SYSCALL || op == INT;
+}
+
+/** Operations whose handlers mostly change what the region relies on (jit/core.ts: interpretOn). */
+function leavesOften(op: u32): bool {
+  return op == HLT || op == INVLPG || op == MOV_TO_CR;
+}
+
+function clear(node: Node): void {
+  memory.fill(changetype<usize>(node), 0, offsetof<Node>());
+  node.taken = OUTSIDE;
+  node.next = OUTSIDE;
+  node.returns = OUTSIDE;
+}
+
+function add(block: Block, delta: i32, page: u32): u32 {
   const here = found(count);
+  clear(here);
   here.block = block;
-  here.delta = <i32>(block.physical - entry);
-  here.taken = OUTSIDE;
-  here.next = OUTSIDE;
+  here.delta = delta;
+  here.page = page;
   return count++;
 }
 
-/** The node that begins `delta` bytes from the entry, added if its block is known and lies in the page. */
+/** The node that begins `delta` bytes from the head, added if its block is known, has run often and there is room. */
 function reach(delta: i32): u32 {
-  const physical = entry + <u32>delta;
-  if ((physical ^ entry) & 0xffff_f000) return OUTSIDE;
-  for (let n: u32 = 0; n < count; n++) if (found(n).delta == delta) return n;
-  if (count == BLOCKS_MAX) return OUTSIDE;
-  const block = keptBlock(physical, mode);
-  return changetype<usize>(block) ? add(block) : OUTSIDE;
+  for (let n: u32 = 1; n < count; n++) if (found(n).delta == delta) return n;
+  if (count == NODES_MAX) return OUTSIDE;
+  const page = reachPage(delta);
+  if (page == OUTSIDE) return OUTSIDE;
+  const inPage = (<u32>(head + <u64>delta)) & 0xfff;
+  const block = keptBlock(regionPage(page) | inPage, mode);
+  return changetype<usize>(block) && isWarm(block) ? add(block, delta, page) : OUTSIDE;
 }
 
-// Reverse postorder: every node before those that it alone leads to; an edge to a lower or equal number goes back.
-let visited: u64 = 0;
-let unnumbered: u32 = 0;
+/** The page `delta` bytes from the head, if it is known where it leads and that it holds code. */
+function reachPage(delta: i32): u32 {
+  const linear = head + <u64>delta;
+  const start = delta - ((<i32>linear) & 0xfff);
+  for (let n: u32 = 0; n < pages; n++) if (page(n).delta == start) return n;
+  const entry = tlbEntry(cpu.tlb, linear);
+  if (pages == PAGES_MAX || entry.execTag != (linear & ~0xfff)) return OUTSIDE;
+  return addPage(start, entry.physical & 0xffff_f000);
+}
 
-function numberNodes(): void {
-  visited = 0;
-  unnumbered = count;
-  visit(0);
-  for (let n: u32 = 0; n < count; n++) {
-    const here = found(n);
-    const ordered = node(here.loopLabel);
-    memory.copy(changetype<usize>(ordered), changetype<usize>(here), offsetof<Node>());
-    ordered.taken = numberOf(here.taken);
-    ordered.next = numberOf(here.next);
+function addPage(delta: i32, physical: u32): u32 {
+  page(pages).delta = delta;
+  page(pages).physical = physical;
+  return pages++;
+}
+
+/** Where the indirect jump or call at the end of `here` has gone so far, the last `most` of them. */
+function reachTargets(here: Node, most: u32): void {
+  for (let t = firstTarget(here.block); changetype<usize>(t) && most; t = t.next) {
+    const n = reach(here.delta + t.delta);
+    if (n != OUTSIDE) addTarget(here, n);
+    most--;
   }
 }
 
-function visit(n: u32): void {
-  visited |= (<u64>1) << n;
-  const here = found(n);
-  visitUnlessDone(here.taken);
-  visitUnlessDone(here.next);
-  here.loopLabel = --unnumbered;
-}
+// The nodes of a callee: a walk that passes over calls.
+let walks: u32 = 0;
+let waiting: u32 = 0;
 
-function visitUnlessDone(n: u32): void {
-  if (n != OUTSIDE && (visited & ((<u64>1) << n)) == 0) visit(n);
-}
-
-function numberOf(foundNumber: u32): u32 {
-  return foundNumber == OUTSIDE ? OUTSIDE : found(foundNumber).loopLabel;
-}
-
-/** The dominator sets as the largest solution of dom(n) = {n} + the common part of dom over all predecessors. */
-function findDominators(): void {
-  for (let n: u32 = 0; n < count; n++) {
-    node(n).predecessors = 0;
-    node(n).dominators = n ? 0xffff_ffff_ffff_ffff : 1;
+/** A call's way back: from the returns of its callee where that is in the region, or from outside. */
+function connectReturns(call: Node): void {
+  if (call.returns == OUTSIDE) return;
+  let returning = false;
+  walks++;
+  waiting = 0;
+  queue(call.taken);
+  queueTargets(call);
+  while (waiting) {
+    waiting--;
+    const here = found(load<u8>(WORK_AT + <usize>waiting));
+    const last = lastInsn(here.block);
+    if (isReturn(last) && !isRetpoline(here.block)) {
+      if (addTarget(here, call.returns)) returning = true;
+    } else if (!isCall(last)) {
+      queue(here.taken);
+      queue(here.next);
+      queueTargets(here);
+    } else if (callsRetpoline(here)) queue(here.taken);
+    else queue(here.returns);
   }
-  for (let n: u32 = 0; n < count; n++) {
-    addPredecessor(node(n).taken, n);
-    addPredecessor(node(n).next, n);
-  }
-  let changed = true;
-  while (changed) {
-    changed = false;
-    for (let n: u32 = 1; n < count; n++) {
-      let common: u64 = 0xffff_ffff_ffff_ffff;
-      for (let left = node(n).predecessors; left; left &= left - 1) common &= node(<u32>ctz(left)).dominators;
-      common |= (<u64>1) << n;
-      if (common != node(n).dominators) {
-        node(n).dominators = common;
-        changed = true;
-      }
-    }
-  }
+  if (!returning) found(call.returns).isEntry = true;
 }
 
-function addPredecessor(successor: u32, n: u32): void {
-  if (successor != OUTSIDE) node(successor).predecessors |= (<u64>1) << n;
+function queue(n: u32): void {
+  if (n == OUTSIDE || found(n).walk == walks) return;
+  found(n).walk = walks;
+  store<u8>(WORK_AT + <usize>waiting, n);
+  waiting++;
 }
 
-/** The closest node, other than itself, that every path to `n` passes: its dominators form a chain in number order. */
-export function immediateDominator(n: u32): u32 {
-  return 63 - <u32>clz(node(n).dominators & ~((<u64>1) << n));
+function queueTargets(here: Node): void {
+  for (let index: u32 = 0; index < here.targets; index++) queue(target(here, index));
 }
 
-/** Whether an edge from `from` to `to` goes back to the head of a loop that holds `from`. */
-export function isLoopEdge(from: u32, to: u32): bool {
-  return ((node(from).dominators >> to) & 1) != 0;
+function isReturn(i: Insn): bool {
+  return <u32>i.op >= RET && isTransfer(i);
 }
 
-/** Edges that come from lower numbers: forward edges. */
-export function forwardPredecessors(n: u32): u64 {
-  return node(n).predecessors & (((<u64>1) << n) - 1);
+function isCall(i: Insn): bool {
+  return <u32>i.op >= CALL_NEAR && <u32>i.op < JMP_INDIRECT;
 }
 
-/** Whether `n` heads a loop. */
-export function headsLoop(n: u32): bool {
-  for (let left = (node(n).predecessors >> n) << n; left; left &= left - 1)
-    if (isLoopEdge(<u32>ctz(left), n)) return true;
-  return false;
+/** Whether the call at the end of `here` is a retpoline's own, which never comes back. */
+function callsRetpoline(here: Node): bool {
+  return here.taken != OUTSIDE && isRetpoline(found(here.taken).block);
 }

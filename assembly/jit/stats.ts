@@ -20,6 +20,8 @@ export const LEFT_RETURN: u32 = 11;
 export const LEFT_STOPPED: u32 = 12;
 /** The last instruction of a block is the interpreter's; which one, the counters of handlers say. */
 export const LEFT_HANDLER: u32 = 13;
+/** The next page of the region leads elsewhere now, or it is not known where. */
+export const LEFT_PAGE: u32 = 14;
 /** Handlers that regions called, by operation. */
 export const STAT_HANDLERS: u32 = 16;
 

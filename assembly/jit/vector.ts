@@ -1,7 +1,7 @@
 // Vector registers in translated code: locals, as the general registers are, where a region uses them; and vector
 // operands in memory. A region that uses vectors is entered only while none of them can raise #UD or #NM, and one with
 // floating point only while MXCSR masks all exceptions and rounds to nearest: that is checked at its entry
-// (`offered`), and again behind instructions that may change it.
+// (`offered`), and again behind instructions that may change it, which end their blocks.
 import { Insn, SRC_MEMORY } from "../cpu/decode/insn";
 import { CR0_EM, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, CpuState, cpu } from "../cpu/state";
 import { PRECISION, isOrdinary } from "../cpu/mxcsr";
@@ -87,10 +87,6 @@ export function offered(): u32 {
 /** What the region under translation demands, known in the second pass. */
 export function regionDemands(): u32 {
   return demanded;
-}
-
-export function hasDemands(): bool {
-  return demanded != 0;
 }
 
 /** Local number `bit` of the masks. */

@@ -16,6 +16,7 @@ export const ELSE: u32 = 0x05;
 export const END: u32 = 0x0b;
 export const BR: u32 = 0x0c;
 export const BR_IF: u32 = 0x0d;
+export const BR_TABLE: u32 = 0x0e;
 export const RETURN: u32 = 0x0f;
 export const CALL: u32 = 0x10;
 export const DROP: u32 = 0x1a;
@@ -43,6 +44,7 @@ export const I32_LE_S: u32 = 0x4c;
 export const I64_EQZ: u32 = 0x50;
 export const I64_EQ: u32 = 0x51;
 export const I64_NE: u32 = 0x52;
+export const I64_LT_S: u32 = 0x53;
 export const I32_POPCNT: u32 = 0x69;
 export const I32_WRAP: u32 = 0xa7;
 export const I64_EXTEND_S: u32 = 0xac;
@@ -202,9 +204,14 @@ export function end(): void {
 }
 
 /** Branches (BR or BR_IF) to the label that `enter` returned. */
-export function branch(kind: u32, label: u32): void {
+export function branch(kind: u32, to: u32): void {
   byte(kind);
-  unsigned(open - label);
+  label(to);
+}
+
+/** The label that `enter` returned, as branches count it from here. */
+export function label(to: u32): void {
+  unsigned(open - to);
 }
 
 export function beginBody(): void {

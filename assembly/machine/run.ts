@@ -23,7 +23,7 @@ import {
 import { report, traces } from "../cpu/trace";
 import { TRACE_HARDWARE, TRACE_INSTRUCTION } from "../cpu/trace-kinds";
 import { runningInsn } from "../jit/core";
-import { makeRoom, runTranslated } from "../jit/translate";
+import { runTranslated } from "../jit/translate";
 import { acknowledgeInterrupt } from "../devices/irq-lines";
 import { noteDirectWrites } from "../devices/vga-memory";
 import { advanceChips, nextDeadline } from "./board";
@@ -41,7 +41,6 @@ const TURN: u32 = 20_000;
  */
 export function runMachine(instructions: u32): u32 {
   if (instructions) {
-    makeRoom();
     noteDirectWrites();
     clock.slice = instructions;
     clock.granted = 0;

@@ -10,6 +10,7 @@ const WORDS: Record<LeaveReason, string> = {
   LEFT_HANDLER: "an instruction that the interpreter must end the block with",
   LEFT_BUDGET: "time to look around",
   LEFT_STOPPED: "a memory access that the interpreter must do",
+  LEFT_PAGE: "the next page leads elsewhere",
 };
 
 /** The most called handlers that are listed. */

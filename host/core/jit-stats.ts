@@ -7,6 +7,7 @@ const REASONS = [
   "LEFT_HANDLER",
   "LEFT_BUDGET",
   "LEFT_STOPPED",
+  "LEFT_PAGE",
 ] as const;
 const TOTALS = ["STAT_REGIONS", "STAT_BYTES", "STAT_ENTRIES", "STAT_INSTRUCTIONS"] as const;
 

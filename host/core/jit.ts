@@ -45,4 +45,9 @@ export class RegionTable {
     this.engine.table.set(place, region);
     return place;
   }
+
+  /** Lets go of the function in `slot`, so that the runtime may free its code. */
+  release(slot: number): void {
+    this.engine.table.set(slot, null);
+  }
 }

@@ -15,6 +15,7 @@ export interface EngineImports {
   entropy?(at: number, length: number): void;
   jitInstall?(at: number, length: number, slot: number): number;
   trace?(kind: number, cpu: number, first: number, second: number, third: number): void;
+  jitRelease?(slot: number): void;
 }
 
 const modules = new Map<string, Promise<WebAssembly.Module>>();

@@ -251,6 +251,7 @@ export class MachineEngine {
       entropy: (at, length) => fillRandom(bytes().subarray(at, at + length)),
       jitInstall: (at, length, slot) => regions.install(at, length, slot),
       trace: (kind, cpu, first, second, third) => options.tracer?.report(kind, cpu, first, second, third),
+      jitRelease: (slot) => regions.release(slot),
     });
     const regions: RegionTable = new RegionTable(exports);
     bytes = (): Uint8Array => new Uint8Array(exports.memory.buffer);

@@ -63,7 +63,8 @@ export class Core {
     };
     const jitInstall = (at: number, length: number, slot: number): number =>
       regions.install(at, length, slot);
-    const host = { unwind, log, entropy, jitInstall, trace: (): void => {} };
+    const jitRelease = (slot: number): void => regions.release(slot);
+    const host = { unwind, log, entropy, jitInstall, jitRelease, trace: (): void => {} };
     const instance = new WebAssembly.Instance(engine, { host, env: { abort } });
     this.exports = instance.exports as unknown as Exports;
     const regions = new RegionTable(this.exports);

@@ -2,12 +2,12 @@
 // not paid each time. A block stays within its page; an instruction that crosses into the next is decoded anew each
 // time it runs. A write to a page that holds blocks drops those that it touches and nothing else.
 //
-//  0          4      8     12        16        20     24     28    32        40
-//  ├ physical ┼ mode ┼ end ┼ next ───┼ length ─┼ heat ┼ slot ┼ tlb ┼ demands ┤ records of 32 bytes, the last is BLOCK_END
-//                            in page   in bytes
+//  0          4      8     12        16        20     24     28    32        36       40        48      56
+//  ├ physical ┼ mode ┼ end ┼ next ───┼ length ─┼ heat ┼ slot ┼ tlb ┼ demands ┼ region ┼ next ───┼ entry ┤
+//                            in page   in bytes                                         entry
 //
-// `end` is the address of the BLOCK_END record; instructions in the block = (end - first) / 32.
-import { freeAllSlots, freeSlot } from "../../jit/slots";
+// Behind it its instructions, records of 32 bytes; the last is BLOCK_END or BLOCK_NEXT, and `end` is its address.
+import { dropAllRegions, dropRegionsOf } from "../../jit/regions";
 import {
   CODE_BLOCKS_AT,
   CODE_BLOCKS_SIZE,
@@ -19,13 +19,27 @@ import {
 import { translateFetch } from "../../memory/access";
 import { NO_PAGE, writeProtectPhysicalPage } from "../../memory/tlb";
 import { clock } from "../../machine/clock";
-import { MODE_CODE64, cpu } from "../state";
+import { MODE_CODE64, REG_RSP, REG_ZERO, cpu } from "../state";
 import { report } from "../trace";
 import { TRACE_BLOCK } from "../trace-kinds";
 import { decode } from "./decoder";
 import { crossedPage } from "./fetch";
-import { INSN_SIZE, Insn } from "./insn";
-import { BLOCK_END, BLOCK_LEAVE, BLOCK_NEXT, CALL_NEAR, JCC, JCXZ, JMP, LOOP, RET_POP } from "./operations";
+import { DST_MEMORY, INSN_SIZE, Insn } from "./insn";
+import {
+  BLOCK_END,
+  BLOCK_LEAVE,
+  BLOCK_NEXT,
+  CALL_INDIRECT,
+  CALL_NEAR,
+  JCC,
+  JCXZ,
+  JMP,
+  LOOP,
+  MOV,
+  RET,
+  RET_POP,
+  W64,
+} from "./operations";
 
 @final
 @unmanaged
@@ -36,12 +50,17 @@ export class Block {
   nextInPage: u32;
   length: u32;
   /** Times run by the interpreter, up to the translation of the region that this block heads (jit/translate.ts). */
-  heat: u32;
-  /** Table slot of that region's function; 0 for none. It holds while `cpu.tlb` is `tlb`. */
+  heat: i32;
+  /** Table slot of the region that this block enters; 0 for none. It holds while `cpu.tlb` is `tlb`. */
   slot: u32;
   tlb: u32;
   /** What the region asks for at its entry (jit/vector.ts). */
   demands: u32;
+  /** The region, and the next block that enters it (jit/regions.ts). */
+  region: u32;
+  nextEntry: u32;
+  /** What the region's function is told: the number of the entry, and above it the block's place from the head. */
+  entry: u64;
 }
 
 const HEADER: usize = (offsetof<Block>() + 7) & ~7;
@@ -135,15 +154,80 @@ export function followLink(i: Insn, taken: bool): Insn {
   return enterUnlessHot(block);
 }
 
-/** Enters the block at the current RIP: what runs next. */
-export function nextBlock(): Insn {
+/** Enters the block at the current RIP, behind the record `end` of the one that has run: what runs next. */
+export function nextBlock(end: Insn): Insn {
+  const op = <u32>changetype<Insn>(changetype<usize>(end) - INSN_SIZE).op;
+  const from = changetype<Block>(<usize>cpu.block);
+  if (op >= CALL_INDIRECT && op < RET_POP && (op < RET || isRetpoline(from))) recordTarget(from, end);
   return enterUnlessHot(findBlock());
+}
+
+/**
+ * Whether `block` is the end of a retpoline: an indirect jump dressed as a return from a call whose return address it
+ * has overwritten, MOV [RSP], register; RET (Intel, "Retpoline: A Branch Target Injection Mitigation").
+ */
+export function isRetpoline(block: Block): bool {
+  const store = firstInsn(block);
+  const isStore = <u32>store.op == MOV + W64 && (store.form & DST_MEMORY) != 0;
+  const toTop = store.base == REG_RSP && store.index == REG_ZERO && store.displacement == 0;
+  return (
+    isStore &&
+    toTop &&
+    insnCount(block) == 2 &&
+    <u32>changetype<Insn>(<usize>block.end - INSN_SIZE).op == RET + W64
+  );
+}
+
+/** A place that an indirect jump or call went to, from the start of its block; the record behind it leads to the list. */
+@final
+@unmanaged
+export class Target {
+  next: Target;
+  delta: i32;
+}
+
+/** An indirect jump is not looked after any more when it has gone to so many places. */
+const TARGETS_MAX: u32 = 48;
+
+/** The last of the places that the indirect jump or call at the end of `block` went to; null where there is none. */
+export function firstTarget(block: Block): Target {
+  return changetype<Target>(<usize>changetype<Links>(<usize>block.end).taken);
+}
+
+/** Puts the place that `from` went to first in its list. */
+function recordTarget(from: Block, end: Insn): void {
+  const links = changetype<Links>(end);
+  const delta = cpu.rip - cpu.ripBase;
+  if (delta != <u64>(<i64>(<i32>delta)) || isDropped(from)) return;
+  let link = changetype<usize>(end) + offsetof<Links>("taken");
+  let target = changetype<Target>(<usize>load<u32>(link));
+  while (changetype<usize>(target) && target.delta != <i32>delta) {
+    link = changetype<usize>(target) + offsetof<Target>("next");
+    target = target.next;
+  }
+  if (changetype<usize>(target)) store<u32>(link, <u32>changetype<usize>(target.next));
+  else {
+    if (links.notTaken == TARGETS_MAX || !hasRoom()) return;
+    target = changetype<Target>(next);
+    next += offsetof<Target>();
+    target.delta = <i32>delta;
+    links.notTaken++;
+  }
+  target.next = changetype<Target>(<usize>links.taken);
+  links.taken = <u32>changetype<usize>(target);
+}
+
+/** Whether another block may be laid. */
+function hasRoom(): bool {
+  return next + BLOCK_SIZE_MAX <= CODE_BLOCKS_AT + CODE_BLOCKS_SIZE;
 }
 
 /** One record that sends the run loop to RIP. */
 const LEAVE_AT: usize = memory.data<u32>([BLOCK_LEAVE, 0, 0, 0, 0, 0, 0, 0], 8);
 /** The heat of a block whose translation has been tried. */
-const TRIED: u32 = 0xffff_ffff;
+const TRIED: i32 = i32.MIN_VALUE;
+/** A block that has run this part of the times that make one hot is part of the regions around it. */
+const WARM_SHIFT: u32 = 3;
 
 function enterUnlessHot(block: Block): Insn {
   return isHot(block) ? changetype<Insn>(LEAVE_AT) : enter(block);
@@ -152,7 +236,26 @@ function enterUnlessHot(block: Block): Insn {
 /** Whether the run loop should see to it that a region runs in place of `block`; counts the runs of those that do not. */
 export function isHot(block: Block): bool {
   if (block.slot) return true;
-  return block.heat != TRIED && ++block.heat >= clock.warm && clock.warm != 0 && block.physical != DROPPED;
+  return (
+    block.heat != TRIED && ++block.heat >= <i32>clock.warm && clock.warm != 0 && block.physical != DROPPED
+  );
+}
+
+/** Whether `block` runs often enough to be part of a region. */
+export function isWarm(block: Block): bool {
+  return block.slot != 0 || block.heat < 0 || block.heat >= <i32>(clock.warm >> WARM_SHIFT);
+}
+
+/** A region holds `block`, which does not enter it: to head one of its own it must be entered otherwise that often. */
+export function cover(block: Block): void {
+  if (block.slot == 0) block.heat = -(<i32>clock.warm);
+}
+
+/** The region that `block` entered has gone. */
+export function stayOut(block: Block): void {
+  block.slot = 0;
+  block.region = 0;
+  block.heat = 0;
 }
 
 /** There shall be no more tries to translate `block`. */
@@ -217,7 +320,7 @@ function writeEnd(end: Insn, offset: u32, branched: bool): void {
 
 function decodeBlock(linear: u64, physical: u32): Block {
   cpu.insn = 0;
-  if (next + BLOCK_SIZE_MAX > CODE_BLOCKS_AT + CODE_BLOCKS_SIZE) dropAllBlocks();
+  if (!hasRoom()) dropAllBlocks();
   const block = changetype<Block>(next);
   let at = next + HEADER;
   let offset: u32 = 0;
@@ -254,18 +357,11 @@ function pageList(physical: u32): usize {
   return CODE_PAGES_AT + ((<usize>(physical >> 12)) << 2);
 }
 
-/** Drops the blocks that hold any of `size` bytes at `physical`, within one page, and the regions of that page. */
+/** Drops the blocks that hold any of `size` bytes at `physical`, within one page, and the regions with code from it. */
 export function invalidateCode(physical: u32, size: u32): void {
   if (!dropBlocks(physical, size)) return;
   dropped = true;
-  for (let at = load<u32>(pageList(physical)); at != 0; at = changetype<Block>(<usize>at).nextInPage)
-    releaseRegion(changetype<Block>(<usize>at));
-}
-
-function releaseRegion(block: Block): void {
-  if (block.slot) freeSlot(block.slot);
-  block.slot = 0;
-  block.heat = 0;
+  dropRegionsOf(physical & 0xffff_f000);
 }
 
 /** Returns whether there were any. */
@@ -285,7 +381,6 @@ function dropBlocks(physical: u32, size: u32): bool {
 
 /** A dropped block is never found again; if it runs, it ends behind the instruction that wrote. */
 function drop(block: Block): void {
-  releaseRegion(block);
   block.physical = DROPPED;
   for (let at = <usize>changetype<usize>(block) + HEADER; at < <usize>block.end; at += INSN_SIZE)
     changetype<Insn>(at).op = <u16>BLOCK_END;
@@ -298,5 +393,5 @@ export function dropAllBlocks(): void {
   memory.fill(CODE_PAGES_AT, 0, CODE_PAGES_SIZE);
   next = FIRST;
   dropped = true;
-  freeAllSlots();
+  dropAllRegions();
 }

@@ -118,6 +118,7 @@ import {
   PAUSE,
   POPCNT,
   POPF,
+  POP_SREG,
   RDFSBASE,
   RDRAND,
   RDTSCP,
@@ -415,7 +416,7 @@ function group7(number: u32, memoryOperand: bool): u32 {
         return NO_ROW;
     }
   if (modrm == 0xd0) return XGETBV | MODRM;
-  if (modrm == 0xd1) return XSETBV | MODRM;
+  if (modrm == 0xd1) return XSETBV | MODRM | ENDS_BLOCK;
   if (number == 4) return SMSW | row | (WIDTH_V << WIDTH_SHIFT);
   if (number == 6) return LMSW | row | word | ENDS_BLOCK;
   if (modrm == 0xf8) return code64 ? SWAPGS | MODRM : NO_ROW;
@@ -428,11 +429,11 @@ function group15(number: u32, memoryOperand: bool): u32 {
     if (repeat || operandPrefix) return NO_ROW;
     const row: u32 = (E << DST_SHIFT) | MODRM;
     if (number == 0) return FXSAVE | row;
-    if (number == 1) return FXRSTOR | row;
-    if (number == 2) return LDMXCSR | row;
+    if (number == 1) return FXRSTOR | row | ENDS_BLOCK;
+    if (number == 2) return LDMXCSR | row | ENDS_BLOCK;
     if (number == 3) return STMXCSR | row;
     if (number == 4) return XSAVE | row;
-    if (number == 5) return XRSTOR | row;
+    if (number == 5) return XRSTOR | row | ENDS_BLOCK;
     return number == 7 ? NOP | MODRM : NO_ROW; // CLFLUSH
   }
   if (repeat == PREFIX_REP && code64 && number < 4)
@@ -470,7 +471,8 @@ function operands(i: Insn, row: u32, opcode: u32): bool {
   let op = row & 0x3ff;
   let log2 = width(row);
   // Near branches in 64-bit code are 64 bits wide whatever the prefix (SDM 2A §2.2.1.7, Intel's reading).
-  if (code64 && row & ENDS_BLOCK && ((row >> WIDTH_SHIFT) & 15) == WIDTH_Q && op != POPF) log2 = W64;
+  const isBranch = row & ENDS_BLOCK && op != POPF && op != POP_SREG;
+  if (code64 && isBranch && ((row >> WIDTH_SHIFT) & 15) == WIDTH_Q) log2 = W64;
   if (row & CONDITIONAL) i.extra = <u16>(opcode & 15);
   const form = operandFields(i, row, op, log2, opcode);
   immediate(i, row, log2, op);

@@ -765,7 +765,7 @@ export function execute(i: Insn): void {
       case X87: executeX87(i); break;
       case BLOCK_NEXT:
         if (cpu.budget <= 0) return;
-        i = nextBlock();
+        i = nextBlock(i);
         continue;
       case BLOCK_END: blockEnd(i); return;
       case BLOCK_LEAVE: return;

@@ -1,12 +1,15 @@
 // Transfers of control: the same names as cpu/exec/branch.ts, in wasm. Those with a known target in the region become
-// its edges (jit/emit.ts); here is what they do besides, and those whose target only the guest knows.
+// its edges (jit/emit.ts); here is what they do besides, and those whose target only the guest knows: it is compared
+// with where the region knows that they may lead.
 import { Insn } from "../../cpu/decode/insn";
 import { W64 } from "../../cpu/decode/operations";
+import { node } from "../graph";
 import { leave, nextDelta, pushRip } from "../leave";
-import { operandA, result } from "../locals";
+import { RIP, TEMPORARY, operandA, result } from "../locals";
 import { isWide, pushFirst } from "../operand";
 import { LEFT_INDIRECT, LEFT_RETURN } from "../stats";
-import { I32_WRAP, I64_EXTEND_U, byte, get, set } from "../wasm";
+import { emitTargets } from "../structure";
+import { I32_WRAP, I64_EXTEND_U, SUB, byte, get, op, set } from "../wasm";
 import { dropFromStack, peek, pushResult } from "./move";
 
 /** Pushes the return address on the guest's stack. */
@@ -17,29 +20,42 @@ export function pushReturn(width: u32): void {
   pushResult(width);
 }
 
-/** Leaves for `local`. */
-function leaveFor(local: u32, width: u32, reason: u32): void {
-  get(local);
-  if (width != W64) byte(I64_EXTEND_U);
+/** From node `n` to the address in `local`. */
+function goTo(n: u32, local: u32, width: u32, reason: u32): void {
+  if (node(n).targets) {
+    pushTarget(local, width);
+    get(RIP);
+    op(SUB, true);
+    set(TEMPORARY);
+    emitTargets(n);
+  }
+  pushTarget(local, width);
   leave(reason);
 }
 
-export function jmpIndirect(i: Insn, width: u32): void {
-  pushFirst(i, width);
-  set(operandA(isWide(width)));
-  leaveFor(operandA(isWide(width)), width, LEFT_INDIRECT);
+function pushTarget(local: u32, width: u32): void {
+  get(local);
+  if (width != W64) byte(I64_EXTEND_U);
 }
 
-export function callIndirect(i: Insn, width: u32): void {
+export function jmpIndirect(n: u32, i: Insn, width: u32): void {
+  const target = operandA(isWide(width));
   pushFirst(i, width);
-  set(operandA(isWide(width)));
+  set(target);
+  goTo(n, target, width, LEFT_INDIRECT);
+}
+
+export function callIndirect(n: u32, i: Insn, width: u32): void {
+  const target = operandA(isWide(width));
+  pushFirst(i, width);
+  set(target);
   pushReturn(width);
-  leaveFor(operandA(isWide(width)), width, LEFT_INDIRECT);
+  goTo(n, target, width, LEFT_INDIRECT);
 }
 
 /** RET, with `bytes` more to drop. */
-export function ret(width: u32, bytes: u64): void {
+export function ret(n: u32, width: u32, bytes: u64): void {
   peek(width);
   dropFromStack((1 << width) + <i64>bytes);
-  leaveFor(result(isWide(width)), width, LEFT_RETURN);
+  goTo(n, result(isWide(width)), width, LEFT_RETURN);
 }
