@@ -1,7 +1,7 @@
 // What translated code calls: the slow paths of memory, the interpreter for one instruction, and arithmetic that is
 // not worth its wasm in line. Memory holds the guest's state as the interpreter would have it (jit/leave.ts: spill),
 // so a fault unwinds from here as from anywhere.
-import { Block, codeWasDropped, forgetDrops, isDropped } from "../cpu/decode/block";
+import { codeWasDropped, forgetDrops } from "../cpu/decode/block";
 import { INSN_SIZE, Insn } from "../cpu/decode/insn";
 import { BLOCK_END, BLOCK_LEAVE } from "../cpu/decode/operations";
 import { execute } from "../cpu/exec/dispatch";

@@ -15,9 +15,16 @@ interface Exports {
   CPU_STATE_SIZE: WebAssembly.Global;
   EXIT_HALTED: WebAssembly.Global;
   EXIT_SLICE: WebAssembly.Global;
+  INSPECT_AT: WebAssembly.Global;
+  JIT_STATS_AT: WebAssembly.Global;
+  STAT_REGIONS: WebAssembly.Global;
+  LEFT_PAGE: WebAssembly.Global;
   powerOn(ramSize: number, vcpus: number): void;
   runMachine(instructions: number): number;
   setTranslator(warm: number): void;
+  countJit(on: number): void;
+  setBreakpoints(count: number): void;
+  goOn(stepping: number): void;
   settleState(): void;
   flags(): number;
   setFlags(eflags: number): void;
@@ -97,6 +104,18 @@ export class Core {
     const field = this.fields.get(name);
     if (!field) throw new Error(`CpuState has no field "${name}"`);
     return field;
+  }
+
+  /** The buffer that debuggers' verbs read. */
+  get inspect(): DataView {
+    return new DataView(this.exports.memory.buffer, this.exports.INSPECT_AT.value);
+  }
+
+  /** A counter of the translator (assembly/jit/stats.ts), which must have been told to count. */
+  counter(name: "STAT_REGIONS" | "LEFT_PAGE"): number {
+    const { memory, JIT_STATS_AT } = this.exports;
+    const at = JIT_STATS_AT.value + 8 * Number(this.exports[name].value);
+    return Number(new DataView(memory.buffer).getBigUint64(at, true));
   }
 
   get flags(): number {

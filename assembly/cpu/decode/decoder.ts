@@ -411,7 +411,7 @@ function group7(number: u32, memoryOperand: bool): u32 {
       case 6:
         return LMSW | row | word | ENDS_BLOCK;
       case 7:
-        return INVLPG | row;
+        return INVLPG | row | ENDS_BLOCK;
       default:
         return NO_ROW;
     }
