@@ -55,13 +55,14 @@ let free: u32 = 0;
 let oldest: u32 = 0;
 let newest: u32 = 0;
 
-/** Regions that live, for `info jit`. */
+/** Regions that live. */
 let live: u32 = 0;
 
 export function liveRegions(): u32 {
   return live;
 }
 
+/** Bytes of their modules. */
 export function liveBytes(): u32 {
   return bytes;
 }

@@ -71,6 +71,7 @@ export {
   setWatchpoints,
 } from "./debugger";
 export { serveRegion } from "../jit/core";
+export { liveBytes, liveRegions } from "../jit/regions";
 export {
   LEFT_BUDGET,
   LEFT_STOPPED,

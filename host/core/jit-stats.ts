@@ -28,6 +28,9 @@ export interface JitStats {
   regions: number;
   bytes: number;
   compileMs: number;
+  /** The regions among them that have not been dropped, and their bytes. */
+  live: number;
+  liveBytes: number;
   /** Times that the run loop called a region. */
   entries: number;
   /** Instructions run in regions, and in all. */
@@ -43,7 +46,7 @@ export interface JitStats {
 export function readJitStats(
   memory: DataView,
   at: Record<(typeof STAT_CONSTANTS)[number], number>,
-  host: Pick<JitStats, "compileMs" | "instructions">,
+  host: Pick<JitStats, "compileMs" | "instructions" | "live" | "liveBytes">,
 ): JitStats {
   const counter = (number: number): number => Number(memory.getBigUint64(at.JIT_STATS_AT + 8 * number, true));
   const handlers = new Map<number, number>();

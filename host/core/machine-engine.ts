@@ -16,6 +16,9 @@ export interface MachineExports extends EngineExports {
   resetMachine(): void;
   /** Code that has run so many times is translated; with 0 all is interpreted. */
   setTranslator(warm: number): void;
+  /** Translated regions that live, and the bytes of their modules. */
+  liveRegions(): number;
+  liveBytes(): number;
   /** From now on the translator counts (host/core/jit-stats.ts). */
   countJit(on: boolean): void;
   /** Runs up to so many instructions; 0 goes on with what is left after an unwind. Returns EXIT_*. */
@@ -310,6 +313,8 @@ export class MachineEngine {
   jitStats(): JitStats {
     return readJitStats(this.record, this.constants, {
       compileMs: this.regions.compileMs,
+      live: this.exports.liveRegions(),
+      liveBytes: this.exports.liveBytes(),
       instructions: this.instructions,
     });
   }

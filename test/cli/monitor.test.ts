@@ -67,6 +67,9 @@ describe("a monitor on a unix socket", () => {
   it("tells of the machine", async () => {
     expect(await ask("info status")).toMatch(/^VM status: (running|paused \(shutdown\))\n$/);
     expect(await ask("info name")).toBe("tester\n");
+    expect(await ask("info jit")).toMatch(
+      /^regions        \d+, of \d+ translated so far\ncode size      \d+ bytes of WebAssembly\n/,
+    );
     expect(await ask("info registers")).toMatch(/^\nCPU#0\nRAX=[0-9a-f]{16} /);
     const pci = await ask("info pci");
     expect(pci).toContain("IDE controller: PCI device 8086:7010");

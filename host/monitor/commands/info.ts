@@ -24,6 +24,15 @@ function status({ host }: Session): string {
   return `VM status: ${state === "running" || state === "paused" ? state : `paused (${state})`}`;
 }
 
+function jit({ host }: Session): string {
+  const { regions, compileMs, live, liveBytes } = host.machine.jitStats();
+  return [
+    `regions        ${live}, of ${regions} translated so far`,
+    `code size      ${liveBytes} bytes of WebAssembly`,
+    `compile time   ${compileMs.toFixed(0)} ms`,
+  ].join("\n");
+}
+
 export const INFO: readonly Command[] = [
   {
     name: "block",
@@ -55,6 +64,7 @@ export const INFO: readonly Command[] = [
     help: "show the command line history",
     run: ({ history }) => history.map((line, n) => `${n}: '${line}'`).join("\n"),
   },
+  { name: "jit", help: "show dynamic compiler info", run: jit },
   { name: "kvm", help: "show KVM information", run: () => "kvm support: disabled" },
   { name: "mice", help: "show which guest mouse is receiving events", run: () => "* Mouse #0: PS/2 Mouse" },
   { name: "name", help: "show the current VM name", run: ({ host }) => host.guestName ?? "" },
