@@ -1,5 +1,5 @@
 // The screen: the guest's pixels on a canvas, each as a whole number of the display's own, so that they stay sharp.
-import type { Machine } from "../host/library.ts";
+import type { Frame, Machine } from "../host/library.ts";
 
 export class ScreenView {
   private readonly context: CanvasRenderingContext2D;
@@ -20,15 +20,23 @@ export class ScreenView {
 
   /** Draws what the machine shows until `signal` is aborted, and not while nobody sees it. */
   async show(machine: Machine, signal: AbortSignal): Promise<void> {
-    for await (const { rgba, width, height } of machine.screen.frames({ signal })) {
-      if (this.canvas.width !== width || this.canvas.height !== height) {
-        Object.assign(this.canvas, { width, height });
-        this.fit();
-      }
-      this.context.putImageData(new ImageData(rgba, width, height), 0, 0);
+    const frames = machine.screen.frames({ signal });
+    // The next one is on its way while this one is drawn: one after the other, every second one would be missed.
+    for (let next = frames.next(); ;) {
+      const { value: frame } = await next;
+      if (!frame || signal.aborted) return;
+      next = frames.next();
+      this.draw(frame);
       await new Promise((drawn) => requestAnimationFrame(drawn));
-      if (signal.aborted) return;
     }
+  }
+
+  private draw({ rgba, width, height }: Frame): void {
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      Object.assign(this.canvas, { width, height });
+      this.fit();
+    }
+    this.context.putImageData(new ImageData(rgba, width, height), 0, 0);
   }
 
   clear(): void {
