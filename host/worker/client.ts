@@ -70,7 +70,7 @@ export class Machine {
     const lender = new Lender();
     const plan = planMachine(description, (source) => lender.lend(source));
     const module = await compileEngine(thisRuntime(), "machine.wasm");
-    const connection = new Connection(lender, description.onTrouble ?? ((): void => {}));
+    const connection = new Connection(lender, description);
     try {
       const { serialPorts } = await connection.calls.call("create", plan, { module });
       const machine = new Machine(connection, serialPorts);
@@ -226,12 +226,13 @@ class Connection {
 
   constructor(
     readonly lender: Lender,
-    onTrouble: (sentence: string) => void,
+    { onTrouble, debugConsole }: Pick<MachineDescription, "onTrouble" | "debugConsole">,
   ) {
     const verbs: Omit<CallerVerbs, keyof LentSources> = {
       serial: (port, bytes) => this.port(port).receive(bytes),
       event: (name, cause) => this.events.emit(name, cause),
-      trouble: onTrouble,
+      trouble: (sentence) => onTrouble?.(sentence),
+      debugConsole: (bytes) => debugConsole?.onData(bytes),
     };
     const events = {
       onMessage: (message: unknown): void => this.calls.receive(message),

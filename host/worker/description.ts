@@ -72,6 +72,8 @@ export interface MachineDescription extends Pick<
   clock?: number | Date | undefined;
   /** A reset by the guest ends `run` instead of starting over. */
   endOnReset?: boolean | undefined;
+  /** Plugs in isa-debugcon at a port, QEMU's being 0xe9, and hands on what the guest writes there. */
+  debugConsole?: { port: number; onData(bytes: Uint8Array): void } | undefined;
   /** Counts for `info` what the translator does, which costs a little. */
   countsTranslated?: boolean | undefined;
   /** Told, in a sentence, of what goes wrong while the guest runs, such as a disk that cannot be read. */
@@ -143,6 +145,7 @@ export function planMachine(
     epoch: clock === undefined ? undefined : Number(clock),
     endOnReset: description.endOnReset,
     countsJit: description.countsTranslated,
+    debugConsolePort: description.debugConsole?.port,
   };
   return {
     // What was not said keeps its default.

@@ -82,6 +82,7 @@ export interface MachineVerbs {
 /** Served by the caller's thread. */
 export interface CallerVerbs extends LentSources {
   serial(port: number, bytes: Uint8Array): void;
+  debugConsole(bytes: Uint8Array): void;
   event(name: EventName, cause: EventCause | undefined): void;
   trouble(sentence: string): void;
 }

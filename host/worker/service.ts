@@ -77,6 +77,7 @@ export class MachineService implements MachineVerbs {
   /** What the machine says goes to the caller. */
   private connect(machine: Machine): void {
     machine.events.on(({ name, cause }) => this.caller.tell("event", name, cause));
+    machine.debugConsole.onData((bytes) => this.caller.tell("debugConsole", bytes));
     machine.serials.forEach((port, number) => {
       this.unread[number] = 0;
       port.onData((bytes) => {

@@ -51,6 +51,8 @@ const echoGuest = assemble(`
         mov ds, ax
         mov ss, ax
         mov sp, 0x7c00
+        mov al, 0x21                    ; to the debug console, where there is one
+        out 0xe9, al
         mov si, hello
         call print
 next:   mov dx, 0x3fd                   ; line status: is there a byte?
@@ -254,7 +256,9 @@ const TESTS: Readonly<Record<string, Test>> = {
   },
 
   "a machine is paused, resumed, reset and stopped": async (around) => {
-    const machine = await echo(around);
+    let debugged = "";
+    const onData = (bytes: Uint8Array): void => void (debugged += new TextDecoder().decode(bytes));
+    const machine = await echo(around, { debugConsole: { port: 0xe9, onData } });
     const events: string[] = [];
     machine.events.on(({ name }) => events.push(name));
     await machine.pause();
@@ -273,6 +277,7 @@ const TESTS: Readonly<Record<string, Test>> = {
     expectEqual(await machine.run(), { reason: "power-off" });
     await machine.close();
     expectEqual(events, ["STOP", "RESUME", "RESET", "SHUTDOWN"]);
+    expectEqual(debugged, "!!");
     expectEqual(await refusal(machine.info()), "UserError: the machine is closed");
   },
 
