@@ -37,6 +37,25 @@ describe("the PC's command line", () => {
     });
   });
 
+  it("reads how to boot, and whether the board has an event timer", () => {
+    expect(options("-boot", "order=dc,strict=on,reboot-timeout=5000").boot).toEqual({
+      order: "dc",
+      strict: true,
+      retryWait: 5000,
+    });
+    expect(options("-boot", "reboot-timeout=-1").boot.retryWait).toBeUndefined();
+    expect(complaint("-boot", "reboot-timeout=65536")).toContain("between -1 and 65535");
+    expect([options("-no-hpet").hpet, options("-machine", "pc,hpet=off").hpet]).toEqual([false, false]);
+    expect(options("-M", "hpet=on").hpet).toBe(true);
+  });
+
+  it("keeps the boot index of a device", () => {
+    const { drives, driveDevices } = options(
+      ..."-drive if=none,id=a,file=a -device virtio-blk-pci,drive=a,bootindex=4".split(" "),
+    );
+    expect(placeDrives(plugDrives(drives, driveDevices))).toMatchObject([{ bus: "virtio", bootIndex: 4 }]);
+  });
+
   it.each([
     [[], 1],
     [["-smp", "2"], 2],
