@@ -8,7 +8,13 @@ import { deflateRawSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { MemorySource } from "../../host/block/memory.ts";
 import { amendQcow2 } from "../../host/image/amend.ts";
-import { applySnapshot, createSnapshot, deleteSnapshot } from "../../host/image/qcow2-snapshots.ts";
+import {
+  applySnapshot,
+  createSnapshot,
+  deleteSnapshot,
+  findSnapshot,
+  viewSnapshot,
+} from "../../host/image/qcow2-snapshots.ts";
 import { Qcow2Image } from "../../host/image/qcow2.ts";
 import { commitInto, copyFromBacking } from "../../host/image/rebase.ts";
 import { node } from "../../host/runtimes/node.ts";
@@ -278,6 +284,40 @@ describe("qcow2 when the power fails", () => {
       },
       8,
     );
+  });
+
+  it("shows the same, snapshots too, at every moment of a downgrade to version 2 over a backing file", async () => {
+    const { base, overlay } = await overlayAndBase();
+    const below = await open(new PowerSupply().file(base), true);
+    const { file, image } = await record(overlay);
+    image.backing = below;
+    await image.discard!(16 * KIB, 2 * KIB);
+    await createSnapshot(image, "s", new Date(0));
+    await createSnapshot(image, "t", new Date(0));
+    await image.discard!(KIB, 2 * KIB);
+    await image.write!(pattern(KIB, 50), 5 * KIB);
+    await image.flush!();
+    const views = async (disk: MemorySource): Promise<Buffer[]> => {
+      const seen: Buffer[] = [];
+      for (const name of [undefined, "s", "t"]) {
+        const bytes = Buffer.alloc(SIZE);
+        const view = await open(disk, true);
+        view.backing = below;
+        if (name !== undefined) await viewSnapshot(view, (list) => findSnapshot(list, name));
+        await view.read(bytes, 0);
+        seen.push(bytes);
+      }
+      return seen;
+    };
+    const before = await views(file);
+    const again = await record(file.content);
+    again.image.backing = below;
+    await amendQcow2(again.image, { version: 2 });
+    expect(again.image.engine.core.version()).toBe(2);
+    await cutEverywhere(again.power, async ({ disks: [disk] }) => {
+      const now = await views(disk!);
+      for (const [n, view] of before.entries()) expect(Buffer.compare(now[n]!, view)).toBe(0);
+    });
   });
 
   it.each(["another", undefined])(
