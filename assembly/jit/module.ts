@@ -70,23 +70,23 @@ const RUN: u32 = 3;
 
 // Services of the core (jit/core.ts).
 export const REACH: u32 = 0; // address; size | alignment << 8 | write << 16 → place, or 0 to stop
-export const EXECUTE: u32 = 12;
-export const EXECUTE_LAST: u32 = 13;
-export const HOLDS: u32 = 14; // a condition of the record in memory
-export const FLAGS: u32 = 15; // the six flags of that record
-export const PRODUCT_FLAGS: u32 = 16;
-export const HIGH_UNSIGNED: u32 = 17;
-export const HIGH_SIGNED: u32 = 18;
-export const LANE: u32 = 21; // operation, immediate
+export const CHECK_SEGMENT: u32 = 1; // offset; segment | size << 8 | write << 16
+export const EXECUTE: u32 = 2; // instruction → whether the region must be left
+export const EXECUTE_ON: u32 = 3; // the last of a block, demands of the region → whether it goes on
+export const EXECUTE_LAST: u32 = 4;
+export const HOLDS: u32 = 5; // a condition of the record in memory
+export const FLAGS: u32 = 6; // the six flags of that record
+export const PRODUCT_FLAGS: u32 = 7;
+export const HIGH_UNSIGNED: u32 = 8;
+export const HIGH_SIGNED: u32 = 9;
+export const LANE: u32 = 10; // operation, immediate
 // x87 (jit/core-x87.ts)
-export const X87_REGISTER: u32 = 22; // `extra`
-export const X87_OPERAND: u32 = 23; // `extra`, memory operand
-export const X87_PUSH: u32 = 24; // mantissa, sign and exponent
-export const X87_VALUE: u32 = 25; // `extra` → what a store writes
-export const X87_COMPARE: u32 = 27; // `extra` → CF, PF and ZF
-export const CHECK_SEGMENT: u32 = 29; // offset; segment | size << 8 | write << 16
-export const EXECUTE_ON: u32 = 30; // instruction, demands of the region → whether it goes on
-export const X87_CONTROL: u32 = 28; // control word → whether the region's demands hold no more
+export const X87_REGISTER: u32 = 11; // `extra`
+export const X87_OPERAND: u32 = 12; // `extra`, memory operand
+export const X87_PUSH: u32 = 13; // mantissa, sign and exponent
+export const X87_VALUE: u32 = 14; // `extra` → what a store writes
+export const X87_COMPARE: u32 = 15; // `extra` → CF, PF and ZF
+export const X87_CONTROL: u32 = 16; // control word → whether the region's demands hold no more
 
 // Types.
 const CORE_TYPE: u32 = 0;
