@@ -87,7 +87,8 @@ describe.each(runtimesHere("the library and the command line"))("$name", ({ name
     expect(demo.code).toBe(0);
   });
 
-  it.runIf(name === "deno")("needs permission for nothing but the files that are named", () => {
+  if (name !== "deno") return;
+  it("needs permission for nothing but the files that are named", () => {
     const [kernel, disk] = [join(DIST, "demo.bin"), join(place, "allowed.qcow2")];
     wasmqemu("img", "create", "-q", "-f", "qcow2", disk, "16M");
     const program = join(place, "program.mjs");
