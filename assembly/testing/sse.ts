@@ -76,5 +76,6 @@ export function setControl(cr0: u32, cr4: u32): void {
 }
 
 export function fault(): u32 {
+  cpu.faultPending = 0;
   return cpu.faultVector;
 }

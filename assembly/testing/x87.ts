@@ -84,6 +84,7 @@ export function setCr0(value: u32): void {
 }
 
 export function fault(): u32 {
+  cpu.faultPending = 0;
   return cpu.faultVector;
 }
 

@@ -44,6 +44,7 @@ export class SseEngine {
         },
         log(): void {},
         entropy(): void {},
+        jitRelease(): void {},
       },
       env: {
         abort(): never {

@@ -49,6 +49,7 @@ export class X87Engine {
         },
         log(): void {},
         entropy(): void {},
+        jitRelease(): void {},
       },
       env: {
         abort(): never {

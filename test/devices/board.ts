@@ -63,6 +63,7 @@ export class Board {
       },
       log: (): void => {},
       entropy: (): void => {},
+      jitRelease: (): void => {},
     };
     const exports = new WebAssembly.Instance(module, { host }).exports as unknown as ChipExports;
     this.chips = exports;
