@@ -42,8 +42,8 @@ import { isPlainAddress } from "./operand";
 export const OUTSIDE: u32 = 0xffff_ffff;
 /** The node that is no block: control comes in through it, and goes through it where the graph is not structured. */
 export const DISPATCHER: u32 = 0;
-const NODES_MAX: u32 = 160;
-const INSNS_MAX: u32 = 800;
+const NODES_MAX: u32 = 112;
+const INSNS_MAX: u32 = 500;
 export const PAGES_MAX: u32 = 8; // jit/regions.ts has room for as many
 /** Successors that a node may have besides those of a branch. */
 export const TARGETS_MAX: u32 = 48;
