@@ -24,6 +24,9 @@ export class Drive {
   bootRank: u32;
 }
 
+/** Bytes of a drive's record. */
+export const DRIVE_SIZE: u32 = offsetof<Drive>();
+
 export function drive(index: u32): Drive {
   return changetype<Drive>(DRIVES_AT + <usize>index * offsetof<Drive>());
 }

@@ -105,6 +105,7 @@ const CONSTANTS = [
   "CONFIGURATION_ITEMS_AT",
   "DEBUGGER_END",
   "DRIVES_AT",
+  "DRIVE_SIZE",
   "DRIVES",
   "RAM_AT",
   "ROM_AT",
@@ -347,7 +348,7 @@ export class MachineEngine {
   /** By connector (assembly/devices/drives.ts: Drive). */
   drives(): { kind: number; sectors: number; readOnly: boolean }[] {
     return Array.from({ length: this.constants.DRIVES }, (_, connector) => {
-      const at = this.constants.DRIVES_AT + 16 * connector;
+      const at = this.constants.DRIVES_AT + this.constants.DRIVE_SIZE * connector;
       return {
         sectors: Number(this.record.getBigUint64(at, true)),
         kind: this.record.getUint32(at + 8, true),
