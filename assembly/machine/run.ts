@@ -11,6 +11,7 @@ import {
   EVENT_INIT,
   EVENT_INTERRUPT,
   EVENT_NMI,
+  EVENT_RESCHEDULE,
   EVENT_SIPI,
   HALTED,
   IF,
@@ -19,6 +20,7 @@ import {
   TF,
   WAIT_FOR_SIPI,
   cpu,
+  signal,
 } from "../cpu/state";
 import { report, traces } from "../cpu/trace";
 import { TRACE_HARDWARE, TRACE_INSTRUCTION } from "../cpu/trace-kinds";
@@ -72,7 +74,10 @@ function goOnInterpreted(): void {
   else execute(changetype<Insn>(<usize>cpu.insn));
 }
 
-/** After an unwind, or where a region noted a fault: RIP of the instruction that faulted, the instructions behind it given back, the fault delivered. */
+/**
+ * After an unwind, or where a region noted a fault: RIP of the instruction that faulted, the instructions behind it given
+ * back, the fault delivered.
+ */
 function recover(): void {
   if (cpu.insn) {
     const i = changetype<Insn>(<usize>runningInsn());
@@ -81,6 +86,8 @@ function recover(): void {
     cpu.insn = 0;
   }
   if (cpu.faultPending) deliverFault();
+  // It waits for an interrupt (cpu/exceptions.ts): what was given back must not run it again before one.
+  else if (cpu.activity != ACTIVE) signal(EVENT_RESCHEDULE);
 }
 
 function remaining(i: Insn): i32 {
