@@ -1,5 +1,6 @@
 // Machine code in words, AT&T syntax as QEMU prints it, for `-d in_asm` and the monitor's `x/i`.
 import { Decoder, DecoderError, DecoderOptions, Formatter, FormatterSyntax } from "iced-x86";
+import { hex } from "./registers.ts";
 
 /** Bytes of the longest instruction (SDM 2A §2.3.11). */
 export const INSTRUCTION_MAX = 15;
@@ -25,9 +26,9 @@ export function disassemble({ bytes, address, bits }: Code, count = Infinity): s
     const start = decoder.position;
     const instruction = decoder.decode();
     if (decoder.lastError === DecoderError.NoMoreBytes) break;
-    const hex = Array.from(bytes.subarray(start, decoder.position), (byte) => digits(byte, 2));
-    const at = digits(BigInt.asUintN(64, address + BigInt(start)), bits === 64 ? 16 : 8);
-    lines.push(`0x${at}:  ${hex.join(" ").padEnd(BYTES_WIDTH)} ${formatter.format(instruction)}`);
+    const code = Array.from(bytes.subarray(start, decoder.position), (byte) => hex(byte, 2));
+    const at = hex(BigInt.asUintN(64, address + BigInt(start)), bits === 64 ? 16 : 8);
+    lines.push(`0x${at}:  ${code.join(" ").padEnd(BYTES_WIDTH)} ${formatter.format(instruction)}`);
     instruction.free();
   }
   formatter.free();
@@ -44,8 +45,4 @@ function newFormatter(): Formatter {
   formatter.branchLeadingZeros = false;
   formatter.firstOperandCharIndex = MNEMONIC_WIDTH + 1;
   return formatter;
-}
-
-function digits(value: number | bigint, width: number): string {
-  return value.toString(16).padStart(width, "0");
 }

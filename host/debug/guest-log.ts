@@ -11,7 +11,7 @@ import {
 import type { CpuRegisters, Inspector } from "../core/inspector.ts";
 import type { Tracer } from "../core/tracer.ts";
 import type { Code } from "./disassembler.ts";
-import { codeBits, describeFloats, describeIntegers } from "./registers.ts";
+import { codeBits, describeFloats, describeIntegers, hex } from "./registers.ts";
 
 /** Items of `-d`, what QEMU's help says of each, and the reports that it takes. */
 export const LOG_ITEMS = {
@@ -139,8 +139,4 @@ function linear(registers: CpuRegisters): bigint {
   const rip = registers.values.get("rip")!;
   if (codeBits(registers) === 64) return rip;
   return BigInt.asUintN(32, rip + registers.segments.get("cs")!.base);
-}
-
-function hex(value: number | bigint, width = 0): string {
-  return value.toString(16).padStart(width, "0");
 }

@@ -6,7 +6,8 @@ const LMA = 1n << 10n;
 const CODE_LONG = 0x2000;
 const CODE_BIG = 0x4000;
 
-function hex(value: bigint | number, digits: number): string {
+/** At least `digits` hexadecimal digits. */
+export function hex(value: bigint | number, digits = 0): string {
   return value.toString(16).padStart(digits, "0");
 }
 

@@ -1,7 +1,5 @@
 // noVNC, as browsers run it, at the screen of a guest under the command line.
 import { readFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
-import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -10,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serveFolder, type StaticServer } from "../../tools/static-server.ts";
 import { chromiumObstacle, startChromium } from "../support/chromium.ts";
 import { type CliGuest, connectSoon, startCliGuest } from "../support/cli-guest.ts";
+import { freePort } from "../support/free-port.ts";
 import { skipped } from "../support/needs.ts";
 
 const obstacle = chromiumObstacle();
@@ -43,10 +42,7 @@ describe.skipIf(obstacle !== undefined)("noVNC", () => {
     await build({ stdin: client, bundle: true, format: "esm", target: "es2022", outfile, logLevel: "error" });
     server = await serveFolder(folder);
     browser = await startChromium();
-    const probe = createServer().listen(0, "127.0.0.1");
-    await once(probe, "listening");
-    ({ port } = probe.address() as AddressInfo);
-    probe.close();
+    port = await freePort();
     guest = startCliGuest((place) => [
       "-no-shutdown",
       "-vnc",

@@ -1,7 +1,5 @@
 // The screen as VNC clients see it: the protocol by hand, the picture beside the monitor's screendump.
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { constants, inflateSync } from "node:zlib";
@@ -12,6 +10,7 @@ import { encrypted } from "../../host/cli/vnc/session.ts";
 import { parseVnc } from "../../host/cli/vnc/spec.ts";
 import { keyNamed } from "../../host/input/keys.ts";
 import { type CliGuest, connectSoon, startCliGuest } from "../support/cli-guest.ts";
+import { freePort } from "../support/free-port.ts";
 
 interface Place {
   x: number;
@@ -86,15 +85,6 @@ class Client {
 
 const u16 = (value: number): number[] => [value >> 8, value & 0xff];
 const u32 = (value: number): number[] => [...u16(value >>> 16), ...u16(value & 0xffff)];
-
-/** A port that nobody listens on, above VNC's first. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 let guest: CliGuest;
 let monitor: Client;

@@ -1,7 +1,6 @@
 // The programs in examples/, each run as its first lines say.
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -13,6 +12,7 @@ import { chromiumObstacle, startChromium } from "../support/chromium.ts";
 import { skipped } from "../support/needs.ts";
 import { scratchFolder } from "../support/qemu-img.ts";
 import { runtimesHere } from "../support/runtimes.ts";
+import { freePort } from "../support/free-port.ts";
 
 const SECONDS = 1000;
 const LONG = 600 * SECONDS;
@@ -141,12 +141,3 @@ const stoppingGuest = assemble(`
         dw 0xaa55
         times 65536 - 512 db 0
 `).bytes;
-
-function freePort(): Promise<number> {
-  return new Promise((found) => {
-    const server = createServer().listen(0, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => found(port));
-    });
-  });
-}
