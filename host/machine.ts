@@ -1,5 +1,5 @@
-// The machine as a library: power on, attach, run. The loop below is the only place where the engine's slices, the
-// clock and the disks meet; the engine decides everything about the guest, this file serves its exits.
+// The machine on the thread that runs it: power on, attach, run. The loop below is the only place where the engine's
+// slices, the clock and the disks meet; the engine decides everything about the guest, this file serves its exits.
 import { ByteOutput } from "./byte-output.ts";
 import { MemorySource } from "./block/memory.ts";
 import type { BlockSource } from "./block/source.ts";
@@ -83,8 +83,8 @@ export type Ending =
 /** What a machine does: it runs, `pause` holds it, or it has not been let run yet. */
 export type RunState = "prelaunch" | "running" | "paused" | "debug" | "shutdown";
 
-/** An x86-64 PC, powered on when created. */
-export class Machine {
+/** An x86-64 PC on this thread, powered on when created; the library's `Machine` has one in a thread of its own. */
+export class LocalMachine {
   /** COM1 to COM4. */
   readonly serials: readonly SerialPort[];
   /** What the guest writes to isa-debugcon. */
@@ -148,7 +148,7 @@ export class Machine {
         : new InstructionClock(options.instructionShift);
   }
 
-  static async create(options: MachineOptions, runtime: Runtime = thisRuntime()): Promise<Machine> {
+  static async create(options: MachineOptions, runtime: Runtime = thisRuntime()): Promise<LocalMachine> {
     const epoch = options.epoch ?? Date.now();
     const engine = await MachineEngine.load(runtime, {
       ramBytes: options.memory,
@@ -170,7 +170,7 @@ export class Machine {
     if (options.hpet ?? true) engine.exports.attachHpet();
     engine.powerOn();
     if (options.linux) startKernel(engine, options.linux);
-    return new Machine(engine, options, media, runtime);
+    return new LocalMachine(engine, options, media, runtime);
   }
 
   /** COM1. */

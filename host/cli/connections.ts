@@ -3,7 +3,7 @@
 import process from "node:process";
 import type { Monitor } from "../monitor/monitor.ts";
 import type { MonitorHost } from "../monitor/host.ts";
-import type { Machine } from "../machine.ts";
+import type { LocalMachine } from "../machine.ts";
 import type { SerialPort } from "../serial.ts";
 import { UserError } from "../core/errors.ts";
 import { type Chardev, fileDevice, nullDevice } from "./chardev/chardev.ts";
@@ -95,7 +95,7 @@ function sharedWith(serial: ChardevSpec): ChardevSpec {
 
 /** Opens the devices; those that wait for their client have it when this returns. */
 export async function connect(
-  machine: Machine,
+  machine: LocalMachine,
   options: PcOptions,
   actions: ConnectionActions,
 ): Promise<Connections> {
@@ -167,7 +167,7 @@ function serialEnd(serial: SerialPort, port: number): FrontEnd {
 }
 
 /** It only speaks: what comes in is nobody's. */
-function debugEnd(output: Machine["debugConsole"]): FrontEnd {
+function debugEnd(output: LocalMachine["debugConsole"]): FrontEnd {
   return { name: "debugcon", input: () => true, attach: (write) => void output.onData(write) };
 }
 

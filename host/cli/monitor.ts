@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { reason, UserError } from "../core/errors.ts";
 import { placeName } from "../core/drives.ts";
 import { commit } from "../image/library.ts";
-import type { Machine } from "../machine.ts";
+import type { LocalMachine } from "../machine.ts";
 import type { MonitoredDrive, MonitorHost, VncStatus } from "../monitor/host.ts";
 import type { Jobs } from "../monitor/qmp/jobs.ts";
 import { Snapshots } from "../state/snapshots.ts";
@@ -13,7 +13,7 @@ import type { PcOptions } from "./pc-options.ts";
 const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 
 export interface MonitorHostOptions {
-  machine: Machine;
+  machine: LocalMachine;
   options: PcOptions;
   /** Changed in place when a medium is. */
   drives: OpenDrive[];
@@ -65,7 +65,11 @@ export function monitorHost({
   };
 }
 
-async function commitDrives(machine: Machine, drives: readonly OpenDrive[], name?: string): Promise<void> {
+async function commitDrives(
+  machine: LocalMachine,
+  drives: readonly OpenDrive[],
+  name?: string,
+): Promise<void> {
   const wanted = drives.filter((drive) => (name === undefined || nameOf(drive) === name) && !isFixed(drive));
   if (name !== undefined && wanted.length === 0) throw new UserError(`Device '${name}' not found`);
   await machine.whileStill(async () => {
@@ -74,7 +78,7 @@ async function commitDrives(machine: Machine, drives: readonly OpenDrive[], name
 }
 
 /** Snapshots of the machine with whatever is in its drives then. */
-export function snapshotsOf(machine: Machine, drives: readonly OpenDrive[]): Snapshots {
+export function snapshotsOf(machine: LocalMachine, drives: readonly OpenDrive[]): Snapshots {
   return new Snapshots(machine, () =>
     drives.map((drive) => ({ name: nameOf(drive), readOnly: isFixed(drive), image: drive.image })),
   );

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { isExpected, reason, UserError } from "../core/errors.ts";
 import { type KernelImage, type KernelModule, takesModules } from "../core/kernel.ts";
-import { Machine } from "../machine.ts";
+import { LocalMachine } from "../machine.ts";
 import { Jobs } from "../monitor/qmp/jobs.ts";
 import { connect, type Connections } from "./connections.ts";
 import { closeDrives, type OpenDrive, openDrives } from "./disks.ts";
@@ -50,7 +50,7 @@ export async function runMachine(options: PcOptions, linux?: KernelImage): Promi
   const drives = await openDrives(options, say);
   const log = options.log.items.size > 0 ? await openLog(options.log) : undefined;
   try {
-    const machine = await Machine.create({
+    const machine = await LocalMachine.create({
       memory: options.memory,
       cpus: options.cpus,
       withoutFeatures: options.withoutFeatures,
@@ -77,7 +77,7 @@ export async function runMachine(options: PcOptions, linux?: KernelImage): Promi
 }
 
 /** Runs `machine` with the terminal as the options want it; the terminal is itself again when this returns. */
-async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDrive[]): Promise<number> {
+async function runToTheEnd(machine: LocalMachine, options: PcOptions, drives: OpenDrive[]): Promise<number> {
   if (options.startsPaused) machine.pause("prelaunch");
   const snapshots = snapshotsOf(machine, drives);
   const jobs = new Jobs();
@@ -122,12 +122,12 @@ async function runToTheEnd(machine: Machine, options: PcOptions, drives: OpenDri
   }
 }
 
-async function openVnc(machine: Machine, spec: VncSpec, name: string | undefined): Promise<VncServer> {
+async function openVnc(machine: LocalMachine, spec: VncSpec, name: string | undefined): Promise<VncServer> {
   const { VncServer: Server } = await import("./vnc/server.ts");
   return await Server.open(machine, spec, name);
 }
 
-async function tellJitStats(machine: Machine): Promise<void> {
+async function tellJitStats(machine: LocalMachine): Promise<void> {
   const { describeJitStats } = await import("./jit-stats.ts");
   process.stderr.write(describeJitStats(machine.jitStats()));
 }

@@ -3,7 +3,7 @@
 import process from "node:process";
 import { difference, type Frame, messageFrame, pictureFrame, textFrame } from "../display/terminal-frame.ts";
 import { TerminalKeys } from "../input/terminal-keys.ts";
-import type { Machine } from "../machine.ts";
+import type { LocalMachine } from "../machine.ts";
 import type { FrontEnd } from "./connections.ts";
 
 /** Pictures a second, at most. */
@@ -21,7 +21,7 @@ class TerminalScreen {
 
   /** `write` sends to the terminal; `switchTo` shows another console. */
   constructor(
-    private readonly machine: Machine,
+    private readonly machine: LocalMachine,
     private readonly write: (text: string) => void,
     private readonly switchTo: (console: number) => void,
   ) {}
@@ -79,7 +79,7 @@ class TerminalScreen {
 }
 
 /** The screen as a front end of the terminal. */
-export function screenEnd(machine: Machine): FrontEnd {
+export function screenEnd(machine: LocalMachine): FrontEnd {
   let write: (bytes: Uint8Array) => void = () => {};
   let turnTo: (console: number) => void = () => {};
   const encoder = new TextEncoder();

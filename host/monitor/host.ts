@@ -1,6 +1,6 @@
 // What a monitor needs of the program around it.
 import type { DriveBus } from "../core/drives.ts";
-import type { Machine } from "../machine.ts";
+import type { LocalMachine } from "../machine.ts";
 import type { Jobs } from "./qmp/jobs.ts";
 import type { Snapshots } from "../state/snapshots.ts";
 
@@ -29,7 +29,7 @@ export interface VncStatus {
 }
 
 export interface MonitorHost {
-  readonly machine: Machine;
+  readonly machine: LocalMachine;
   /** Ends the program. */
   quit(): void;
   writeFile(path: string, bytes: Uint8Array): Promise<void>;

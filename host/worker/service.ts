@@ -6,7 +6,7 @@ import { useEngine } from "../core/load.ts";
 import { wordsOn } from "../display/characters.ts";
 import { png } from "../display/picture-files.ts";
 import { keyNamed } from "../input/keys.ts";
-import { type Ending, Machine, type RunState } from "../machine.ts";
+import { type Ending, LocalMachine, type RunState } from "../machine.ts";
 import { Calls, Moved } from "./calls.ts";
 import type { Snapshots } from "../state/snapshots.ts";
 import type { MachinePlan, PlannedDrive, PlannedSource } from "./description.ts";
@@ -22,7 +22,7 @@ const SPEED_WINDOW = 250;
 
 export class MachineService implements MachineVerbs {
   private readonly caller: Calls<CallerVerbs>;
-  private machine!: Machine;
+  private machine!: LocalMachine;
   private plan!: MachinePlan;
   /** What this thread has opened, by drive. */
   private readonly opened = new Map<string, BlockSource>();
@@ -55,7 +55,7 @@ export class MachineService implements MachineVerbs {
     return { serialPorts: this.machine.serials.length };
   }
 
-  private async build(plan: MachinePlan): Promise<Machine> {
+  private async build(plan: MachinePlan): Promise<LocalMachine> {
     const optional = async (what: string, source?: PlannedSource): Promise<Uint8Array | undefined> =>
       source && readWhole(what, source, this.caller);
     const kernel = await optional("kernel", plan.kernel);
@@ -65,7 +65,7 @@ export class MachineService implements MachineVerbs {
     const drives: DriveOptions[] = [];
     for (const drive of plan.drives)
       drives.push({ ...placeOf(drive), source: await this.open(drive, drive.source) });
-    return Machine.create({
+    return LocalMachine.create({
       ...plan.options,
       linux: kernel && { kernel, initrd, commandLine: plan.commandLine },
       firmware: bios && { bios, videoRom },
@@ -75,7 +75,7 @@ export class MachineService implements MachineVerbs {
   }
 
   /** What the machine says goes to the caller. */
-  private connect(machine: Machine): void {
+  private connect(machine: LocalMachine): void {
     machine.events.on(({ name, cause }) => this.caller.tell("event", name, cause));
     machine.debugConsole.onData((bytes) => this.caller.tell("debugConsole", bytes));
     machine.serials.forEach((port, number) => {

@@ -5,7 +5,7 @@ import { assemble } from "../../guests/asm/assemble.ts";
 import { MemorySource } from "../../host/block/memory.ts";
 import type { DriveOptions } from "../../host/core/drives.ts";
 import type { FirmwareImage } from "../../host/core/firmware.ts";
-import { Machine, type MachineOptions } from "../../host/machine.ts";
+import { LocalMachine, type MachineOptions } from "../../host/machine.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { useRuntime } from "../../host/runtimes/this.ts";
 import { skipped } from "../support/needs.ts";
@@ -71,7 +71,7 @@ async function answers(
   const content = new Uint8Array(DISK);
   content.set(sector(program));
   content.fill(0x5a, 512, 1024);
-  const machine = await Machine.create({
+  const machine = await LocalMachine.create({
     memory: 64 * MIB,
     disks: [new MemorySource(content)],
     debugExit: { port: 0x501, ports: 1 },
@@ -406,7 +406,7 @@ describe.each(firmwares)("%s and boot indices", (_, firmware) => {
 
   it("with strict tries nothing else, and retries after reboot-timeout", async () => {
     const cd: DriveOptions = { bus: "ide", index: 2, media: "cdrom", bootIndex: 0 };
-    const machine = await Machine.create({
+    const machine = await LocalMachine.create({
       memory: 64 * MIB,
       drives: [drive(0, 0x11), cd],
       boot: { strict: true, retryWait: 100 },
@@ -422,7 +422,7 @@ it("APM tells its version and switches off", async () => {
   const off = "mov ax, 0x5307\n mov bx, 1\n mov cx, 3\n int 0x15\n";
   const content = new Uint8Array(DISK);
   content.set(sector(`mov ax, 0x5300\n xor bx, bx\n int 0x15\n call put_word\n ${off}`));
-  const machine = await Machine.create({ memory: 64 * MIB, disks: [new MemorySource(content)] });
+  const machine = await LocalMachine.create({ memory: 64 * MIB, disks: [new MemorySource(content)] });
   let text = "";
   machine.serial.onData((bytes) => (text += new TextDecoder().decode(bytes)));
   expect(await machine.run()).toEqual({ reason: "power-off" });

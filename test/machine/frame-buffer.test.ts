@@ -2,7 +2,7 @@
 import { beforeAll, expect, it } from "vitest";
 import { assemble } from "../../guests/asm/assemble.ts";
 import { MemorySource } from "../../host/block/memory.ts";
-import { Machine } from "../../host/machine.ts";
+import { LocalMachine } from "../../host/machine.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { useRuntime } from "../../host/runtimes/this.ts";
 
@@ -48,7 +48,7 @@ beforeAll(() => useRuntime(node));
 it("a picture that has changed has another generation", async () => {
   const content = new Uint8Array(DISK);
   content.set(SECTOR);
-  const machine = await Machine.create({ memory: 32 << 20, disks: [new MemorySource(content)] });
+  const machine = await LocalMachine.create({ memory: 32 << 20, disks: [new MemorySource(content)] });
   const running = machine.run();
   const { display } = machine;
   const seen: { generation: number; pixels: string }[] = [];

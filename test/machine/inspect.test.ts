@@ -4,19 +4,22 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { character } from "../../host/display/characters.ts";
 import { png, ppm } from "../../host/display/picture-files.ts";
 import { keyNamed, keysFor } from "../../host/input/keys.ts";
-import { type Ending, Machine } from "../../host/machine.ts";
+import { type Ending, LocalMachine } from "../../host/machine.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { useRuntime } from "../../host/runtimes/this.ts";
 
 const MIB = 2 ** 20;
 
 describe("a paused machine", () => {
-  let machine: Machine;
+  let machine: LocalMachine;
   let run: Promise<Ending>;
 
   beforeAll(async () => {
     useRuntime(node);
-    machine = await Machine.create({ memory: 32 * MIB, linux: { kernel: readFileSync("dist/demo.bin") } });
+    machine = await LocalMachine.create({
+      memory: 32 * MIB,
+      linux: { kernel: readFileSync("dist/demo.bin") },
+    });
     run = machine.run();
     await new Promise((resolve) => setTimeout(resolve, 100));
     machine.pause();

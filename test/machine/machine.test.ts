@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { MemorySource } from "../../host/block/memory.ts";
 import type { BlockSource } from "../../host/block/source.ts";
-import { Machine, type MachineOptions } from "../../host/machine.ts";
+import { LocalMachine, type MachineOptions } from "../../host/machine.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { useRuntime } from "../../host/runtimes/this.ts";
 
@@ -15,7 +15,7 @@ function options(more: Partial<MachineOptions> = {}): MachineOptions {
 
 /** Runs a new machine to its end; returns what it sent. */
 async function runWith(more: Partial<MachineOptions>): Promise<string> {
-  const machine = await Machine.create(options(more));
+  const machine = await LocalMachine.create(options(more));
   const decoder = new TextDecoder();
   let text = "";
   machine.serial.onData((bytes) => (text += decoder.decode(bytes)));
@@ -41,7 +41,7 @@ describe("a machine", () => {
   });
 
   it("stops between two slices and goes on from there", async () => {
-    const machine = await Machine.create(options());
+    const machine = await LocalMachine.create(options());
     const greeting = machine.serial.waitFor(/Hello/);
     const run = machine.run();
     await greeting;
@@ -63,9 +63,11 @@ describe("a machine", () => {
   });
 
   it("refuses what is no kernel, and memory that is too small for it", async () => {
-    await expect(Machine.create(options({ linux: { kernel: new Uint8Array(8192) } }))).rejects.toThrow(
+    await expect(LocalMachine.create(options({ linux: { kernel: new Uint8Array(8192) } }))).rejects.toThrow(
       "invalid kernel header",
     );
-    await expect(Machine.create(options({ memory: MIB }))).rejects.toThrow("do not fit into guest memory");
+    await expect(LocalMachine.create(options({ memory: MIB }))).rejects.toThrow(
+      "do not fit into guest memory",
+    );
   });
 });

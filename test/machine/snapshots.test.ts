@@ -8,8 +8,8 @@ import type { BlockSource } from "../../host/block/source.ts";
 import { readSnapshots } from "../../host/image/qcow2-snapshots.ts";
 import type { Qcow2CreateOptions } from "../../host/image/qcow2-create.ts";
 import type { Qcow2Image } from "../../host/image/qcow2.ts";
-import { createImage, Machine as LibraryMachine } from "../../host/index.ts";
-import { Machine, type MachineOptions } from "../../host/machine.ts";
+import { createImage, Machine } from "../../host/index.ts";
+import { LocalMachine, type MachineOptions } from "../../host/machine.ts";
 import { RawImage } from "../../host/image/raw.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { useRuntime } from "../../host/runtimes/this.ts";
@@ -34,7 +34,7 @@ class Ticking {
   readonly snapshots: Snapshots;
 
   private constructor(
-    readonly machine: Machine,
+    readonly machine: LocalMachine,
     readonly file: MemorySource,
     readonly image: Qcow2Image,
   ) {
@@ -57,7 +57,7 @@ class Ticking {
     image: Qcow2Image,
     more: Partial<MachineOptions> = {},
   ): Promise<Ticking> {
-    const machine = await Machine.create({ memory: 16 * MIB, disks: [image], ...QUICK, ...more });
+    const machine = await LocalMachine.create({ memory: 16 * MIB, disks: [image], ...QUICK, ...more });
     return new Ticking(machine, file, image);
   }
 
@@ -145,7 +145,7 @@ describe("snapshots of a running machine", () => {
       },
       close: () => image.close(),
     };
-    const machine = await Machine.create({ memory: 16 * MIB, disks: [slow] });
+    const machine = await LocalMachine.create({ memory: 16 * MIB, disks: [slow] });
     const said: string[] = [];
     machine.events.on(({ name }) => said.push(name));
     const snapshots = new Snapshots(machine, () => [{ name: "ide0-hd0", readOnly: false, image }]);
@@ -258,7 +258,7 @@ describe("the library's machine", () => {
     await createImage(disk, { size: MIB, ...encryption });
     const source = { source: disk, ...(passphrase === undefined ? {} : { passphrase }) };
     const description = { memory: "32M", kernel: demo, drives: [source] };
-    const first = await LibraryMachine.create(description);
+    const first = await Machine.create(description);
     first.start();
     await first.waitFor(/boot no. +1 of/);
     await first.saveSnapshot("ready");
@@ -266,7 +266,7 @@ describe("the library's machine", () => {
     await first.deleteSnapshot("unwanted");
     expect(await first.run()).toEqual({ reason: "power-off" });
     await first.close();
-    const again = await LibraryMachine.create(description);
+    const again = await Machine.create(description);
     await expect(again.loadSnapshot("unwanted")).rejects.toThrow("does not exist in one or more devices");
     await again.loadSnapshot("ready");
     const rest = again.waitFor(/Powering off/);

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { MemorySource } from "../../host/block/memory.ts";
 import type { MachineEngine } from "../../host/core/machine-engine.ts";
 import { encodeHeader, StateReader } from "../../host/state/format.ts";
-import { Machine, type MachineOptions } from "../../host/machine.ts";
+import { LocalMachine, type MachineOptions } from "../../host/machine.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { useRuntime } from "../../host/runtimes/this.ts";
 import { layoutOf } from "../support/state-layout.ts";
@@ -35,21 +35,21 @@ interface Heard {
 }
 
 /** A machine whose serial port is written down. */
-async function listenedTo(options: MachineOptions, heard: Heard): Promise<Machine> {
-  const machine = await Machine.create(options);
+async function listenedTo(options: MachineOptions, heard: Heard): Promise<LocalMachine> {
+  const machine = await LocalMachine.create(options);
   machine.serial.onData((bytes) => (heard.text += new TextDecoder("latin1").decode(bytes)));
   return machine;
 }
 
 /** Runs `machine` until it has said something that makes `enough` true. */
-async function runUntil(machine: Machine, enough: () => boolean): Promise<void> {
+async function runUntil(machine: LocalMachine, enough: () => boolean): Promise<void> {
   const stop = machine.serial.onData(() => enough() && machine.stop());
   await machine.run();
   stop();
 }
 
 /** `machine`'s state in a new one, whose output goes on where the other's ended. */
-async function moved(machine: Machine, options: MachineOptions, heard: Heard): Promise<Machine> {
+async function moved(machine: LocalMachine, options: MachineOptions, heard: Heard): Promise<LocalMachine> {
   const state = await machine.saveState();
   const next = await listenedTo(options, heard);
   await next.loadState(state);
@@ -87,7 +87,7 @@ function differences(a: MachineEngine, b: MachineEngine): number[] {
   return found;
 }
 
-const engineOf = (machine: Machine): MachineEngine =>
+const engineOf = (machine: LocalMachine): MachineEngine =>
   (machine as unknown as { engine: MachineEngine }).engine;
 
 describe("a machine's state", () => {
@@ -128,7 +128,7 @@ describe("a machine's state", () => {
   );
 });
 
-function mediaOf(machine: Machine): MachineOptions["disks"] {
+function mediaOf(machine: LocalMachine): MachineOptions["disks"] {
   return (machine as unknown as { media: NonNullable<MachineOptions["disks"]> }).media;
 }
 
@@ -144,7 +144,7 @@ describe("saving and loading", () => {
     state: Uint8Array;
     text: string;
     run: Promise<unknown>;
-    machine: Machine;
+    machine: LocalMachine;
   }> {
     const heard = { text: "" };
     const machine = await listenedTo(demo(), heard);
@@ -204,7 +204,7 @@ describe("saving and loading", () => {
 
   it("leaves debuggers what is theirs", async () => {
     const { state } = await halfWay();
-    const other = await Machine.create(demo());
+    const other = await LocalMachine.create(demo());
     await other.loadState(state);
     other.inspector.setBreakpoints([other.inspector.registers(0).values.get("rip")!]);
     const watched = await other.saveState();
@@ -216,7 +216,7 @@ describe("saving and loading", () => {
     await stopped;
     expect(other.state).toBe("debug");
     // A state does not carry the breakpoint into a machine without a debugger.
-    const free = await Machine.create(demo());
+    const free = await LocalMachine.create(demo());
     await free.loadState(watched);
     expect(await free.run()).toEqual({ reason: "power-off" });
     other.stop();
@@ -245,7 +245,7 @@ describe("saving and loading", () => {
   it("refuses the state of another build, and of another machine", async () => {
     const { state } = await halfWay();
     const header = await new StateReader(new MemorySource(state)).header();
-    const machine = await Machine.create(demo());
+    const machine = await LocalMachine.create(demo());
     const foreign = encodeHeader({ ...header, engine: "00000000", version: "0.0.1" });
     await expect(machine.loadState(foreign)).rejects.toThrow(
       "The machine state was made by another build of wasmqemu, version 0.0.1: only that one can go on with it",
@@ -256,7 +256,7 @@ describe("saving and loading", () => {
       [{ disks: [undefined, disk()] }, "is of a machine with another drive, or none, as IDE drive 1"],
     ];
     for (const [more, sentence] of refusals)
-      await expect((await Machine.create(demo(more))).loadState(state)).rejects.toThrow(
+      await expect((await LocalMachine.create(demo(more))).loadState(state)).rejects.toThrow(
         `The machine state ${sentence}`,
       );
   });

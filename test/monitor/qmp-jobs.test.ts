@@ -1,6 +1,6 @@
 // Snapshots by QMP: jobs, their events in QEMU's order, and what is said when they fail.
 import { beforeAll, expect, it } from "vitest";
-import { Machine } from "../../host/machine.ts";
+import { LocalMachine } from "../../host/machine.ts";
 import type { MonitorHost } from "../../host/monitor/host.ts";
 import { Jobs } from "../../host/monitor/qmp/jobs.ts";
 import { QmpSession } from "../../host/monitor/qmp/session.ts";
@@ -22,10 +22,13 @@ interface Message {
 }
 
 /** A client and its server, on the ticker with a disk named d0. */
-async function client(): Promise<{ machine: Machine; ask(name: string, given?: object): Promise<string[]> }> {
+async function client(): Promise<{
+  machine: LocalMachine;
+  ask(name: string, given?: object): Promise<string[]>;
+}> {
   const image = await open(await blank({ size: MIB }));
   await image.write!(TICKER, 0);
-  const machine = await Machine.create({ memory: 16 * MIB, disks: [image] });
+  const machine = await LocalMachine.create({ memory: 16 * MIB, disks: [image] });
   const snapshots = new Snapshots(machine, () => [{ name: "d0", readOnly: false, image }]);
   const heard: Message[] = [];
   const host = { machine, snapshots, jobs: new Jobs() } as unknown as MonitorHost;

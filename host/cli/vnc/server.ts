@@ -1,7 +1,7 @@
 // The screen for VNC clients: listens, and serves each by a session of its own.
 import { unlinkSync } from "node:fs";
 import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
-import type { Machine } from "../../machine.ts";
+import type { LocalMachine } from "../../machine.ts";
 import type { VncStatus } from "../../monitor/host.ts";
 import { node } from "../../runtimes/node.ts";
 import type { Address, Connection, Listener } from "../../runtimes/runtime.ts";
@@ -15,13 +15,13 @@ export class VncServer implements VncStatus {
   private password: string | null = null;
 
   private constructor(
-    private readonly machine: Machine,
+    private readonly machine: LocalMachine,
     private readonly spec: VncSpec,
     private readonly title: string,
   ) {}
 
   /** `name`: the guest's. */
-  static async open(machine: Machine, spec: VncSpec, name: string | undefined): Promise<VncServer> {
+  static async open(machine: LocalMachine, spec: VncSpec, name: string | undefined): Promise<VncServer> {
     const server = new VncServer(machine, spec, name === undefined ? "wasmqemu" : `wasmqemu (${name})`);
     server.listener = await server.listen();
     try {

@@ -3,7 +3,7 @@ import { createCipheriv, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Picture } from "../../display/vga.ts";
 import { BUTTON } from "../../input/input.ts";
 import type { Key } from "../../input/keys.ts";
-import type { Machine } from "../../machine.ts";
+import type { LocalMachine } from "../../machine.ts";
 import type { Connection } from "../../runtimes/runtime.ts";
 import { newEncoders, RAW } from "./encodings.ts";
 import { keyOfKeysym } from "./keysyms.ts";
@@ -21,7 +21,7 @@ import {
 } from "./pixels.ts";
 
 export interface SessionOptions {
-  machine: Pick<Machine, "display" | "keyboard" | "mouse">;
+  machine: Pick<LocalMachine, "display" | "keyboard" | "mouse">;
   /** What the client's window is called. */
   title: string;
   /** Who does not know it is refused; null: everybody is, until a password is set. */
