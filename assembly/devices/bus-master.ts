@@ -5,7 +5,7 @@
 //
 //   descriptor:  address u32 | bytes u16 (0 = 64 KiB) | reserved u16, bit 15 = last
 import { RAM_AT } from "../machine/layout";
-import { physicalMap, readPhysical, wroteMemory } from "../memory/physical";
+import { inRam, readPhysical, wroteMemory } from "../memory/physical";
 import { BlockRequest } from "../rings/block";
 
 export const COMMAND_START: u32 = 1 << 0;
@@ -123,7 +123,7 @@ export class BusMaster {
     for (let i: u32 = 0; i < DESCRIPTORS_MAX && bytes != 0 && !this.exhausted; i++) {
       const length = min(this.room, bytes);
       const address = this.address;
-      if (address >= physicalMap.ramSize || physicalMap.ramSize - address < length) return false;
+      if (!inRam(address, length)) return false;
       if (!request.add(<u32>RAM_AT + address, length)) return true;
       bytes -= length;
       this.advance(length);
@@ -137,7 +137,7 @@ export class BusMaster {
     for (let i: u32 = 0; i < DESCRIPTORS_MAX && done < bytes && !this.exhausted; i++) {
       const length = min(this.room, bytes - done);
       const address = this.address;
-      if (address >= physicalMap.ramSize || physicalMap.ramSize - address < length) return done;
+      if (!inRam(address, length)) return done;
       const memoryAt = RAM_AT + <usize>address;
       if (toMemory) {
         memory.copy(memoryAt, buffer + <usize>done, length);

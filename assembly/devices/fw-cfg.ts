@@ -4,7 +4,7 @@
 //   510h  selector (w)     511h  data (b)     514h, 518h  address of a DMA request, high and low half, big-endian
 //
 //   request:  control u32 | length u32 | address u64, all big-endian
-import { readPhysical, wroteMemory, writePhysical, physicalMap } from "../memory/physical";
+import { inRam, readPhysical, wroteMemory, writePhysical } from "../memory/physical";
 import { CONFIGURATION_ITEMS_AT, RAM_AT } from "../machine/layout";
 
 /** Selectors that exist: common items from 0 on, and those of the architecture. */
@@ -15,6 +15,7 @@ export const ITEMS: u32 = COMMON_ITEMS + ARCHITECTURE_ITEMS;
 /** Selector bit 14 asks for writing, which items do not allow. */
 const SELECTOR_MASK: u32 = 0xbfff;
 
+const REQUEST_SIZE: u32 = 16;
 const DMA_ERROR: u32 = 1 << 0;
 const DMA_READ: u32 = 1 << 1;
 const DMA_SKIP: u32 = 1 << 2;
@@ -92,7 +93,9 @@ export class FwCfg {
     }
   }
 
+  /** Does what the request at `request` asks for, and says so there; one that is not in memory asks for nothing. */
   private carryOut(request: u32): void {
+    if (!inRam(request, REQUEST_SIZE)) return;
     const control = bswap<u32>(readPhysical<u32>(request));
     const length = bswap<u32>(readPhysical<u32>(request + 4));
     const addressHigh = readPhysical<u32>(request + 8);
@@ -112,7 +115,7 @@ export class FwCfg {
 
   /** Copies what there is, then zeros. False: the memory is not there. */
   private copy(address: u32, length: u32): bool {
-    if (address >= physicalMap.ramSize || length > physicalMap.ramSize - address) return false;
+    if (!inRam(address, length)) return false;
     const item = itemOf(this.selector);
     const bytes = min(length, item.length - this.offset);
     const from = <usize>item.at + <usize>this.offset;

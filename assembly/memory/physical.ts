@@ -62,6 +62,11 @@ export function isWritable(address: u32): bool {
   return address >= SHADOW && (physicalMap.shadowWrites & segmentBit(address)) != 0;
 }
 
+/** For bus masters: whether `length` bytes from `address` on are RAM. */
+export function inRam(address: u64, length: u32): bool {
+  return address < <u64>physicalMap.ramSize && <u64>length <= <u64>physicalMap.ramSize - address;
+}
+
 /** Whether the page at `address` holds decoded instructions. */
 export function holdsCode(address: u32): bool {
   return load<u32>(CODE_PAGES_AT + ((<usize>(address >> 12)) << 2)) != 0;

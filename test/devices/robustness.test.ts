@@ -9,6 +9,10 @@ const STEPS_PER_BOARD = 20_000;
 /** One access may start a transfer, which has its limits; longer than this and a loop in it has none. */
 const SLOWEST_STEP = 2000;
 
+/** Where the test puts the BARs of the IDE function, and of the virtio disk in slot 3. */
+const [IDE_FUNCTION, VIRTIO_FUNCTION] = [(1 << 11) | (1 << 8), 3 << 11];
+const [BUS_MASTER, VIRTIO_PORTS, VIRTIO_MSIX, VIRTIO_MODERN] = [0xc000, 0xd000, 0xfe000000, 0xfe100000];
+
 /** Ports with a chip behind them, first and count; the rest of the time any port. */
 const PORTS: readonly (readonly [number, number])[] = [
   [0x00, 0x10],
@@ -28,14 +32,18 @@ const PORTS: readonly (readonly [number, number])[] = [
   [0x510, 12],
   [0x600, 0x40],
   [0xb000, 0x40],
-  [0xc000, 0x100],
+  [BUS_MASTER, 0x100],
+  [VIRTIO_PORTS, 0x40],
   [0xcf8, 8],
 ];
-/** Memory-mapped chips: VGA, I/O APIC, local APIC, the frame buffer, PCI BARs. */
+/** Memory-mapped chips: VGA, I/O APIC, HPET, local APIC, the frame buffer, PCI BARs. */
 const MMIO: readonly (readonly [number, number])[] = [
   [0xa0000, 0x20000],
   [0xfec00000, 0x20],
+  [0xfed00000, 0x400],
   [0xfee00000, 0x400],
+  [VIRTIO_MSIX, 0x1000],
+  [VIRTIO_MODERN, 0x4000],
   [0xfd000000, 0x1000000],
   [0xfeb00000, 0x100000],
 ];
@@ -51,6 +59,44 @@ function randomSource(seed: number): (below: number) => number {
   };
 }
 
+/** Plugs in what firmware maps, in three boards of four as firmware would, and fills memory with what chips may read there. */
+function settle(board: Board, random: (below: number) => number): void {
+  if (random(4) === 0) return;
+  board.configure(IDE_FUNCTION | 0x20, BUS_MASTER | 1);
+  board.configure(IDE_FUNCTION | 0x04, 5);
+  board.configure(VIRTIO_FUNCTION | 0x10, VIRTIO_PORTS | 1);
+  board.configure(VIRTIO_FUNCTION | 0x14, VIRTIO_MSIX);
+  board.configure(VIRTIO_FUNCTION | 0x20, VIRTIO_MODERN);
+  board.configure(VIRTIO_FUNCTION | 0x04, 7);
+  for (let at = 0; at < board.ram.length; at += 1 + random(64))
+    board.ram[at] = random(4) ? random(8) : random(256);
+}
+
+/** Has a chip read and write memory by itself: at the end of it, where it is the display's, or anywhere. */
+function pointSomewhere(board: Board, random: (below: number) => number): void {
+  const end = board.ram.length;
+  const address = [random(end), end - random(32), 0xa0000 - random(32), 0xfed00000, random(2 ** 32)][
+    random(5)
+  ]!;
+  switch (random(3)) {
+    case 0: // a request to the firmware configuration device, its words big-endian
+      if (address + 16 <= end)
+        for (const [n, word] of [random(2 ** 32) & 0x1f, random(0x1000), 0, random(end + 32)].entries())
+          board.memory.setUint32(board.address("RAM_AT") + address + 4 * n, word);
+      board.out(0x514, 0, 4);
+      board.out(0x518, Buffer.from(Uint32Array.of(address).buffer).readUInt32BE(0), 4);
+      return;
+    case 1: // the table of a bus master, and its start
+      board.out(BUS_MASTER + 8 * random(2) + 4, address, 4);
+      board.out(BUS_MASTER + 8 * random(2), 1 | (random(2) << 3));
+      return;
+    case 2: // the rings of a virtio disk, and the bell
+      board.out(VIRTIO_PORTS + 8, address >>> 12, 4);
+      board.out(VIRTIO_PORTS + 18, 7);
+      board.out(VIRTIO_PORTS + 16, 0, 2);
+  }
+}
+
 /** Pokes a new board; returns the slowest step's ms. */
 function poke(seed: number): number {
   const random = randomSource(seed);
@@ -63,6 +109,9 @@ function poke(seed: number): number {
       [6, 1, 4096],
     ],
   });
+  if (random(2)) board.chips.attachHpet();
+  board.chips.fillConfiguration();
+  settle(board, random);
   const pick = (places: readonly (readonly [number, number])[]): number => {
     const [first, count] = places[random(places.length)]!;
     return first + random(count);
@@ -74,7 +123,10 @@ function poke(seed: number): number {
     const size = 1 << random(3);
     const port = random(8) === 0 ? random(0x10000) : pick(PORTS);
     const value = random(2) === 0 ? random(256) : random(2 ** 32);
-    switch (random(8)) {
+    switch (random(9)) {
+      case 8:
+        pointSomewhere(board, random);
+        break;
       case 0:
       case 1:
         board.in(port, size);

@@ -5,7 +5,7 @@
 //   descriptor   address u64 | length u32 | flags u16: next 0, device writes 1, indirect 2 | next u16
 //   available    flags u16 | index u16 | head u16 …        used   flags u16 | index u16 | (head u32, written u32) …
 import { RAM_AT } from "../../machine/layout";
-import { physicalMap, wroteMemory } from "../../memory/physical";
+import { inRam, wroteMemory } from "../../memory/physical";
 
 export const QUEUE_SIZE_MAX: u32 = 256;
 
@@ -14,11 +14,6 @@ const FLAG_NEXT: u32 = 1 << 0;
 const FLAG_DEVICE_WRITES: u32 = 1 << 1;
 const FLAG_INDIRECT: u32 = 1 << 2;
 const AVAILABLE_NO_INTERRUPT: u32 = 1 << 0;
-
-/** Whether `length` bytes from `address` on are RAM. */
-export function inRam(address: u64, length: u32): bool {
-  return address < <u64>physicalMap.ramSize && <u64>length <= <u64>physicalMap.ramSize - address;
-}
 
 function ram(address: u32): usize {
   return RAM_AT + <usize>address;
