@@ -24,7 +24,7 @@ const WORDS: readonly Readonly<Record<string, number>>[] = [
     ...bits("bmi1", 3),
     ...bits("avx2", 5),
     ...bits("smep bmi2 erms", 7),
-    ...bits("adx", 19),
+    ...bits("adx smap", 19),
     ...bits("sha-ni", 29),
   },
   { ...bits("umip", 2), ...bits("vaes vpclmulqdq", 9) },
@@ -51,7 +51,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 /** QEMU's qemu64 knows nothing younger than SSE3. */
 const BEYOND_QEMU64 =
-  "vme pclmulqdq ssse3 fma sse4.1 sse4.2 movbe popcnt aes xsave avx f16c rdrand fsgsbase bmi1 avx2 smep bmi2 erms adx sha-ni umip vaes vpclmulqdq rdtscp abm".split(
+  "vme pclmulqdq ssse3 fma sse4.1 sse4.2 movbe popcnt aes xsave avx f16c rdrand fsgsbase bmi1 avx2 smep bmi2 erms adx smap sha-ni umip vaes vpclmulqdq rdtscp abm".split(
     " ",
   );
 

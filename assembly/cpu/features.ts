@@ -100,8 +100,9 @@ const SMEP: u32 = 1 << 7;
 const BMI2: u32 = 1 << 8;
 const ERMS: u32 = 1 << 9;
 const ADX: u32 = 1 << 19;
+const SMAP: u32 = 1 << 20;
 const SHA: u32 = 1 << 29;
-const LEAF_7_EBX: u32 = FSGSBASE | BMI1 | AVX2 | SMEP | BMI2 | ERMS | ADX | SHA;
+const LEAF_7_EBX: u32 = FSGSBASE | BMI1 | AVX2 | SMEP | BMI2 | ERMS | ADX | SMAP | SHA;
 
 /** Leaf 7 ECX. */
 const UMIP: u32 = 1 << 2;

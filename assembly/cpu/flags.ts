@@ -4,6 +4,7 @@
 //
 // With the carries of an addition r = a + b (+ carry) at the top bit: carry out = (a & b) | ((a | b) & ~r);
 // of a subtraction r = a - b (- borrow): borrow = (~a & b) | ((~a | b) & r). Both hold with carry in, too.
+import { closePages } from "../memory/tlb";
 import { AC, AF, ARITHMETIC_FLAGS, CF, OF, PF, SF, ZF, cpu, setCpl } from "./state";
 
 export const FLAGS_EXPLICIT: u32 = 0; // flagA holds all six
@@ -150,7 +151,9 @@ export function setEflags(flags: u32): void {
   setArithmeticFlags(flags);
   const turned = (cpu.eflags ^ flags) & AC;
   cpu.eflags = flags & ~(ARITHMETIC_FLAGS | 2);
-  if (turned) setCpl(cpu.cpl);
+  if (!turned) return;
+  setCpl(cpu.cpl);
+  if (!(flags & AC)) closePages();
 }
 
 /** Condition `code` (SDM 2 appendix B.1.4.7): the even codes, inverted when bit 0 is set. */

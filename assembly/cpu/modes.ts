@@ -28,6 +28,7 @@ import {
   CR4_PGE,
   CR4_PSE,
   CR4_PVI,
+  CR4_SMAP,
   CR4_SMEP,
   CR4_UMIP,
   CR4_TSD,
@@ -63,6 +64,7 @@ const CR4_SUPPORTED: u64 =
   CR4_FSGSBASE |
   CR4_OSXSAVE |
   CR4_SMEP |
+  CR4_SMAP |
   CR4_UMIP;
 
 export function writeCr0(value: u64): void {

@@ -255,6 +255,8 @@ export class CpuState {
   mxcsr: u32;
   /** Breakpoints that the running instruction has hit, as in DR6 (cpu/debug.ts). */
   breaks: u32;
+  /** User pages that supervisor code has reached since EFLAGS.AC was set (memory/tlb.ts: noteOpenPage). */
+  openPages: u32;
 }
 
 export const cpu = changetype<CpuState>(CPU_AT);

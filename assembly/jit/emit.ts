@@ -16,6 +16,7 @@ import {
   CALL_INDIRECT,
   CALL_NEAR,
   CBW,
+  CLAC,
   CLC,
   CLD,
   CLI,
@@ -74,6 +75,7 @@ import {
   SHR,
   SHRD,
   SSE_FIRST,
+  STAC,
   STC,
   STD,
   STI,
@@ -139,6 +141,7 @@ import { callIndirect, jmpIndirect, pushReturn, ret } from "./lower/branch";
 import { bswap, cmov, extend, lea, leave, mov, movsxd, pop, push, setcc, xchg } from "./lower/move";
 import { cmps, lods, movs, scas, stos } from "./lower/string";
 import {
+  clac,
   cli,
   lahf,
   movFromSegment,
@@ -146,6 +149,7 @@ import {
   pushf,
   sahf,
   setDirection,
+  stac,
   sti,
   swapgs,
 } from "./lower/system";
@@ -284,6 +288,12 @@ function lowerUnsized(i: Insn, op: u32): bool {
       return true;
     case STI:
       sti();
+      return true;
+    case STAC:
+      stac();
+      return true;
+    case CLAC:
+      clac();
       return true;
     case SWAPGS:
       swapgs();

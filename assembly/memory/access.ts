@@ -6,7 +6,7 @@ import { AC_FAULT, raiseWithError } from "../cpu/exceptions";
 import { unwind } from "../host";
 import { EFER_LMA, checksAlignment, cpu } from "../cpu/state";
 import { TLB_AT } from "../machine/layout";
-import { FETCH, READ, WRITE, translate, tryTranslate } from "./paging";
+import { FETCH, IMPLICIT, READ, WRITE, translate, tryTranslate } from "./paging";
 import { readPhysical, writePhysical } from "./physical";
 import { tlbEntry } from "./tlb";
 
@@ -51,17 +51,20 @@ export function readForWrite<T>(linear: u64): T {
   return readSlow<T>(linear, cpu.cpl == 3);
 }
 
-/** Reads as the processor itself does for descriptor tables and task states: as supervisor. */
+/**
+ * Reads as the processor itself does for descriptor tables and task states: as supervisor, to whom user pages that
+ * EFLAGS.AC has opened are closed nevertheless (SDM 3A §4.6.1).
+ */
 export function readSystem<T>(linear: u64): T {
   const entry = tlbEntry(TLB_AT, linear);
-  if (entry.readTag == lastPage<T>(linear)) return load<T>(entry.delta + <u32>linear);
-  return readSlow<T>(linear, false);
+  if (entry.readTag == lastPage<T>(linear) && cpu.openPages == 0) return load<T>(entry.delta + <u32>linear);
+  return readParts<T>(linear, READ | IMPLICIT, false);
 }
 
 export function writeSystem<T>(linear: u64, value: T): void {
   const entry = tlbEntry(TLB_AT, linear);
-  if (entry.writeTag == lastPage<T>(linear)) store<T>(entry.delta + <u32>linear, value);
-  else writeSlow<T>(linear, value, false);
+  if (entry.writeTag == lastPage<T>(linear) && cpu.openPages == 0) store<T>(entry.delta + <u32>linear, value);
+  else writeParts<T>(linear, value, WRITE | IMPLICIT, false);
 }
 
 /** Raises what a write of `size` bytes at `linear` would raise; writes nothing. */
@@ -123,20 +126,20 @@ function checkAlignment(linear: u64, size: u32): void {
 
 function readSlow<T>(linear: u64, user: bool): T {
   if (sizeof<T>() == 16) {
-    const low = readParts<u64>(linear, user);
-    const high = readParts<u64>(wrap(linear + 8), user);
+    const low = readParts<u64>(linear, READ, user);
+    const high = readParts<u64>(wrap(linear + 8), READ, user);
     return changetype<T>(i64x2.replace_lane(i64x2.splat(low), 1, high));
   }
   if (user) checkAlignment(linear, sizeof<T>());
-  return readParts<T>(linear, user);
+  return readParts<T>(linear, READ, user);
 }
 
-function readParts<T>(linear: u64, user: bool): T {
-  const first = translate(linear, READ, user);
+function readParts<T>(linear: u64, access: u32, user: bool): T {
+  const first = translate(linear, access, user);
   if (watchesData()) noteAccess(linear, sizeof<T>(), ON_READ);
   const inPage: u32 = 0x1000 - ((<u32>linear) & 0xfff);
   if (inPage >= <u32>sizeof<T>()) return readPhysical<T>(first);
-  const second = translate(wrap(linear + inPage), READ, user);
+  const second = translate(wrap(linear + inPage), access, user);
   let value: u64 = 0;
   for (let i: u32 = 0; i < <u32>sizeof<T>(); i++) {
     const address = i < inPage ? first + i : second + i - inPage;
@@ -151,23 +154,23 @@ function writeSlow<T>(linear: u64, value: T, user: bool): void {
     const high = wrap(linear + 8);
     translate(linear, WRITE, user);
     translate(wrap(linear + 15), WRITE, user);
-    writeParts<u64>(linear, i64x2.extract_lane(changetype<v128>(value), 0), user);
-    writeParts<u64>(high, i64x2.extract_lane(changetype<v128>(value), 1), user);
+    writeParts<u64>(linear, i64x2.extract_lane(changetype<v128>(value), 0), WRITE, user);
+    writeParts<u64>(high, i64x2.extract_lane(changetype<v128>(value), 1), WRITE, user);
     return;
   }
   if (user) checkAlignment(linear, sizeof<T>());
-  writeParts<T>(linear, value, user);
+  writeParts<T>(linear, value, WRITE, user);
 }
 
-function writeParts<T>(linear: u64, value: T, user: bool): void {
-  const first = translate(linear, WRITE, user);
+function writeParts<T>(linear: u64, value: T, access: u32, user: bool): void {
+  const first = translate(linear, access, user);
   if (watchesData()) noteAccess(linear, sizeof<T>(), ON_WRITE);
   const inPage: u32 = 0x1000 - ((<u32>linear) & 0xfff);
   if (inPage >= <u32>sizeof<T>()) {
     writePhysical<T>(first, value);
     return;
   }
-  const second = translate(wrap(linear + inPage), WRITE, user);
+  const second = translate(wrap(linear + inPage), access, user);
   for (let i: u32 = 0; i < <u32>sizeof<T>(); i++) {
     const address = i < inPage ? first + i : second + i - inPage;
     writePhysical<u8>(address, <u8>((<u64>value) >> (i << 3)));

@@ -3,11 +3,13 @@
 import { watchesPage } from "../cpu/debug";
 import { GP, SS_FAULT, notePageFault, noteWithError } from "../cpu/exceptions";
 import {
+  AC,
   CR0_PG,
   CR0_WP,
   CR4_PAE,
   CR4_PGE,
   CR4_PSE,
+  CR4_SMAP,
   CR4_SMEP,
   EFER_LMA,
   EFER_NXE,
@@ -19,12 +21,14 @@ import { Insn } from "../cpu/decode/insn";
 import { RAM_AT, TLB_AT, TLB_SET_SIZE } from "../machine/layout";
 import { frameBufferPlace, mapForWriting } from "../devices/vga-memory";
 import { NOWHERE, holdsCode, isWritable, memoryPlace, physicalMap } from "./physical";
-import { fillTlb } from "./tlb";
+import { fillTlb, noteOpenPage } from "./tlb";
 
 /** Kinds of access; the values are the bits of a page fault's error code (SDM 3A §4.7). */
 export const READ: u32 = 0;
 export const WRITE: u32 = 1 << 1;
 export const FETCH: u32 = 1 << 4;
+/** Besides: an access of the processor itself, to descriptor tables and task states. No error code tells of it. */
+export const IMPLICIT: u32 = 1 << 8;
 const FAULT_PRESENT: u32 = 1 << 0;
 const FAULT_USER: u32 = 1 << 2;
 const FAULT_RESERVED: u32 = 1 << 3;
@@ -56,7 +60,7 @@ export function translate(linear: u64, access: u32, user: bool): u32 {
 export function tryTranslate(linear: u64, access: u32, user: bool): u32 {
   if ((cpu.cr0 & CR0_PG) == 0) {
     const address = (<u32>linear) & physicalMap.a20Mask;
-    fill(linear, address & 0xffff_f000, user, false, true, true);
+    fill(linear, address & 0xffff_f000, user, false, true, true, true);
     return address;
   }
   if (cpu.efer & EFER_LMA) {
@@ -77,7 +81,7 @@ export function isCanonical(linear: u64): bool {
 
 /** Notes #PF; returns what goes for an address then. */
 function fault(linear: u64, access: u32, user: bool, present: u32): u32 {
-  let error = access | present | (user ? FAULT_USER : 0);
+  let error = (access & ~IMPLICIT) | present | (user ? FAULT_USER : 0);
   // The I/D bit is reported only where fetches can be forbidden (SDM 3A §4.7).
   if (access == FETCH && !((cpu.cr4 & CR4_PAE && cpu.efer & EFER_NXE) || cpu.cr4 & CR4_SMEP)) error &= ~FETCH;
   notePageFault(linear, error);
@@ -85,24 +89,24 @@ function fault(linear: u64, access: u32, user: bool, present: u32): u32 {
 }
 
 /** Fills the TLB, should `page` be memory. */
-function fill(linear: u64, page: u32, user: bool, global: bool, write: bool, exec: bool): void {
+function fill(linear: u64, page: u32, user: bool, global: bool, read: bool, write: bool, exec: bool): void {
   if (watchesPage(linear)) return;
   const place = memoryPlace(page);
   if (place == 0) {
-    fillFrameBuffer(linear, page, user, global, write);
+    fillFrameBuffer(linear, page, user, global, read, write);
     return;
   }
   // Writes go where reads come from, or take the slow path.
   const writable = write && isWritable(page) && place == RAM_AT + <usize>page && !holdsCode(page);
-  fillTlb(user ? TLB_AT + TLB_SET_SIZE : TLB_AT, linear, page, place, global, writable, exec);
+  fillTlb(user ? TLB_AT + TLB_SET_SIZE : TLB_AT, linear, page, place, global, read, writable, exec);
 }
 
 /** The frame buffer is memory too, but for instructions; the display wants to know of the first write to a page. */
-function fillFrameBuffer(linear: u64, page: u32, user: bool, global: bool, write: bool): void {
+function fillFrameBuffer(linear: u64, page: u32, user: bool, global: bool, read: bool, write: bool): void {
   const place = frameBufferPlace(page);
   if (place == 0) return;
   if (write) mapForWriting();
-  fillTlb(user ? TLB_AT + TLB_SET_SIZE : TLB_AT, linear, page, place, global, write, false);
+  fillTlb(user ? TLB_AT + TLB_SET_SIZE : TLB_AT, linear, page, place, global, read, write, false);
 }
 
 function entryAt(address: u64): u64 {
@@ -189,25 +193,28 @@ function finish(
 ): u32 {
   if (entry & low) return fault(linear, access, user, FAULT_PRESENT | FAULT_RESERVED);
   if (!isPermitted(access, user, rights, xd)) return fault(linear, access, user, FAULT_PRESENT);
-  const bits = access == WRITE ? A | D : A;
+  const bits = access & WRITE ? A | D : A;
   mark(entryAddress, entry, bits);
   const address = (entry & ADDRESS & ~offset) | (linear & offset);
-  const global = (entry & G) != 0 && (cpu.cr4 & CR4_PGE) != 0;
-  return arrive(
-    linear,
-    user,
-    address,
-    global,
-    mayWrite(user, rights) && ((entry | bits) & D) != 0,
-    canFetch(user, rights, xd),
-  );
+  return arrive(linear, access, user, address, entry | bits, rights, xd);
 }
 
 /** SDM 3A §4.6.1 */
 function isPermitted(access: u32, user: bool, rights: u64, xd: u64): bool {
   if (user && (rights & US) == 0) return false;
-  if (access == WRITE) return mayWrite(user, rights);
-  return access != FETCH || canFetch(user, rights, xd);
+  if (access == FETCH) return canFetch(user, rights, xd);
+  if (!isOpen(access, user, rights)) return false;
+  return (access & WRITE) == 0 || mayWrite(user, rights);
+}
+
+/** Whether SMAP lets supervisor code at the data of this page: user pages only while EFLAGS.AC is set. */
+function isOpen(access: u32, user: bool, rights: u64): bool {
+  return !isGuarded(user, rights) || ((cpu.eflags & AC) != 0 && (access & IMPLICIT) == 0);
+}
+
+/** Whether this is supervisor code at a user page, and SMAP on. */
+function isGuarded(user: bool, rights: u64): bool {
+  return !user && (rights & US) != 0 && (cpu.cr4 & CR4_SMAP) != 0;
 }
 
 function mayWrite(user: bool, rights: u64): bool {
@@ -219,10 +226,15 @@ function canFetch(user: bool, rights: u64, xd: u64): bool {
   return user || (rights & US) == 0 || (cpu.cr4 & CR4_SMEP) == 0;
 }
 
-function arrive(linear: u64, user: bool, address: u64, global: bool, writable: bool, executable: bool): u32 {
+/** `entry` is the last level's, its accessed and dirty bits as they are now. */
+function arrive(linear: u64, access: u32, user: bool, address: u64, entry: u64, rights: u64, xd: u64): u32 {
   if (address > 0xffff_ffff) return NOWHERE | ((<u32>linear) & 0xfff);
   const physical = (<u32>address) & physicalMap.a20Mask;
-  fill(linear, physical & 0xffff_f000, user, global, writable, executable);
+  const global = (entry & G) != 0 && (cpu.cr4 & CR4_PGE) != 0;
+  const open = isOpen(access, user, rights);
+  const writable = open && mayWrite(user, rights) && (entry & D) != 0;
+  fill(linear, physical & 0xffff_f000, user, global, open, writable, canFetch(user, rights, xd));
+  if (open && isGuarded(user, rights)) noteOpenPage(linear);
   return physical;
 }
 
@@ -245,17 +257,9 @@ function walk32(linear: u64, access: u32, user: bool): u32 {
 
 function finish32(linear: u64, access: u32, user: bool, at: u64, entry: u64, address: u64, rights: u64): u32 {
   if (!isPermitted(access, user, rights, 0)) return fault(linear, access, user, FAULT_PRESENT);
-  const bits = access == WRITE ? A | D : A;
+  const bits = access & WRITE ? A | D : A;
   mark32(at, entry, bits);
-  const global = (entry & G) != 0 && (cpu.cr4 & CR4_PGE) != 0;
-  return arrive(
-    linear,
-    user,
-    address,
-    global,
-    mayWrite(user, rights) && ((entry | bits) & D) != 0,
-    canFetch(user, rights, 0),
-  );
+  return arrive(linear, access, user, address, entry | bits, rights, 0);
 }
 
 function entry32(address: u64): u32 {

@@ -69,6 +69,25 @@ export function flushTlbPage(linear: u64): void {
   forget(tlbEntry(TLB_AT + TLB_SET_SIZE, linear));
 }
 
+/** Where the pages are noted that `closePages` closes. */
+const OPEN_PAGES_AT: usize = CPU_AT + 0x700;
+const OPEN_PAGES_MAX: u32 = 16;
+
+/** Supervisor code has reached the user page at `linear` under SMAP, as it may until EFLAGS.AC is clear. */
+export function noteOpenPage(linear: u64): void {
+  if (cpu.openPages < OPEN_PAGES_MAX) store<u64>(OPEN_PAGES_AT + ((<usize>cpu.openPages) << 3), linear);
+  cpu.openPages++;
+}
+
+/** EFLAGS.AC is clear: user pages are closed to supervisor code again. */
+export function closePages(): void {
+  if (cpu.openPages > OPEN_PAGES_MAX) memory.fill(TLB_AT, 0xff, TLB_SET_SIZE);
+  else
+    for (let n: u32 = 0; n < cpu.openPages; n++)
+      forget(tlbEntry(TLB_AT, load<u64>(OPEN_PAGES_AT + ((<usize>n) << 3))));
+  cpu.openPages = 0;
+}
+
 /** Sends writes to a physical page down the slow path, on every vCPU: the page now holds decoded code. */
 export function writeProtectPhysicalPage(page: u32): void {
   writeProtectRange(page, 0x1000);
@@ -96,12 +115,13 @@ export function fillTlb(
   page: u32,
   place: usize,
   global: bool,
+  read: bool,
   write: bool,
   exec: bool,
 ): void {
   const entry = tlbEntry(set, linear);
   const tag = linear & ~0xfff;
-  entry.readTag = tag;
+  entry.readTag = read ? tag : NO_PAGE;
   entry.writeTag = write ? tag : NO_PAGE;
   entry.execTag = exec ? tag : NO_PAGE;
   entry.delta = <u32>place - <u32>tag;

@@ -104,6 +104,10 @@ describe("alignment", () => {
   });
 });
 
+it("STAC and CLAC are the kernel's", () => {
+  for (const last of [0xca, 0xcb]) expect(ending(`db 0x0f, 0x01, ${last}`)).toBe(6);
+});
+
 describe("CR4.UMIP", () => {
   it.each(["sgdt [0xa000]", "sidt [0xa000]", "sldt ax", "str ax", "smsw ax"])("%s", (program) => {
     // Where it is allowed, the program goes on to INT3's #GP: the gate is the kernel's alone.

@@ -90,6 +90,7 @@ import {
 import {
   BOUND,
   CALL_FAR_INDIRECT,
+  CLAC,
   CMPXCHG16B,
   CMPXCHG8B,
   FENCE,
@@ -130,6 +131,7 @@ import {
   SHRD,
   SIDT,
   SMSW,
+  STAC,
   STMXCSR,
   SWAPGS,
   TZCNT,
@@ -415,6 +417,8 @@ function group7(number: u32, memoryOperand: bool): u32 {
       default:
         return NO_ROW;
     }
+  if (modrm == 0xca) return CLAC | MODRM;
+  if (modrm == 0xcb) return STAC | MODRM;
   if (modrm == 0xd0) return XGETBV | MODRM;
   if (modrm == 0xd1) return XSETBV | MODRM | ENDS_BLOCK;
   if (number == 4) return SMSW | row | (WIDTH_V << WIDTH_SHIFT);

@@ -192,6 +192,8 @@ export const XSETBV: u32 = 502;
 export const XSAVE: u32 = 503;
 export const XRSTOR: u32 = 504;
 export const PAUSE: u32 = 505;
+export const CLAC: u32 = 506;
+export const STAC: u32 = 507;
 
 /** The first vector operation (operations-sse.ts). */
 export const SSE_FIRST: u32 = 1024;

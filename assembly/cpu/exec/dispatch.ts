@@ -27,6 +27,7 @@ import {
   CALL_INDIRECT,
   CALL_NEAR,
   CBW,
+  CLAC,
   CLC,
   CLD,
   CLI,
@@ -154,6 +155,7 @@ import {
   SLDT,
   SMSW,
   SSE_FIRST,
+  STAC,
   STC,
   STD,
   STI,
@@ -321,6 +323,7 @@ import {
   rdtscp,
   readBase,
   sahf,
+  setAccess,
   setDirection,
   smsw,
   sti,
@@ -754,6 +757,8 @@ export function execute(i: Insn): void {
       case CMPXCHG16B: cmpxchg16b(i); break;
       case FENCE: break;
       case FXSAVE: fxsave(i); break;
+      case CLAC: setAccess(false); break;
+      case STAC: setAccess(true); break;
       case XGETBV: xgetbv(); break;
       case XSETBV: xsetbv(); break;
       case XSAVE: xsave(i); break;

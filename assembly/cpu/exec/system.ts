@@ -5,7 +5,7 @@ import { setTaskPriority, taskPriority } from "../../devices/irq-lines";
 import { entropy } from "../../host";
 import { clock, endTurn } from "../../machine/clock";
 import { read, readForWrite, readSystem, wrap, write } from "../../memory/access";
-import { flushTlbPage } from "../../memory/tlb";
+import { closePages, flushTlbPage } from "../../memory/tlb";
 import { breakpointsEnabled, notePort, readDebugRegister, writeDebugRegister } from "../debug";
 import { GP, UD, raise, raiseWithError } from "../exceptions";
 import { arithmeticFlags, eflags, setArithmeticFlags, setEflags } from "../flags";
@@ -16,6 +16,7 @@ import { segmentSelector, setSegment, updateMode } from "../segments";
 import { lacksInterruptFlag, loadVirtualFlags, setVirtualInterruptFlag, virtualFlags } from "../virtual-8086";
 import { timeStamp } from "../time";
 import {
+  AC,
   AF,
   CF,
   CR4_FSGSBASE,
@@ -413,6 +414,16 @@ export function lahf(i: Insn): void {
 export function sahf(i: Insn): void {
   const kept = arithmeticFlags() & OF;
   setArithmeticFlags(kept | (((<u32>cpu.rax) >> 8) & (CF | PF | AF | ZF | SF)));
+}
+
+/** STAC and CLAC: user pages are open to supervisor code, or closed, under SMAP. */
+export function setAccess(open: bool): void {
+  if (cpu.cpl != 0) raise(UD);
+  if (open) cpu.eflags |= AC;
+  else {
+    cpu.eflags &= ~AC;
+    closePages();
+  }
 }
 
 export function setDirection(down: bool): void {

@@ -2,6 +2,7 @@
 import { Insn } from "../../cpu/decode/insn";
 import { W16, W32, W64, W8 } from "../../cpu/decode/operations";
 import {
+  AC,
   AF,
   ARITHMETIC_FLAGS,
   CF,
@@ -49,6 +50,7 @@ import {
 const EFLAGS: usize = CPU_AT + offsetof<CpuState>("eflags");
 const CPL: usize = CPU_AT + offsetof<CpuState>("cpl");
 const EVENTS: usize = CPU_AT + offsetof<CpuState>("events");
+const OPEN_PAGES: usize = CPU_AT + offsetof<CpuState>("openPages");
 const INTERRUPT_SHADOW: usize = CPU_AT + offsetof<CpuState>("interruptShadow");
 const GS_BASE: usize = CPU_AT + offsetof<CpuState>("gsBase");
 const KERNEL_GS_BASE: usize = CPU_AT + offsetof<CpuState>("kernelGsBase");
@@ -111,6 +113,23 @@ export function sti(): void {
   otherwise();
   interpretOn();
   end();
+}
+
+export function stac(): void {
+  ifPrivileged();
+  changeEflags(0, AC);
+  endPrivileged();
+}
+
+/** Where supervisor code has reached no user page, CLAC is a flag. */
+export function clac(): void {
+  loadAt(I32_LOAD, CPL);
+  loadAt(I32_LOAD, OPEN_PAGES);
+  op(OR, false);
+  op(EQZ, false);
+  enter(IF, NO_RESULT);
+  changeEflags(AC, 0);
+  endPrivileged();
 }
 
 export function swapgs(): void {
