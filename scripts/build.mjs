@@ -151,7 +151,7 @@ async function assembled() {
 }
 
 /** Libraries in CommonJS that few commands need: each stays a file of its own, loaded when it is wanted. */
-const LIBRARIES = { "iced-x86": "iced_x86.cjs", ws: "ws.cjs" };
+const LIBRARIES = { "iced-x86": "iced_x86.cjs", wasmparser: "wasmparser.cjs", ws: "ws.cjs" };
 const besideTheBundle = {
   name: "beside-the-bundle",
   setup: ({ onResolve }) =>
@@ -175,6 +175,17 @@ async function libraries() {
     banner: license(join(iced, "LICENSE.txt")),
   });
   copyFileSync(join(iced, "iced_x86_bg.wasm"), "dist/iced_x86_bg.wasm");
+  const wasmparser = dirname(find("wasmparser/package.json"));
+  await build({
+    ...common,
+    bundle: true,
+    stdin: {
+      contents: 'export { BinaryReader, DefaultNameResolver, WasmDisassembler } from "wasmparser";',
+      resolveDir: root,
+    },
+    outfile: join("dist", LIBRARIES.wasmparser),
+    banner: license(join(wasmparser, "LICENSE")),
+  });
   await build({
     ...common,
     bundle: true,

@@ -15,3 +15,11 @@ export const TRACE_HARDWARE: u32 = 4;
 export const TRACE_RESET: u32 = 5;
 /** Nothing answers at a physical address: address, bytes, 1 for a write. */
 export const TRACE_UNASSIGNED: u32 = 6;
+// A region has been translated: these three, in this order.
+/** The linear address of its head, low and high half: what is told of its code begins anew. */
+export const TRACE_REGION: u32 = 7;
+/** In its code, the place (in bytes) from which on it is an instruction's: its distance from the head, its length; length 0:
+ * that of a block that begins there. */
+export const TRACE_CODE: u32 = 8;
+/** Its wasm module, in linear memory: address, bytes, and where in it that code lies. */
+export const TRACE_MODULE: u32 = 9;

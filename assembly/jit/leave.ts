@@ -15,7 +15,9 @@ import {
   XSETBV,
 } from "../cpu/decode/operations";
 import { CpuState, MODE_CODE64 } from "../cpu/state";
-import { CPU_AT } from "../machine/layout";
+import { report } from "../cpu/trace";
+import { TRACE_CODE } from "../cpu/trace-kinds";
+import { CPU_AT, JIT_BODY_AT } from "../machine/layout";
 import { flagState, forgetFlags, pushRecord, setFlagState, settleFlags } from "./flags";
 import { BUDGET, RIP, STOPPED_BLOCK, STOPPED_INSN } from "./locals";
 import { LEFT_HANDLER, LEFT_STOPPED, emitCount } from "./stats";
@@ -52,6 +54,7 @@ import {
   enter,
   get,
   op,
+  position,
   set,
 } from "./wasm";
 
@@ -111,10 +114,17 @@ export function markWritten(register: u32): void {
 export function beginBlock(current: Block, delta: i32): void {
   block = current;
   blockDelta = delta;
+  traceCode(delta, 0);
 }
 
 export function beginInsn(i: Insn): void {
   insn = i;
+  traceCode(ownDelta(), i.length);
+}
+
+/** From here on the code is that of the `length` bytes at `delta` from the head. */
+function traceCode(delta: i32, length: u32): void {
+  report(TRACE_CODE, <u32>(position() - JIT_BODY_AT), delta, length);
 }
 
 /** Where this instruction begins, from the head of the region. */

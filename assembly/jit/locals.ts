@@ -12,9 +12,9 @@ export const FLAG_RESULT: u32 = 19;
 /** Linear address of the memory access under way. */
 export const ADDRESS: u32 = 20;
 /** Operands and result of a 64-bit instruction. */
-const WIDE_A: u32 = 21;
-const WIDE_B: u32 = 22;
-const WIDE_RESULT: u32 = 23;
+export const WIDE_A: u32 = 21;
+export const WIDE_B: u32 = 22;
+export const WIDE_RESULT: u32 = 23;
 /** For one instruction. */
 export const TEMPORARY: u32 = 24;
 export const I64_LOCALS: u32 = 25;
@@ -35,9 +35,9 @@ export const TLB_ENTRY: u32 = 32;
 export const STOPPED_INSN: u32 = PLACE;
 export const STOPPED_BLOCK: u32 = TLB_ENTRY;
 /** Operands and result of a narrower instruction. */
-const NARROW_A: u32 = 33;
-const NARROW_B: u32 = 34;
-const NARROW_RESULT: u32 = 35;
+export const NARROW_A: u32 = 33;
+export const NARROW_B: u32 = 34;
+export const NARROW_RESULT: u32 = 35;
 export const CONDITION: u32 = 36;
 /** What decides whether WebAssembly's arithmetic is exact enough (jit/lower/sse-float.ts). */
 export const FLOAT_LIMIT: u32 = 37;

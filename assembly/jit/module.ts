@@ -104,6 +104,13 @@ const STATE_FLAG_B: usize = CPU_AT + offsetof<CpuState>("flagB");
 const STATE_FLAG_RESULT: usize = CPU_AT + offsetof<CpuState>("flagResult");
 const STATE_FLAG_OP: usize = CPU_AT + offsetof<CpuState>("flagOp");
 
+/** Where in the module the body lies. */
+let bodyPlace: usize = 0;
+
+export function bodyOffset(): u32 {
+  return <u32>(bodyPlace - JIT_MODULE_AT);
+}
+
 /**
  * Builds the module around the body that lies at JIT_BODY_AT up to `bodyEnd` and leaves by its last END with RIP set.
  * `touched` and `written` are the general registers it uses and changes. Returns the module's end.
@@ -217,8 +224,9 @@ function code(bodyEnd: usize, touched: u32, written: u32): void {
   locals();
   loadState(touched);
   const length = bodyEnd - JIT_BODY_AT;
-  memory.copy(position(), JIT_BODY_AT, length);
-  beginAt(position() + length);
+  bodyPlace = position();
+  memory.copy(bodyPlace, JIT_BODY_AT, length);
+  beginAt(bodyPlace + length);
   storeState(written);
   byte(END);
   closeSize(runSize);

@@ -15,13 +15,15 @@
 // paths and exits of the second depend.
 import { Block, cover, isHot, linearRip, stayCold } from "../cpu/decode/block";
 import { MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_PROTECTED, MODE_STACK32, cpu } from "../cpu/state";
+import { report } from "../cpu/trace";
+import { TRACE_MODULE, TRACE_REGION } from "../cpu/trace-kinds";
 import { jitInstall } from "../host";
 import { executed } from "../machine/clock";
 import { JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
 import { forgetFlags } from "./flags";
 import { node, nodeCount, orderNodes } from "./graph";
 import { beginPass, emitStopped, setExit, setStop, touchedRegisters, writtenRegisters } from "./leave";
-import { buildModule } from "./module";
+import { bodyOffset, buildModule } from "./module";
 import { DISPATCHER, Node, findRegion, foundCount, pageCount, regionPage } from "./region";
 import { Region, addEntry, newRegion, release, watchPage } from "./regions";
 import { STAT_BYTES, STAT_ENTRIES, STAT_INSTRUCTIONS, STAT_REGIONS, addTo, isCounting } from "./stats";
@@ -77,10 +79,12 @@ function translate(block: Block, linear: u64): bool {
   findRegion(block, linear);
   orderNodes();
   emit(true);
+  report(TRACE_REGION, <u32>linear, <u32>(linear >> 32));
   emit(false);
   if (isFull()) return false;
   const moduleEnd = buildModule(position(), touchedRegisters(), writtenRegisters());
   const size = <u32>(moduleEnd - JIT_MODULE_AT);
+  report(TRACE_MODULE, <u32>JIT_MODULE_AT, size, bodyOffset());
   const region = newRegion(block, size);
   const slot = jitInstall(JIT_MODULE_AT, size, region.slot);
   if (slot == 0) {

@@ -295,7 +295,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "dfilter",
     argument: "RANGE[,…]",
-    help: "log in_asm, exec and cpu only where START..END or START+SIZE says",
+    help: "log in_asm, op, exec and cpu only where START..END or START+SIZE says",
     apply: (options, text) => void (options.log.ranges = parseLogRanges(text)),
   },
   {

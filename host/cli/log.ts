@@ -62,6 +62,7 @@ export async function openLog({ items, file, ranges }: LogSpec): Promise<OpenLog
   const disassemble = items.has("in_asm")
     ? (await import("../debug/disassembler.ts")).disassemble
     : undefined;
+  const listRegion = items.has("op") ? (await import("../debug/region-listing.ts")).listRegion : undefined;
   let gathered = "";
   const descriptor = file === undefined ? process.stderr.fd : open(file.replace("%d", String(process.pid)));
   const flush = (): void => {
@@ -73,6 +74,7 @@ export async function openLog({ items, file, ranges }: LogSpec): Promise<OpenLog
     items,
     ranges,
     disassemble,
+    listRegion,
     write(text) {
       gathered += text;
       // The terminal shows each line as it comes, between the guest's own.

@@ -123,6 +123,11 @@ export class Inspector {
     return read;
   }
 
+  /** What the engine itself has at `at` in its linear memory; not a copy. */
+  engineMemory(at: number, length: number): Uint8Array {
+    return this.engine.bytes(at, length);
+  }
+
   writePhysical(address: number, data: Uint8Array): void {
     for (let at = 0; at < data.length; at += this.bytes.length) {
       const part = data.subarray(at, at + this.bytes.length);

@@ -1,21 +1,29 @@
 // `-d`: what the guest does, written down in QEMU's form.
 import {
   TRACE_BLOCK,
+  TRACE_CODE,
   TRACE_EXCEPTION,
   TRACE_HARDWARE,
   TRACE_INSTRUCTION,
   TRACE_INTERRUPT,
+  TRACE_MODULE,
+  TRACE_REGION,
   TRACE_RESET,
   TRACE_UNASSIGNED,
 } from "../../assembly/cpu/trace-kinds.ts";
 import type { CpuRegisters, Inspector } from "../core/inspector.ts";
 import type { Tracer } from "../core/tracer.ts";
 import type { Code } from "./disassembler.ts";
+import type { Region, RegionPiece } from "./region-listing.ts";
 import { codeBits, describeFloats, describeIntegers, hex } from "./registers.ts";
 
 /** Items of `-d`, what QEMU's help says of each, and the reports that it takes. */
 export const LOG_ITEMS = {
   in_asm: { help: "show target assembly code for each block decoded", kinds: [TRACE_BLOCK] },
+  op: {
+    help: "show the WebAssembly that each translated region became, below its assembly code",
+    kinds: [TRACE_REGION, TRACE_CODE, TRACE_MODULE],
+  },
   int: {
     help: "show interrupts/exceptions in short format",
     kinds: [TRACE_INTERRUPT, TRACE_EXCEPTION, TRACE_HARDWARE],
@@ -34,19 +42,31 @@ export type LogItem = keyof typeof LOG_ITEMS;
 
 export interface GuestLogOptions {
   items: ReadonlySet<LogItem>;
-  /** Ranges of linear addresses, both ends included, that in_asm, exec and cpu are limited to; none: no limit. */
+  /** Ranges of linear addresses, both ends included, that in_asm, op, exec and cpu are limited to; none: no limit. */
   ranges?: readonly (readonly [first: bigint, last: bigint])[] | undefined;
   /** For in_asm. */
   disassemble?: ((code: Code) => string[]) | undefined;
+  /** For op. */
+  listRegion?: ((region: Region) => string[]) | undefined;
   write(text: string): void;
 }
 
 const PAGE_FAULT = 14;
 
+/** What TRACE_CODE tells. */
+interface Mark {
+  place: number;
+  delta: number;
+  length: number;
+}
+
 export class GuestLog implements Tracer {
   readonly kinds: number;
   private inspector!: Inspector;
   private interrupts = 0;
+  /** Of the region under translation. */
+  private head = 0n;
+  private marks: Mark[] = [];
 
   constructor(private readonly options: GuestLogOptions) {
     let kinds = 0;
@@ -63,7 +83,16 @@ export class GuestLog implements Tracer {
       case TRACE_INSTRUCTION:
         return this.instruction(cpu);
       case TRACE_BLOCK:
-        return this.block(cpu, (BigInt(second >>> 0) << 32n) | BigInt(first >>> 0), third);
+        return this.block(cpu, quadword(first, second), third);
+      case TRACE_REGION:
+        this.head = quadword(first, second);
+        this.marks = [];
+        return;
+      case TRACE_CODE:
+        this.marks.push({ place: first, delta: second, length: third });
+        return;
+      case TRACE_MODULE:
+        return this.region(cpu, this.inspector.engineMemory(first, second), third);
       case TRACE_INTERRUPT:
         return this.interrupt(cpu, first, second >>> 0, third);
       case TRACE_EXCEPTION:
@@ -103,6 +132,21 @@ export class GuestLog implements Tracer {
     this.options.write(`${["----------------", "IN: ", ...lines, ""].join("\n")}\n`);
   }
 
+  private region(cpu: number, module: Uint8Array, bodyOffset: number): void {
+    const bits = codeBits(this.inspector.registers(cpu));
+    const pieces = this.marks.map(({ place, delta, length }): RegionPiece => {
+      const address = BigInt.asUintN(bits === 64 ? 64 : 32, this.head + BigInt(delta));
+      const bytes = this.inspector.readLinear(cpu, address, length);
+      return { place: bodyOffset + place, code: { bytes, address, bits } };
+    });
+    const covered = pieces.some(({ code: { bytes, address } }) =>
+      this.covers(address, address + BigInt(Math.max(bytes.length, 1) - 1)),
+    );
+    if (!covered) return;
+    const lines = this.options.listRegion?.({ module: module.slice(), pieces }) ?? [];
+    this.options.write(`${["OP: ", ...lines, ""].join("\n")}\n`);
+  }
+
   private interrupt(cpu: number, vector: number, error: number, byInstruction: number): void {
     const registers = this.inspector.registers(cpu);
     const { values, segments } = registers;
@@ -132,6 +176,11 @@ export class GuestLog implements Tracer {
     const { ranges } = this.options;
     return !ranges || ranges.some(([from, to]) => first <= to && last >= from);
   }
+}
+
+/** Two halves of a u64. */
+function quadword(low: number, high: number): bigint {
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
 /** Linear address of the next instruction. */

@@ -78,13 +78,40 @@ table:
 over:
 `;
 
+/** Flat 32-bit code that is worth translating. */
+const HOT = `
+  lgdt [table]
+  mov eax, cr0
+  or al, 1
+  mov cr0, eax
+  jmp 8:flat
+gdt:
+  dq 0, 0x00cf9b000000ffff, 0x00cf93000000ffff
+table:
+  dw 23
+  dd gdt
+bits 32
+flat:
+  mov cx, 16
+  mov ds, cx
+  mov es, cx
+  mov ss, cx
+  mov ecx, 20000
+hot:
+  add [0x9000], ecx
+  dec ecx
+  jnz hot
+`;
+
 /** Where everything is set: the label `again`. */
 const FIRST = "7c60";
 /** The logical instructions in there leave AF undefined. */
 const FLAGS = "fc5";
 
 function machine(log: string, ...items: string[]): string[] {
-  const image = file(items.includes("guest_errors") ? "nothing.img" : "boot.img");
+  const image = file(
+    items.includes("guest_errors") ? "nothing.img" : items.includes("op") ? "hot.img" : "boot.img",
+  );
   const floppy = ["-drive", `file=${image},format=raw,if=floppy`, "-boot", "a"];
   const exit = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"];
   return [...floppy, ...exit, "-m", "32", "-display", "none", "-d", items.join(","), "-D", log];
@@ -104,6 +131,7 @@ beforeAll(() => {
   for (const [name, sector] of [
     ["boot.img", bootSector()],
     ["nothing.img", bootSector(READ_NOTHING)],
+    ["hot.img", bootSector(HOT)],
   ] as const) {
     const image = new Uint8Array(1440 << 10);
     image.set(assemble(sector).bytes);
@@ -122,6 +150,20 @@ describe("-d", () => {
     );
     expect(log).toContain("Invalid read at addr 0x8000000, size 1, region '(null)', reason: rejected\n");
     expect(log).toMatch(/^CPU Reset \(CPU 0\)\nEAX=/);
+  });
+
+  it("op shows what each instruction of a translated region became", async () => {
+    const boot = [resolve("dist/cli.js"), ...machine(file("op.log"), "op"), "-dfilter", "0x7c00+0x200"];
+    await ends(process.execPath, boot);
+    const log = readFileSync(file("op.log"), "utf8");
+    expect(log).toMatch(/^OP: \n {2}\(func \$run /m);
+    const [, block] = /\n---- 0x00007c\w\w\n([^]*)/.exec(log)!;
+    const [before, add, dec, jnz] = block!.split(/^0x00007c\w\w: .*\n/m);
+    expect(before).toMatch(/local\.get \$budget/);
+    expect(block).toMatch(/: {2}01 0d 00 90 00 00 +addl +%ecx, 0x9000\n/);
+    expect(add).toMatch(/i32\.store/);
+    expect(dec).toMatch(/i32\.const 1\n *i32\.sub/);
+    expect(jnz).toMatch(/br \$label/);
   });
 
   it("-dfilter leaves only what is in the range", async () => {
