@@ -79,7 +79,11 @@ async function engine(
   writeFileSync(stamp, digest);
 }
 
-/** What the host becomes: the command line and the library for Node, Deno and Bun; the library for browsers. */
+/**
+ * What the host becomes: the command line and the library for Node, Deno and Bun; the library for browsers. The image tool
+ * and its threads start too often to be gathered from dozens of chunks: each is one file, without blanks, which a start
+ * would read.
+ */
 const BUNDLES = [
   {
     platform: "node",
@@ -87,8 +91,18 @@ const BUNDLES = [
     entryPoints: {
       cli: "host/cli/main.ts",
       index: "host/index.ts",
-      "codec-thread": "host/runtimes/node-codec-thread.ts",
       "machine-thread": "host/runtimes/node-machine-thread.ts",
+    },
+  },
+  {
+    platform: "node",
+    target: "node20",
+    splitting: false,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    entryPoints: {
+      img: "host/cli/img.ts",
+      "codec-thread": "host/runtimes/node-codec-thread.ts",
     },
   },
   {
@@ -121,7 +135,7 @@ async function bundle() {
     chunkNames: "[name]-[hash]",
     external: ["*/deno-assets.js"],
     logLevel: "warning",
-    plugins: [besideTheBundle],
+    plugins: [besideTheBundle, imageTool],
   };
   const bundles = BUNDLES.map((one) => ({ ...common, ...named, ...one }));
   removeStale(await Promise.all([...bundles, DENO_ASSETS].map((one) => build(one))));
@@ -159,6 +173,13 @@ const besideTheBundle = {
       path: `./${LIBRARIES[path]}`,
       external: true,
     })),
+};
+
+/** Seen from the command line, the image tool is a file that lies there. */
+const imageTool = {
+  name: "image-tool",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\/img\.ts$/ }, () => ({ path: "./img.js", external: true })),
 };
 
 async function libraries() {

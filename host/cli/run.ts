@@ -13,9 +13,13 @@ import { splitList } from "./option-list.ts";
 import { parseArguments } from "./parse.ts";
 import { openLog } from "./log.ts";
 import { monitorHost, snapshotsOf } from "./monitor.ts";
+import { node } from "../runtimes/node.ts";
+import { useRuntime } from "../runtimes/this.ts";
 import type { VncServer } from "./vnc/server.ts";
 import type { VncSpec } from "./vnc/spec.ts";
 import type { PcOptions } from "./pc-options.ts";
+
+useRuntime(node);
 
 /** Runs the command line; returns the exit code, QEMU's where QEMU has one. */
 export async function run(argv: readonly string[]): Promise<number> {

@@ -1,6 +1,5 @@
 // Where a file holds data, as lseek(2) tells it with SEEK_DATA and SEEK_HOLE, which Node has no call for. Perl, there on
 // nearly every Linux, has: it gets the open file as its standard input. Who has no Perl reads holes like data.
-import { spawn } from "node:child_process";
 import type { DataRange } from "./runtime.ts";
 
 /** A file in more pieces than this is described up to there; the rest counts as data. */
@@ -16,6 +15,7 @@ const SCRIPT = `
   }`;
 
 export async function dataRanges(descriptor: number): Promise<readonly DataRange[] | undefined> {
+  const { spawn } = await import("node:child_process");
   const child = spawn("perl", ["-e", SCRIPT], { stdio: [descriptor, "pipe", "ignore"] });
   let text = "";
   child.stdout!.setEncoding("utf8").on("data", (part: string) => (text += part));

@@ -3,7 +3,6 @@
 // (unix(7)): whoever writes an image listens at a name made of the image's identity, and nobody ever connects.
 // Not seen: programs in another network namespace, and systems that have no such names.
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { platform, versions } from "node:process";
 import type { ImageLocks } from "./runtime.ts";
 
@@ -21,6 +20,7 @@ const socketLocks: ImageLocks = {
   async take(identity) {
     // Where runtimes name it differently, only looking finds the other's.
     if (await socketLocks.isTaken(identity)) return undefined;
+    const { createServer } = await import("node:net");
     const server = createServer((stranger) => stranger.destroy());
     return new Promise((done, fail) => {
       server.on("error", (error: NodeJS.ErrnoException) =>

@@ -1,5 +1,4 @@
 // Sockets of Node, which Deno and Bun have alike.
-import { connect as netConnect, createServer } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Address, Connection, Listener } from "./runtime.ts";
 
@@ -66,9 +65,10 @@ export class NodeConnection implements Connection {
   }
 }
 
-export function connect(address: Address): Promise<Connection> {
+export async function connect(address: Address): Promise<Connection> {
+  const net = await import("node:net");
   return new Promise((done, fail) => {
-    const socket = netConnect(address);
+    const socket = net.connect(address);
     socket.once("error", fail);
     socket.once("connect", () => {
       socket.off("error", fail);
@@ -78,7 +78,11 @@ export function connect(address: Address): Promise<Connection> {
   });
 }
 
-export function listen(address: Address, onConnection: (connection: Connection) => void): Promise<Listener> {
+export async function listen(
+  address: Address,
+  onConnection: (connection: Connection) => void,
+): Promise<Listener> {
+  const { createServer } = await import("node:net");
   return new Promise((done, fail) => {
     const server = createServer((socket) => onConnection(new NodeConnection(socket.setNoDelay())));
     server.once("error", fail);

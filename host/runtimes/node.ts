@@ -18,6 +18,7 @@ import { platform, versions } from "node:process";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../core/errors.ts";
 import { inDeno } from "./deno.ts";
+import { lockedRanges } from "./node-kernel-locks.ts";
 import { imageLocks } from "./node-locks.ts";
 import { startThread } from "./node-thread.ts";
 import type { DataRange, OpenMode, Runtime, RuntimeFile, RuntimeThread, ThreadEvents } from "./runtime.ts";
@@ -111,13 +112,6 @@ function missing(name: string): UserError {
   return new UserError(`${name} is missing beside the program: install the package again, or run its build`);
 }
 
-/** Major and minor number as /proc/locks writes them, out of a dev_t (makedev(3)). */
-function deviceName(device: bigint): string {
-  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n);
-  const minor = (device & 0xffn) | ((device >> 12n) & 0xffffff00n);
-  return [major, minor].map((number) => number.toString(16).padStart(2, "0")).join(":");
-}
-
 const asInNode: Runtime = {
   async openFile(path: string, mode: OpenMode): Promise<RuntimeFile> {
     const descriptor = await call<number>((settle) => fsOpen(path, FLAGS[mode], 0o644, settle));
@@ -141,18 +135,7 @@ const asInNode: Runtime = {
     );
   },
 
-  async lockedRanges(path: string): Promise<[first: number, last: number][]> {
-    const file = await stat(path, { bigint: true }).catch(() => undefined);
-    // proc(5): "1: OFDLCK ADVISORY READ -1 fe:00:2302257 100 101"; absent on other systems.
-    const locks = file && (await readFile("/proc/locks", "utf8").catch(() => undefined));
-    if (!file || !locks) return [];
-    const name = `${deviceName(file.dev)}:${file.ino}`;
-    return locks
-      .split("\n")
-      .map((line) => line.trim().split(/\s+/).slice(-3))
-      .filter(([id]) => id === name)
-      .map(([, first, last]) => [Number(first), last === "EOF" ? Infinity : Number(last)]);
-  },
+  lockedRanges,
 
   imageLocks,
 

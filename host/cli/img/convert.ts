@@ -1,7 +1,9 @@
 // img convert: copies one image, or several after one another, into a new one of any format.
 import { UserError } from "../../core/errors.ts";
+import { compileEngine } from "../../core/load.ts";
 import { copyImage, type CopyOptions } from "../../image/convert.ts";
 import { createImage } from "../../image/create.ts";
+import { nothing } from "../../image/engine.ts";
 import type { DiskImage } from "../../image/image.ts";
 import { copyBitmaps, requireSoundBitmaps } from "../../image/qcow2-bitmap-edit.ts";
 import { Qcow2Image } from "../../image/qcow2.ts";
@@ -49,9 +51,13 @@ export async function convert(argv: string[]): Promise<number> {
       "Having a backing file for the target makes no sense when concatenating multiple input images",
     );
 
+  // Needed in any case: compiled while the images are opened.
+  compileEngine(node, "block.wasm").catch(nothing);
   const sources: DiskImage[] = [];
   try {
     for (const name of names) sources.push(await openNamed(parsed, name));
+    // Where the holes of a raw file are, another program finds out: while the target is made.
+    for (const source of sources) source.extent(0, source.size).catch(nothing);
     const snapshot = last(parsed, "l");
     if (snapshot !== undefined) await chooseSnapshot(sources[0]!, snapshot);
     const format = last(parsed, "O") ?? "raw";
