@@ -5,7 +5,7 @@ import { cpus } from "node:os";
 import process from "node:process";
 
 /** The parts of README.md that are made, by the script of package.json that makes them. */
-export type Block = "bench" | "bench:disk";
+export type Block = "bench" | "bench:disk" | "bench:page";
 
 export function updateReadme(block: Block, text: string): void {
   const marks = [

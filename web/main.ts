@@ -1,14 +1,15 @@
 // The page: a machine is put together from files, addresses and the disks of this browser, and run.
-import { compileEngine } from "../host/core/load.ts";
-import { type DriveDescription, type MachineDescription, UserError } from "../host/library.ts";
+import { UserError } from "../host/core/errors.ts";
+import type { DriveDescription, MachineDescription } from "../host/library.ts";
 import { browser } from "../host/runtimes/browser.ts";
 import { useRuntime } from "../host/runtimes/this.ts";
 import { Calls } from "../host/worker/calls.ts";
+import { Machine } from "../host/worker/client.ts";
 import type { DiskVerbs, KeptDisk, Origin, PageVerbs } from "./disk-protocol.ts";
 import { ask, element, make, onPress, pickFiles, sizeInWords } from "./elements.ts";
 import { clearComplaint, complain, say } from "./notices.ts";
 import { type Part, Parts } from "./parts.ts";
-import { type Console, Session } from "./session.ts";
+import { Session } from "./session.ts";
 
 useRuntime(browser);
 
@@ -28,8 +29,16 @@ const parts = new Parts(() => {
 const session = new Session(() => {
   say("");
   element("choose").focus();
+  makeReady();
   refresh();
 });
+
+/** Nobody opens the page to run nothing: all but the machine is made while files are picked. */
+function makeReady(): void {
+  // Why it cannot be done is told when it matters.
+  Machine.prepare().catch(() => {});
+  session.prepare().catch(() => {});
+}
 
 function refresh(): void {
   showDisks().catch(complain);
@@ -181,12 +190,8 @@ function recall(disk: string): void {
 async function demo(): Promise<void> {
   const kept = (await disks.call("list")).find(({ name }) => name === DEMO_DISK.name);
   const { path } = kept ?? (await disks.call("create", DEMO_DISK.name, DEMO_DISK.size));
-  const kernel = await fetch(new URL("demo.bin", import.meta.url));
-  const first: Console = "serial";
-  await session.run(
-    { kernel: new Uint8Array(await kernel.arrayBuffer()), drives: [{ source: path, format: "qcow2" }] },
-    first,
-  );
+  const kernel = new URL("demo.bin", import.meta.url);
+  await session.run({ kernel, drives: [{ source: path, format: "qcow2" }] }, "serial");
 }
 
 /** Presses of a button that are still at work: a second one waits for nothing and does nothing. */
@@ -235,6 +240,5 @@ for (const type of ["dragenter", "dragover", "dragleave", "drop"] as const)
     parts.addFiles(event.dataTransfer?.files ?? []).catch(complain);
   });
 
+makeReady();
 refresh();
-// Nobody opens the page to run nothing: the engine is compiled while files are picked. Why it cannot be is told later.
-compileEngine(browser, "machine.wasm").catch(() => {});

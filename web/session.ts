@@ -1,5 +1,6 @@
 // One machine from power on to its end, and all on the page that belongs to it.
-import { type Ending, Machine, type MachineDescription } from "../host/library.ts";
+import type { Ending, MachineDescription } from "../host/library.ts";
+import { Machine } from "../host/worker/client.ts";
 import { SAVED } from "./disk-protocol.ts";
 import { ask, element, onPress, pickFiles } from "./elements.ts";
 import { connectKeyboard, onCtrlAlt } from "./keyboard.ts";
@@ -30,7 +31,6 @@ const CONTROLS = ["pause", "reset", "power", "save", "restore", "change-cd", "ct
 export class Session {
   private readonly canvas = element<HTMLCanvasElement>("screen");
   private readonly screen = new ScreenView(this.canvas, element("screen-panel"));
-  /** Loaded with the first machine: it is most of the page's code. */
   private serial: SerialConsole | undefined;
   private machine: Machine | undefined;
   private isPaused = false;
@@ -64,14 +64,21 @@ export class Session {
     });
   }
 
+  /** Loads the terminal, which is most of the page's code. */
+  async prepare(): Promise<void> {
+    const { SerialConsole } = await import("./serial.ts");
+    this.serial ??= new SerialConsole(element("serial-panel"));
+  }
+
   /** Makes the machine and lets it run, `saved`: from where it was saved; returns when it has ended. */
   async run(description: MachineDescription, first: Console, saved = false): Promise<void> {
     clearComplaint();
     say("Starting…");
     const over = new AbortController();
-    const loading = import("./serial.ts");
-    const machine = await Machine.create({ ...description, onTrouble: complain });
-    this.serial ??= new (await loading).SerialConsole(element("serial-panel"));
+    const [machine] = await Promise.all([
+      Machine.create({ ...description, onTrouble: complain }),
+      this.prepare(),
+    ]);
     this.machine = machine;
     const { signal } = over;
     try {

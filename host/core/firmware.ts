@@ -1,6 +1,7 @@
 // Firmware and what it is told: the image that goes into ROM, the devices to boot from.
 import { UserError } from "./errors.ts";
 import type { MachineEngine } from "./machine-engine.ts";
+import { Once } from "./once.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 
 /** Firmware other than the one in the package, such as SeaBIOS. */
@@ -44,12 +45,19 @@ const NO_RETRY = 0xffffffff;
 /** Our own, in the package. */
 const OWN_BIOS = "bios.bin";
 
+const own = new Once<Uint8Array>();
+
+/** The package's own BIOS. */
+export function ownFirmware(runtime: Runtime): Promise<Uint8Array> {
+  return own.get(OWN_BIOS, () => runtime.readAsset(OWN_BIOS));
+}
+
 export async function loadFirmware(
   runtime: Runtime,
   engine: MachineEngine,
   image?: FirmwareImage,
 ): Promise<void> {
-  const { bios, videoRom } = image ?? { bios: await runtime.readAsset(OWN_BIOS) };
+  const { bios, videoRom } = image ?? { bios: await ownFirmware(runtime) };
   if (!engine.attachFirmware(bios, videoRom))
     throw new UserError("the firmware is too large: a BIOS has at most 4 MiB, a video BIOS 64 KiB");
 }

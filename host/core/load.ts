@@ -1,6 +1,7 @@
 // The one place where an engine becomes callable: bytes → compiled module (once) → instance with typed exports.
 import { instantiateSync } from "@assemblyscript/loader";
 import type { Runtime } from "../runtimes/runtime.ts";
+import { Once } from "./once.ts";
 
 /** What every engine exports besides its own verbs; addresses are globals (`exports.STATE_AT.value`). */
 export interface EngineExports {
@@ -18,22 +19,18 @@ export interface EngineImports {
   jitRelease?(slot: number): void;
 }
 
-const modules = new Map<string, Promise<WebAssembly.Module>>();
+const modules = new Once<WebAssembly.Module>();
 
 /** Compiles `name` (such as "block.wasm") once a process; instances of it are cheap. */
 export function compileEngine(runtime: Runtime, name: string): Promise<WebAssembly.Module> {
-  let module = modules.get(name);
-  if (!module) {
-    module =
-      runtime.readEngine?.(name) ?? runtime.readAsset(name).then((bytes) => WebAssembly.compile(bytes));
-    modules.set(name, module);
-  }
-  return module;
+  return modules.get(name, async () =>
+    runtime.readEngine ? runtime.readEngine(name) : WebAssembly.compile(await runtime.readAsset(name)),
+  );
 }
 
 /** A module that another thread has compiled: a copy would be optimised all over again. */
 export function useEngine(name: string, module: WebAssembly.Module): void {
-  modules.set(name, Promise.resolve(module));
+  modules.set(name, module);
 }
 
 /** Tells builds of `name` apart: what scripts/build.mjs has written into a section of its own. */

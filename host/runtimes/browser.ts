@@ -24,6 +24,15 @@ async function cacheRoom(): Promise<number> {
   return Math.max(0, quota / 2 - usage);
 }
 
+async function fetchAsset(name: string): Promise<Response> {
+  const url = ASSETS[name]!;
+  const response = await fetch(url).catch((error: unknown) => {
+    throw new UserError(`${url.href} cannot be fetched: ${(error as Error).message}`);
+  });
+  if (response.ok) return response;
+  throw new UserError(`${url.href} cannot be fetched: the server answered ${response.status}`);
+}
+
 export const browser: Runtime = {
   openFile: openOpfsFile,
   removeFile: removeOpfsFile,
@@ -31,13 +40,16 @@ export const browser: Runtime = {
   cache: { folder: ".cache", room: cacheRoom },
 
   async readAsset(name: string): Promise<Uint8Array<ArrayBuffer>> {
-    const url = ASSETS[name]!;
-    const response = await fetch(url).catch((error: unknown) => {
-      throw new UserError(`${url.href} cannot be fetched: ${(error as Error).message}`);
-    });
-    if (!response.ok)
-      throw new UserError(`${url.href} cannot be fetched: the server answered ${response.status}`);
-    return new Uint8Array(await response.arrayBuffer());
+    return new Uint8Array(await (await fetchAsset(name)).arrayBuffer());
+  },
+
+  /** Compiled while it comes, away from this thread, and kept compiled with what the browser has cached. */
+  async readEngine(name: string): Promise<WebAssembly.Module> {
+    const response = await fetchAsset(name);
+    // Servers that do not know wasm's type are common; only this way asks for it.
+    return response.headers.get("content-type") === "application/wasm"
+      ? WebAssembly.compileStreaming(response)
+      : WebAssembly.compile(await response.arrayBuffer());
   },
 
   startThread(script: string, { onMessage, onError }: ThreadEvents): RuntimeThread {

@@ -1,6 +1,7 @@
 // Deno: Node's calls, which it has too, but for what it asks permission for. To import what lies beside a module needs
 // none, to read it does; so a program needs no permissions beyond those for the files that it names itself.
 import { fileURLToPath } from "node:url";
+import { sameThread } from "../worker/same-thread.ts";
 import type { Runtime } from "./runtime.ts";
 
 type Permission = { name: "read"; path: string } | { name: "net" };
@@ -25,7 +26,7 @@ export function inDeno(node: Runtime): Runtime {
     readEngine: async (name) => (await assets()).engines[name]!(),
     readAsset: async (name) => (await assets()).bytes[name]!,
     // A thread's script is read like a file; a lock is a socket.
-    ...(startThread && may({ name: "read", path: folder }) ? { startThread } : {}),
+    ...(startThread && may({ name: "read", path: folder }) ? { startThread } : { sameThread }),
     imageLocks: may({ name: "net" }) ? imageLocks : undefined,
   };
 }

@@ -91,6 +91,8 @@ export interface Runtime {
   readEngine?(name: string): Promise<WebAssembly.Module>;
   /** Starts a script of ours from dist/ in a thread of its own; absent where the runtime has no threads. */
   startThread?(script: string, events: ThreadEvents): RuntimeThread;
+  /** There, in its place: the machine's script on the thread of its caller. */
+  readonly sameThread?: (events: ThreadEvents) => RuntimeThread;
   /** Threads that this machine runs at once. */
   readonly processors: number;
   /** Milliseconds that never go back. */

@@ -1,6 +1,5 @@
 // A machine in a thread of its own, seen from the thread that wants it: the library's `Machine`. Every call crosses to
 // host/worker/service.ts, which has the engine, the images and the loop.
-import type { BlockSource } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
 import { compileEngine } from "../core/load.ts";
 import { MachineEvents } from "../core/machine-events.ts";
@@ -10,10 +9,9 @@ import { thisRuntime } from "../runtimes/this.ts";
 import { Calls } from "./calls.ts";
 import { type ByteSource, type MachineDescription, planMachine, planSource } from "./description.ts";
 import type { CallerVerbs, MachineInfo, MachineVerbs } from "./protocol.ts";
-import { sameThread } from "./same-thread.ts";
 import { Keyboard, Mouse, Screen } from "./screen.ts";
 import { SerialPort } from "./serial.ts";
-import { Lender, type LentSources } from "./sources.ts";
+import { Lender } from "./lent-sources.ts";
 import type { WaitOptions } from "./waiting.ts";
 
 /** The thread's script in dist/. */
@@ -67,11 +65,12 @@ export class Machine {
    */
   static async create(description: MachineDescription = {}): Promise<Machine> {
     description.signal?.throwIfAborted();
-    const lender = new Lender();
-    const plan = planMachine(description, (source) => lender.lend(source));
-    const module = await compileEngine(thisRuntime(), "machine.wasm");
-    const connection = new Connection(lender, description);
+    const connection = spare ?? new Connection();
+    spare = undefined;
     try {
+      connection.listeners = description;
+      const plan = planMachine(description, (source) => connection.lender.lend(source));
+      const module = await compileEngine(thisRuntime(), "machine.wasm");
       const { serialPorts } = await connection.calls.call("create", plan, { module });
       const machine = new Machine(connection, serialPorts);
       description.signal?.throwIfAborted();
@@ -81,6 +80,25 @@ export class Machine {
       return machine;
     } catch (error) {
       await connection.close("the machine could not be made");
+      throw error;
+    }
+  }
+
+  /**
+   * Gets the next machine's thread and engines ready, so that `create` has less to do: for pages, while their user still
+   * chooses. It may be called any number of times.
+   */
+  static async prepare(): Promise<void> {
+    const connection = (spare ??= new Connection());
+    try {
+      const module = await compileEngine(thisRuntime(), "machine.wasm");
+      await connection.calls.call("prepare", { module });
+    } catch (error) {
+      // If a machine has it by now, that will say so itself.
+      if (spare === connection) {
+        spare = undefined;
+        await connection.close("the machine could not be prepared");
+      }
       throw error;
     }
   }
@@ -205,8 +223,8 @@ export class Machine {
       media: media === "cdrom" ? media : "disk",
       source: undefined,
     } as const;
-    const lend = (own: BlockSource): number => this.connection.lender.lend(own);
-    const lent = source === undefined ? undefined : planSource(source, lend);
+    const lent =
+      source === undefined ? undefined : planSource(source, (own) => this.connection.lender.lend(own));
     await this.connection.calls.call("changeMedium", drive, lent);
   }
 
@@ -216,6 +234,9 @@ export class Machine {
   }
 }
 
+/** The thread that `prepare` has started and no machine has taken yet. */
+let spare: Connection | undefined;
+
 /** The thread and what it says. */
 class Connection {
   readonly calls: Calls<MachineVerbs>;
@@ -223,25 +244,26 @@ class Connection {
   readonly closed = new AbortController();
   private readonly ports: SerialPort[] = [];
   private readonly thread: RuntimeThread;
+  readonly lender = new Lender();
+  listeners: Pick<MachineDescription, "onTrouble" | "debugConsole"> = {};
 
-  constructor(
-    readonly lender: Lender,
-    { onTrouble, debugConsole }: Pick<MachineDescription, "onTrouble" | "debugConsole">,
-  ) {
-    const verbs: Omit<CallerVerbs, keyof LentSources> = {
+  constructor() {
+    const verbs: CallerVerbs = {
+      ...this.lender.verbs,
       serial: (port, bytes) => this.port(port).receive(bytes),
       event: (name, cause) => this.events.emit(name, cause),
-      trouble: (sentence) => onTrouble?.(sentence),
-      debugConsole: (bytes) => debugConsole?.onData(bytes),
+      trouble: (sentence) => this.listeners.onTrouble?.(sentence),
+      debugConsole: (bytes) => this.listeners.debugConsole?.onData(bytes),
     };
     const events = {
       onMessage: (message: unknown): void => this.calls.receive(message),
       onError: (error: Error): void => this.calls.end(error),
     };
-    this.thread = thisRuntime().startThread?.(SCRIPT, events) ?? sameThread(events);
+    const runtime = thisRuntime();
+    this.thread = runtime.startThread?.(SCRIPT, events) ?? runtime.sameThread!(events);
     this.calls = new Calls(
       (message, buffers) => this.thread.send(message, buffers),
-      { ...lender.verbs, ...verbs },
+      verbs,
       // A machine that is idle does not keep its process alive.
       (busy) => this.thread.keepAlive?.(busy),
     );

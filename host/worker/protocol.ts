@@ -4,9 +4,9 @@ import type { DisplayMode, Picture } from "../display/vga.ts";
 import type { Ending, RunState } from "../machine.ts";
 import type { Moved } from "./calls.ts";
 import type { MachinePlan, PlannedDrive } from "./description.ts";
-import type { LentSources } from "./sources.ts";
+import type { LentSources } from "./lent-sources.ts";
 
-/** The first message of all: the engine, compiled once for all machines. */
+/** Comes with the first message: the engine, compiled once for all machines. */
 export interface Engine {
   module: WebAssembly.Module;
 }
@@ -44,6 +44,8 @@ export interface DriveInfo extends Pick<PlannedDrive, "bus" | "index" | "media">
 
 /** Served by the machine's thread. */
 export interface MachineVerbs {
+  /** Gets what every machine needs; one is made later. */
+  prepare(engine: Engine): Promise<void>;
   create(plan: MachinePlan, engine: Engine): Promise<{ serialPorts: number }>;
   /** Answers when the machine has ended. */
   run(): Promise<Ending>;

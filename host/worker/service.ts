@@ -2,12 +2,14 @@
 import type { BlockSource } from "../block/source.ts";
 import { type DriveOptions, placeName } from "../core/drives.ts";
 import { UserError } from "../core/errors.ts";
-import { useEngine } from "../core/load.ts";
+import { ownFirmware } from "../core/firmware.ts";
+import { compileEngine, useEngine } from "../core/load.ts";
 import { wordsOn } from "../display/characters.ts";
 import { png } from "../display/picture-files.ts";
 import { keyNamed } from "../input/keys.ts";
 import { type Ending, LocalMachine, type RunState } from "../machine.ts";
 import { Calls, Moved } from "./calls.ts";
+import { thisRuntime } from "../runtimes/this.ts";
 import type { Snapshots } from "../state/snapshots.ts";
 import type { MachinePlan, PlannedDrive, PlannedSource } from "./description.ts";
 import type { CallerVerbs, DriveInfo, Engine, Frame, MachineInfo, MachineVerbs } from "./protocol.ts";
@@ -40,6 +42,12 @@ export class MachineService implements MachineVerbs {
   /** A message from the caller. */
   receive(message: unknown): void {
     this.caller.receive(message);
+  }
+
+  async prepare({ module }: Engine): Promise<void> {
+    useEngine("machine.wasm", module);
+    const runtime = thisRuntime();
+    await Promise.all([compileEngine(runtime, "block.wasm"), ownFirmware(runtime)]);
   }
 
   async create(plan: MachinePlan, { module }: Engine): Promise<{ serialPorts: number }> {

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { assemble } from "../../guests/asm/assemble.ts";
 import { answerFile, POLICY, serveFolder, type StaticServer } from "../../tools/static-server.ts";
 import { guestFiles, obstacle } from "../machine/debian-guest.ts";
-import { chromiumObstacle, startChromium, startStoringChromium } from "../support/chromium.ts";
+import { busyFloppy, echoFloppy } from "../support/boot-sectors.ts";
+import { chromiumObstacle, longestTask, startChromium, startStoringChromium } from "../support/chromium.ts";
 import { skipped } from "../support/needs.ts";
 import { ours, scratchFolder } from "../support/qemu-img.ts";
 
@@ -22,45 +22,6 @@ const why = chromiumObstacle();
 if (why) skipped("the page", why);
 const noGuest = why ?? obstacle("mke2fs", "qemu-img");
 if (noGuest) skipped("the page with Debian's kernel", noGuest);
-
-/** A boot sector that echoes keys to the screen and to the serial port. */
-const ECHO = `
-        org 0x7c00
-next:   xor ax, ax
-        int 0x16
-        push ax
-        mov ah, 0x0e
-        int 0x10
-        pop ax
-        mov dx, 0x3f8
-        out dx, al
-        jmp next
-        times 510 - ($ - $$) db 0
-        dw 0xaa55
-        times 1440 * 1024 - ($ - $$) db 0
-`;
-
-/** A boot sector that fills the screen with ever other characters and prints them to the serial port. */
-const BUSY = `
-        org 0x7c00
-        mov ax, 0xb800
-        mov es, ax
-        mov dx, 0x3f8
-again:  inc bx
-        xor di, di
-        mov cx, 80 * 25
-cell:   mov ax, bx
-        add ax, di
-        and al, 0x3f
-        add al, 0x20
-        stosw
-        out dx, al
-        loop cell
-        jmp again
-        times 510 - ($ - $$) db 0
-        dw 0xaa55
-        times 1440 * 1024 - ($ - $$) db 0
-`;
 
 describe.skipIf(why)("the page", () => {
   const folder = scratchFolder();
@@ -160,7 +121,7 @@ describe.skipIf(why)("the page", () => {
   it(
     "boots a floppy; keys pressed on its screen reach it, and Ctrl and Alt lead out of it",
     async () => {
-      writeFileSync(join(folder, "echo.img"), assemble(ECHO).bytes);
+      writeFileSync(join(folder, "echo.img"), echoFloppy);
       await choose(page, join(folder, "echo.img"));
       await page.click("#start");
       await page.locator("#screen:focus").waitFor();
@@ -188,7 +149,7 @@ describe.skipIf(why)("the page", () => {
     "boots a disk by its address, keeps what it fetched, and refuses another disk in its place",
     async () => {
       const remote = join(folder, "remote.img");
-      writeFileSync(remote, assemble(ECHO).bytes);
+      writeFileSync(remote, echoFloppy);
       for (const visit of [1, 2, 3]) {
         if (visit === 3) utimesSync(remote, 1, 1);
         await page.reload();
@@ -303,7 +264,7 @@ describe.skipIf(why)("the page's own thread", () => {
     const browser = await startChromium();
     const page = await browser.newPage();
     await page.goto(server.url);
-    writeFileSync(join(folder, "busy.img"), assemble(BUSY).bytes);
+    writeFileSync(join(folder, "busy.img"), busyFloppy);
     const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.click("#choose")]);
     await chooser.setFiles(join(folder, "busy.img"));
     await page.click("#start");
@@ -313,30 +274,9 @@ describe.skipIf(why)("the page's own thread", () => {
       await browser.startTracing(page, { categories: ["toplevel"] });
       await page.locator("#processor-light.lit").waitFor();
       await new Promise((over) => setTimeout(over, 3 * SECONDS));
-      expect(longestTask(await browser.stopTracing())).toBeLessThan(50);
+      expect(longestTask(await browser.stopTracing(), "tdur")).toBeLessThan(50);
     }
     await browser.close();
     await server.close();
   });
 });
-
-/** Of pages' main threads, in ms of processor time: what others do on this machine does not count. */
-function longestTask(trace: Buffer): number {
-  interface TraceEvent {
-    name: string;
-    pid: number;
-    tid: number;
-    tdur?: number;
-    args: { name?: string };
-  }
-  const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] };
-  const threads = traceEvents.filter(
-    ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain",
-  );
-  const tasks = traceEvents.filter(
-    ({ name, pid, tid }) =>
-      name.endsWith("RunTask") && threads.some((thread) => thread.pid === pid && thread.tid === tid),
-  );
-  expect(tasks.length).toBeGreaterThan(100);
-  return Math.max(...tasks.map(({ tdur = 0 }) => tdur / 1000));
-}

@@ -134,3 +134,28 @@ async function bundle(module: string, folder: string): Promise<void> {
   for (const asset of ["block.wasm", "machine.wasm", "bios.bin", "demo.bin"])
     copyFileSync(join(ROOT, "dist", asset), join(folder, asset));
 }
+
+/**
+ * Of pages' main threads, in ms: on the clock ("dur"), or of processor time ("tdur"), where what others do on this
+ * machine does not count.
+ */
+export function longestTask(trace: Buffer, by: "dur" | "tdur"): number {
+  interface TraceEvent {
+    name: string;
+    pid: number;
+    tid: number;
+    dur?: number;
+    tdur?: number;
+    args: { name?: string };
+  }
+  const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] };
+  const threads = traceEvents.filter(
+    ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain",
+  );
+  const tasks = traceEvents.filter(
+    ({ name, pid, tid }) =>
+      name.endsWith("RunTask") && threads.some((thread) => thread.pid === pid && thread.tid === tid),
+  );
+  if (tasks.length < 100) throw new Error(`the trace tells of ${tasks.length} tasks only`);
+  return Math.max(...tasks.map((task) => (task[by] ?? 0) / 1000));
+}
