@@ -34,13 +34,14 @@ export class SerialConsole {
   }
 
   private fit(): void {
+    // Only what is seen can be measured.
     if (this.panel.clientWidth === 0) return;
-    if (!this.isOpen) {
-      adoptStyles(this.panel);
-      this.terminal.open(this.panel);
-      this.isOpen = true;
-    }
-    this.fitting.fit();
+    if (this.isOpen) return this.fitting.fit();
+    adoptStyles(this.panel);
+    this.terminal.open(this.panel);
+    this.isOpen = true;
+    // In a turn of its own: both in one would keep the page waiting.
+    setTimeout(() => this.fit());
   }
 }
 

@@ -29,8 +29,7 @@ const HINTS: Readonly<Record<Console, string>> = {
 const CONTROLS = ["pause", "reset", "power", "save", "restore", "change-cd", "ctrl-alt-delete", "paste"];
 
 export class Session {
-  private readonly canvas = element<HTMLCanvasElement>("screen");
-  private readonly screen = new ScreenView(this.canvas, element("screen-panel"));
+  private readonly screen = new ScreenView(element<HTMLCanvasElement>("screen"), element("screen-panel"));
   private serial: SerialConsole | undefined;
   private machine: Machine | undefined;
   private isPaused = false;
@@ -83,7 +82,7 @@ export class Session {
     const { signal } = over;
     try {
       if (saved) await machine.loadSnapshot(SAVED);
-      this.open(machine, first, signal);
+      await this.open(machine, first, signal);
       const ending = await machine.run();
       // What the guest has drawn last is still on its way.
       await new Promise((drawn) => setTimeout(drawn, 100));
@@ -100,21 +99,24 @@ export class Session {
     }
   }
 
-  private open(machine: Machine, first: Console, signal: AbortSignal): void {
+  private async open(machine: Machine, first: Console, signal: AbortSignal): Promise<void> {
     element("setup").hidden = true;
     element("machine").hidden = false;
     this.enable(true);
     this.showPaused(false);
     say("");
-    this.screen.clear();
+    this.screen.renew();
     this.serial!.connect(machine, () => this.tellNews(), signal);
     this.screen.show(machine, signal).catch((error: unknown) => signal.aborted || complain(error));
-    connectKeyboard(this.canvas, machine, signal);
-    connectPointer(this.canvas, machine, () => this.screen.scale, signal);
+    connectKeyboard(this.screen.canvas, machine, signal);
+    connectPointer(this.screen.canvas, machine, () => this.screen.scale, signal);
     connectLights(machine, signal);
     machine.events.on(({ name }) => {
       if (name === "STOP" || name === "RESUME") this.showPaused(name === "STOP");
     });
+    machine.start();
+    // The terminal takes its time to open: what was shown before that is drawn first.
+    await new Promise((drawn) => setTimeout(drawn));
     this.turnTo(first);
   }
 
@@ -172,7 +174,7 @@ export class Session {
 
   private turnTo(name: Console): void {
     this.select(name);
-    if (name === "screen") this.canvas.focus();
+    if (name === "screen") this.screen.canvas.focus();
     else this.serial?.focus();
   }
 

@@ -169,10 +169,11 @@ export class Display {
     return offset < 0 || column >= columns || row >= rows ? undefined : { column, row };
   }
 
-  /** What the screen shows now. */
-  picture(): Picture {
+  /** What the screen shows now; `last`, the pixels of a picture that nobody needs any more, serves again if it fits. */
+  picture(last?: Picture["rgba"]): Picture {
     const { mode } = this;
-    const rgba = new Uint8ClampedArray(mode.width * mode.height * 4);
+    const size = mode.width * mode.height * 4;
+    const rgba = last?.length === size ? last : new Uint8ClampedArray(size);
     const pixels = new Uint32Array(rgba.buffer);
     if (mode.kind === "off") pixels.fill(BLACK);
     else if (mode.kind === "text") this.drawText(pixels, mode.width);

@@ -1,7 +1,7 @@
 // Threads of Node, Deno and Bun, and what they hear and say. Messages go over the web's channel: on the ports of
 // node:worker_threads Deno 2 copies typed arrays byte by byte, which takes seconds for a machine's state.
 import { Worker, workerData } from "node:worker_threads";
-import type { RuntimeThread, ThreadEvents } from "./runtime.ts";
+import type { Movable, RuntimeThread, ThreadEvents } from "./runtime.ts";
 
 /** What these runtimes have beyond the web's. */
 type Port = MessagePort & { ref(): void; unref(): void };
@@ -26,7 +26,7 @@ export function startThread(path: string, { onMessage, onError }: ThreadEvents):
   };
 }
 
-type Post = (message: unknown, buffers: ArrayBuffer[]) => void;
+type Post = (message: unknown, transfer: Movable[]) => void;
 
 /** Within a thread: `start` is given the way to answer, and returns what takes messages. */
 export function serveThread<Message>(start: (send: Post) => (message: Message) => void): void {

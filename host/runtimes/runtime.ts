@@ -48,10 +48,18 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** OffscreenCanvas, where a program's types have it. */
+export type PageCanvas = typeof globalThis extends { OffscreenCanvas: { prototype: infer Canvas } }
+  ? Canvas
+  : never;
+
+/** What can move from one thread to another. */
+export type Movable = ArrayBuffer | PageCanvas;
+
 /** A thread that runs one of our scripts. */
 export interface RuntimeThread {
-  /** `transfer`: buffers in the message that move instead of being copied. */
-  send(message: unknown, transfer: ArrayBuffer[]): void;
+  /** `transfer`: what moves instead of being copied. */
+  send(message: unknown, transfer: Movable[]): void;
   /** Whether the process must stay for it, as it does unless told; absent where pages live as long as they like. */
   keepAlive?(on: boolean): void;
   stop(): Promise<void>;

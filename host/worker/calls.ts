@@ -1,19 +1,20 @@
 // Two threads that call each other's functions by messages. Both ends are alike: each serves verbs of its own and calls
 // those of the other. Calls are carried out in the order in which they were made; answers come when they are ready.
 import { codeOf, isExpected, reason, UserError } from "../core/errors.ts";
+import type { Movable } from "../runtimes/runtime.ts";
 
-/** An argument or answer whose buffers move to the other thread instead of being copied. */
+/** An argument or answer of which parts move to the other thread instead of being copied. */
 export class Moved<T> {
   constructor(
     readonly value: T,
-    readonly buffers: ArrayBuffer[],
+    readonly parts: Movable[],
   ) {}
 }
 
 type Awaitable<T> = T | Promise<T>;
 type Plain<T> = T extends Moved<infer V> ? V : T;
 type Answer<F> = F extends (...args: never[]) => Awaitable<infer R> ? Plain<Awaited<R>> : never;
-type Arguments<F> = F extends (...args: infer A) => unknown ? A : never;
+type Arguments<F> = F extends (...args: infer A) => unknown ? { [N in keyof A]: A[N] | Moved<A[N]> } : never;
 
 interface Failure {
   message: string;
@@ -40,7 +41,7 @@ export class Calls<Theirs> {
 
   /** `send` posts to the other end; `serve` are the verbs of this one; `busy` learns whether an answer is awaited. */
   constructor(
-    private readonly send: (message: unknown, buffers: ArrayBuffer[]) => void,
+    private readonly send: (message: unknown, transfer: Movable[]) => void,
     private readonly serve: object,
     private readonly busy: (waits: boolean) => void = () => {},
   ) {}
@@ -106,15 +107,15 @@ export class Calls<Theirs> {
   }
 
   private post(message: Message): void {
-    const buffers: ArrayBuffer[] = [];
+    const transfer: Movable[] = [];
     const open = (value: unknown): unknown => {
       if (!(value instanceof Moved)) return value;
-      buffers.push(...value.buffers);
+      transfer.push(...value.parts);
       return value.value;
     };
     if (message.kind === "call") message.args = message.args.map(open);
     else if (message.kind === "answer") message.value = open(message.value);
-    this.send(message, buffers);
+    this.send(message, transfer);
   }
 }
 

@@ -45,9 +45,9 @@ export class Machine {
     private readonly connection: Connection,
     serialPorts: number,
   ) {
-    const { calls, closed } = connection;
+    const { calls } = connection;
     this.serials = Array.from({ length: serialPorts }, (_, port) => connection.port(port));
-    this.screen = new Screen(calls, closed.signal);
+    this.screen = connection.screen;
     this.keyboard = new Keyboard(calls);
     this.mouse = new Mouse(calls);
     this.events = connection.events;
@@ -242,6 +242,7 @@ class Connection {
   readonly calls: Calls<MachineVerbs>;
   readonly events = new MachineEvents();
   readonly closed = new AbortController();
+  readonly screen: Screen;
   private readonly ports: SerialPort[] = [];
   private readonly thread: RuntimeThread;
   readonly lender = new Lender();
@@ -251,6 +252,7 @@ class Connection {
     const verbs: CallerVerbs = {
       ...this.lender.verbs,
       serial: (port, bytes) => this.port(port).receive(bytes),
+      screenSize: (width, height) => this.screen.resized(width, height),
       event: (name, cause) => this.events.emit(name, cause),
       trouble: (sentence) => this.listeners.onTrouble?.(sentence),
       debugConsole: (bytes) => this.listeners.debugConsole?.onData(bytes),
@@ -268,6 +270,7 @@ class Connection {
       (busy) => this.thread.keepAlive?.(busy),
     );
     this.thread.keepAlive?.(false);
+    this.screen = new Screen(this.calls, this.closed.signal);
   }
 
   port(number: number): SerialPort {

@@ -2,6 +2,7 @@
 import type { EventCause, EventName } from "../core/machine-events.ts";
 import type { DisplayMode, Picture } from "../display/vga.ts";
 import type { Ending, RunState } from "../machine.ts";
+import type { PageCanvas } from "../runtimes/runtime.ts";
 import type { Moved } from "./calls.ts";
 import type { MachinePlan, PlannedDrive } from "./description.ts";
 import type { LentSources } from "./lent-sources.ts";
@@ -74,6 +75,9 @@ export interface MachineVerbs {
   /** Undefined in graphics modes. */
   screenText(): string | undefined;
   screenPng(): Promise<Moved<Uint8Array>>;
+  /** Draws on it what the screen shows until `stopDrawing`; tells the picture's size by `screenSize`. */
+  drawOn(canvas: PageCanvas): void;
+  stopDrawing(): void;
   /** The first generation that is not this one, or this one after `patience` ms; no faster than a screen is drawn. */
   screenChange(generation: number, patience: number): Promise<number>;
   /** The frame that goes with it; undefined: nothing has changed. */
@@ -85,6 +89,7 @@ export interface MachineVerbs {
 export interface CallerVerbs extends LentSources {
   serial(port: number, bytes: Uint8Array): void;
   debugConsole(bytes: Uint8Array): void;
+  screenSize(width: number, height: number): void;
   event(name: EventName, cause: EventCause | undefined): void;
   trouble(sentence: string): void;
 }

@@ -1,8 +1,8 @@
 // Where the runtime gives no threads, a machine runs in its caller's, a few milliseconds at a time.
-import type { RuntimeThread, ThreadEvents } from "../runtimes/runtime.ts";
+import type { Movable, RuntimeThread, ThreadEvents } from "../runtimes/runtime.ts";
 import type { MachineService } from "./service.ts";
 
-type Post = (message: unknown, buffers: ArrayBuffer[]) => void;
+type Post = (message: unknown, transfer: Movable[]) => void;
 
 /** Messages are copied as between threads, and come in a turn of their own. */
 function carrier(deliver: (message: unknown) => void): Post {

@@ -1,15 +1,21 @@
 // The screen, the keyboard and the mouse of a machine in another thread.
 import { BUTTON } from "../input/input.ts";
 import type { Picture } from "../display/vga.ts";
-import type { Calls } from "./calls.ts";
+import type { PageCanvas } from "../runtimes/runtime.ts";
+import { type Calls, Moved } from "./calls.ts";
 import type { Frame, MachineVerbs } from "./protocol.ts";
 import { Transcript, type WaitOptions } from "./waiting.ts";
 
 /** How long the machine's thread waits for a change before it answers that there is none, in ms. */
 const PATIENCE = 1000;
 
+/** Is called with the width and height of what the guest shows, in pixels. */
+export type SizeListener = (width: number, height: number) => void;
+
 /** What the guest shows. */
 export class Screen {
+  private onSize: SizeListener | undefined;
+
   /** @internal */
   constructor(
     private readonly machine: Calls<MachineVerbs>,
@@ -48,6 +54,28 @@ export class Screen {
       if (frame && !over()) yield frame;
       generation = frame?.generation ?? generation;
     }
+  }
+
+  /**
+   * Draws what it shows on a canvas whose control a page has given away, which is the fastest way: the machine's thread
+   * draws, the page's does not take part. Until `signal` is aborted; `onSize` is told the picture's size, now and when it
+   * changes.
+   *
+   *     await machine.screen.drawOn(canvas.transferControlToOffscreen());
+   */
+  async drawOn(
+    canvas: PageCanvas,
+    { onSize, signal }: { onSize?: SizeListener; signal?: AbortSignal } = {},
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    this.onSize = onSize;
+    await this.machine.call("drawOn", new Moved(canvas, [canvas]));
+    signal?.addEventListener("abort", () => this.machine.tell("stopDrawing"), { signal: this.closed });
+  }
+
+  /** @internal */
+  resized(width: number, height: number): void {
+    this.onSize?.(width, height);
   }
 
   /** Waits until the words on the screen match `pattern`; returns them up to there. */

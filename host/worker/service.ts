@@ -9,10 +9,12 @@ import { png } from "../display/picture-files.ts";
 import { keyNamed } from "../input/keys.ts";
 import { type Ending, LocalMachine, type RunState } from "../machine.ts";
 import { Calls, Moved } from "./calls.ts";
+import type { Movable, PageCanvas } from "../runtimes/runtime.ts";
 import { thisRuntime } from "../runtimes/this.ts";
 import type { Snapshots } from "../state/snapshots.ts";
 import type { MachinePlan, PlannedDrive, PlannedSource } from "./description.ts";
 import type { CallerVerbs, DriveInfo, Engine, Frame, MachineInfo, MachineVerbs } from "./protocol.ts";
+import { Painter } from "./painter.ts";
 import { openMedium, readWhole } from "./sources.ts";
 
 /** Bytes of a serial port that may be on their way to a reader; then the guest waits. */
@@ -32,10 +34,11 @@ export class MachineService implements MachineVerbs {
   private readonly unread: number[] = [];
   private running: Promise<Ending> | undefined;
   private lastFrame = -Infinity;
+  private painter: Painter | undefined;
   private speed = { at: 0, instructions: 0, perSecond: 0 };
 
   /** `send` posts to the caller. */
-  constructor(send: (message: unknown, buffers: ArrayBuffer[]) => void) {
+  constructor(send: (message: unknown, transfer: Movable[]) => void) {
     this.caller = new Calls(send, this);
   }
 
@@ -223,13 +226,25 @@ export class MachineService implements MachineVerbs {
     return new Moved(file, [file.buffer as ArrayBuffer]);
   }
 
+  drawOn(canvas: PageCanvas): void {
+    this.stopDrawing();
+    this.painter = new Painter(this.machine.display, canvas, (width, height) =>
+      this.caller.tell("screenSize", width, height),
+    );
+  }
+
+  stopDrawing(): void {
+    this.painter?.stop();
+  }
+
   async screenChange(generation: number, patience: number): Promise<number> {
     const { display } = this.machine;
     const end = performance.now() + patience;
     await until(this.lastFrame + FRAME_MS);
     while (display.generation === generation && performance.now() < end)
       await until(performance.now() + FRAME_MS);
-    this.lastFrame = performance.now();
+    // By the picture's own beat, not by when this thread came to it: delays must not add up.
+    this.lastFrame = Math.max(this.lastFrame + FRAME_MS, performance.now() - FRAME_MS);
     return display.generation;
   }
 

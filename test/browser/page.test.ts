@@ -84,6 +84,16 @@ describe.skipIf(why)("the page", () => {
     await tab.getByRole("button", { name: `Unplug ${basename(files.at(-1)!)}` }).waitFor();
   }
 
+  /** Pixels of the machine's screen that are not black. */
+  const litPixels = (): Promise<number> =>
+    page.evaluate<number>(`(() => {
+      const screen = document.getElementById("screen");
+      const copy = new OffscreenCanvas(screen.width, screen.height).getContext("2d");
+      copy.drawImage(screen, 0, 0);
+      const { data } = copy.getImageData(0, 0, screen.width, screen.height);
+      return new Uint32Array(data.buffer).filter((pixel) => pixel !== 0xff000000).length;
+    })()`);
+
   const chooseGuest = (tab: Page): Promise<void> => choose(tab, guestFiles.kernel, guestFiles.initrd);
 
   const status = (sentence: string): Promise<void> =>
@@ -130,6 +140,7 @@ describe.skipIf(why)("the page", () => {
       await page.keyboard.press("Shift+Digit1");
       // Keys wait in the BIOS until the guest asks; what it echoes on the screen, it sends to the serial port too.
       await page.locator("#serial-tab .news").waitFor();
+      await expect.poll(litPixels).toBeGreaterThan(400);
       await picture("4-floppy");
       await page.keyboard.press("Control+Alt");
       await page.locator("#screen-tab:focus").waitFor();
