@@ -85,7 +85,11 @@ function recover(): void {
     cpu.budget += remaining(i);
     cpu.insn = 0;
   }
-  if (cpu.faultPending) deliverFault();
+  if (cpu.faultPending) {
+    // It counts as an instruction: a handler that itself faults at once, again and again, must not outlast its slice.
+    cpu.budget--;
+    deliverFault();
+  }
   // It waits for an interrupt (cpu/exceptions.ts): what was given back must not run it again before one.
   else if (cpu.activity != ACTIVE) signal(EVENT_RESCHEDULE);
 }

@@ -78,3 +78,10 @@ describe("two CPUs", () => {
     expect(core.ramView.getUint16(0x9004, true)).toBe(100);
   });
 });
+
+it("a handler that faults at once, for ever, does not outlast its slice", () => {
+  const core = flatMachine("ud2", "ud2");
+  core.exports.setTranslator(3);
+  expect(core.run(1000)).toBe(false);
+  expect(core.run(1000)).toBe(false);
+});
