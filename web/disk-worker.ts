@@ -11,7 +11,7 @@ import { createImage, info, openImage } from "../host/image/library.ts";
 import { listSnapshots } from "../host/image/library-qcow2.ts";
 import { openImage as open } from "../host/image/open.ts";
 import { browser } from "../host/runtimes/browser.ts";
-import { findOpfsFile } from "../host/runtimes/opfs.ts";
+import { findOpfsFile, opfsFolder } from "../host/runtimes/opfs.ts";
 import { useRuntime } from "../host/runtimes/this.ts";
 import { Calls } from "../host/worker/calls.ts";
 import {
@@ -22,6 +22,7 @@ import {
   type PageVerbs,
   SAVED,
 } from "./disk-protocol.ts";
+import { machineStore } from "./machine-store.ts";
 
 const FOLDER = "disks";
 const IMAGE = "disk.qcow2";
@@ -93,9 +94,10 @@ async function look(origin: Origin): Promise<Base> {
 }
 
 const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(message, { transfer }), {
+  ...machineStore,
+
   async list() {
-    const root = await navigator.storage.getDirectory();
-    const folder = await root.getDirectoryHandle(FOLDER, { create: true });
+    const folder = await opfsFolder(FOLDER);
     const names: string[] = [];
     for await (const name of folder.keys()) names.push(name);
     const disks = await Promise.all(names.map((name) => describe(name).catch(() => unreadable(name))));
@@ -122,12 +124,10 @@ const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(messag
   },
 
   async remove(name) {
-    const root = await navigator.storage.getDirectory();
-    const folder = await root.getDirectoryHandle(FOLDER);
     // Opening for writing refuses, in words, a disk that a machine uses.
     await (await browser.openFile(pathOf(name, IMAGE), "write")).close();
     const base = await baseOf(name);
-    await folder.removeEntry(name, { recursive: true });
+    await (await opfsFolder(FOLDER)).removeEntry(name, { recursive: true });
     if (base?.kind === "address") await forgetHttp(browser, base.name);
   },
 

@@ -32,17 +32,6 @@ export function ask(id: string): Promise<string> {
   );
 }
 
-/** What the user picks; nothing when he thinks better of it. */
-export function pickFiles(): Promise<File[]> {
-  const input = element<HTMLInputElement>("files");
-  input.value = "";
-  return new Promise((picked) => {
-    const settle = (): void => picked([...(input.files ?? [])]);
-    input.onchange = input.oncancel = settle;
-    input.click();
-  });
-}
-
 const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 
 /** "1.4 GiB" */

@@ -5,11 +5,15 @@ import { browser } from "../host/runtimes/browser.ts";
 import { useRuntime } from "../host/runtimes/this.ts";
 import { Calls } from "../host/worker/calls.ts";
 import { Machine } from "../host/worker/client.ts";
-import type { DiskVerbs, KeptDisk, Origin, PageVerbs } from "./disk-protocol.ts";
-import { ask, element, make, onPress, pickFiles, sizeInWords } from "./elements.ts";
+import type { DiskVerbs, KeptDisk, KeptMachine, Origin, PageVerbs } from "./disk-protocol.ts";
+import { ask, element, make, onPress, sizeInWords } from "./elements.ts";
+import { droppedFiles, forgetFile, pickFiles, recallFile, rememberFile } from "./files.ts";
 import { clearComplaint, complain, say } from "./notices.ts";
+import { inAFile, inItsDisk, type Keeper } from "./keepers.ts";
 import { type Part, Parts } from "./parts.ts";
+import { ROLES } from "./roles.ts";
 import { Session } from "./session.ts";
+import { applySettings, readSettings, recallSettings, rememberSettings } from "./settings.ts";
 
 useRuntime(browser);
 
@@ -41,65 +45,90 @@ function makeReady(): void {
 }
 
 function refresh(): void {
-  showDisks().catch(complain);
+  showKept().catch(complain);
 }
 
-async function showDisks(): Promise<void> {
-  const kept = await disks.call("list");
+async function showKept(): Promise<void> {
+  const [kept, machines] = await Promise.all([disks.call("list"), disks.call("machines")]);
   element("disks").replaceChildren(...kept.map(diskRow));
   element("kept").hidden = kept.length === 0;
+  element("machines").replaceChildren(...machines.map(machineRow));
+  element("kept-machines").hidden = machines.length === 0;
   parts.know(kept);
 }
 
-function diskRow(disk: KeptDisk): HTMLLIElement {
-  const { name, size, stored, base } = disk;
-  const facts = [
-    size > 0 ? `${sizeInWords(size)}, ${sizeInWords(stored)} stored` : "in use by another tab, or damaged",
-    ...(base ? [`over ${base.name}`] : []),
-    ...savedInWords(disk),
-  ].join(", ");
-  const action = (text: string, run: () => Promise<void>): HTMLButtonElement => {
+/** A row of one of the lists: a name, facts about it, and buttons that do something with it. */
+function row(
+  name: string,
+  facts: readonly string[],
+  actions: Readonly<Record<string, () => Promise<void>>>,
+): HTMLLIElement {
+  const buttons = Object.entries(actions).map(([text, run]) => {
     const button = make("button", { type: "button", ariaLabel: `${text} ${name}` }, text);
     button.addEventListener("click", () => void run().catch(complain));
     return button;
-  };
-  return make(
-    "li",
-    {},
-    make("span", { className: "name" }, name),
-    make("span", { className: "facts" }, facts),
-    action("Use", () => use(disk)),
-    action("Download", () => download(disk)),
-    action("Delete", async () => {
-      if (!confirm(`Delete the disk '${name}' and all that is on it?`)) return;
-      await disks.call("remove", name);
-      await showDisks();
-    }),
-  );
+  });
+  const words = make("span", { className: "facts" }, facts.join(", "));
+  return make("li", {}, make("span", { className: "name" }, name), words, ...buttons);
 }
 
-function savedInWords({ savedAt }: KeptDisk): string {
-  const format = { dateStyle: "medium", timeStyle: "short" } as const;
-  return savedAt === undefined
-    ? ""
-    : `, machine saved ${new Date(savedAt).toLocaleString(undefined, format)}`;
+function diskRow(disk: KeptDisk): HTMLLIElement {
+  const { name, size, stored, base, savedAt } = disk;
+  const facts = [
+    size > 0 ? `${sizeInWords(size)}, ${sizeInWords(stored)} stored` : "in use by another tab, or damaged",
+    ...(base ? [`over ${base.name}`] : []),
+    ...(savedAt === undefined ? [] : [`machine saved ${timeInWords(savedAt)}`]),
+  ];
+  return row(name, facts, {
+    Use: () => use(disk),
+    Download: () => download(disk),
+    Delete: async () => {
+      if (!confirm(`Delete the disk '${name}' and all that is on it?`)) return;
+      await disks.call("remove", name);
+      await forgetFile(name);
+      await showKept();
+    },
+  });
+}
+
+function machineRow(machine: KeptMachine): HTMLLIElement {
+  const { name, savedAt, stored } = machine;
+  return row(name, [`saved ${timeInWords(savedAt)}`, `${sizeInWords(stored)} stored`], {
+    "Go on with": () => once(() => goOn(machine)),
+    Delete: async () => {
+      if (!confirm(`Delete the saved machine '${name}'?`)) return;
+      await disks.call("removeMachine", name);
+      for (const part of machine.parts) await forgetFile(useOf(machine, part));
+      await showKept();
+    },
+  });
+}
+
+function timeInWords(ms: number): string {
+  return new Date(ms).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
 
 async function use(disk: KeptDisk): Promise<void> {
   parts.addKept(disk, await originOf(disk));
-  recall(disk.name);
+  recallSettings(disk.name);
   element("start").focus();
 }
 
-/** What a kept disk lies over; a file has to be picked again, for pages may not remember files. */
-async function originOf({ base }: KeptDisk): Promise<Origin | undefined> {
+/** What a kept disk lies over. */
+async function originOf({ name, base }: KeptDisk): Promise<Origin | undefined> {
   if (base?.kind !== "file") return base?.name;
   const known = parts.all.find(({ origin }) => origin instanceof File && origin.name === base.name);
-  if (known) return known.origin;
-  say(`Pick the file '${base.name}', which that disk lies over.`);
+  return known?.origin ?? fileAgain(name, base.name, "which that disk lies over");
+}
+
+/** A file of an earlier visit; one that the page may not remember has to be picked again. */
+async function fileAgain(use: string, name: string, what: string): Promise<File> {
+  const recalled = await recallFile(use);
+  if (recalled) return recalled;
+  say(`Pick the file '${name}', ${what}.`);
   const [file] = await pickFiles();
   say("");
-  if (!file) throw new UserError(`That disk lies over the file '${base.name}': pick that`);
+  if (!file) throw new UserError(`The file '${name}' is needed, ${what}: pick it`);
   return file;
 }
 
@@ -117,7 +146,7 @@ async function newDisk(): Promise<void> {
   const name = element<HTMLInputElement>("new-disk-name").value.trim();
   const size = Math.round((element<HTMLInputElement>("new-disk-size").valueAsNumber * GIB) / 512) * 512;
   parts.addKept(await disks.call("create", name, size), undefined);
-  await showDisks();
+  await showKept();
 }
 
 /** A hard disk as the machine gets it: the one of this browser that lies over its origin. */
@@ -128,6 +157,7 @@ async function driveOf({ name, origin, kept }: Part): Promise<DriveDescription> 
   const disk = await disks.call("over", kept?.name ?? name, origin).catch((error: Error) => {
     throw new UserError(`${name} cannot be used. ${error.message}`);
   });
+  if (origin instanceof File) await rememberFile(disk.name, origin);
   return { source: disk.path, format: "qcow2", backing: origin };
 }
 
@@ -167,23 +197,40 @@ function bootOrder(): string {
 async function start(saved = false): Promise<void> {
   clearComplaint();
   const description = await describe();
-  for (const { name, role } of parts.all) if (role === "disk") remember(name);
+  for (const { name, role } of parts.all) if (role === "disk") rememberSettings(name);
   const isSerial = /console=ttyS/.test(description.commandLine ?? "");
-  await session.run(description, isSerial ? "serial" : "screen", saved);
+  await session.run(description, isSerial ? "serial" : "screen", await keeperOf(description), saved);
 }
 
-/** Settings that a disk was used with last: a saved machine needs the same ones. */
-const SETTINGS = ["memory", "cpus", "command-line"];
-const settingsKey = (disk: string): string => `wasmqemu:${disk}`;
-
-function remember(disk: string): void {
-  const values = SETTINGS.map((id) => [id, element<HTMLInputElement>(id).value]);
-  localStorage.setItem(settingsKey(disk), JSON.stringify(Object.fromEntries(values)));
+async function keeperOf({ drives }: MachineDescription): Promise<Keeper> {
+  if (drives!.length > 0) return inItsDisk;
+  const used = parts.all.map(({ role, name, origin }) => ({
+    role,
+    name,
+    address: typeof origin === "string" ? origin : undefined,
+  }));
+  const machine = { name: used[0]!.name, settings: readSettings(), parts: used };
+  for (const part of parts.all)
+    if (part.origin instanceof File) await rememberFile(useOf(machine, part), part.origin);
+  return inAFile(disks, machine);
 }
 
-function recall(disk: string): void {
-  const values = JSON.parse(localStorage.getItem(settingsKey(disk)) ?? "{}") as Record<string, string>;
-  for (const [id, value] of Object.entries(values)) element<HTMLInputElement>(id).value = value;
+/** What a file of a saved machine is remembered by. */
+function useOf({ name }: Pick<KeptMachine, "name">, part: Pick<Part, "role">): string {
+  return `${name}/${part.role}`;
+}
+
+/** Goes on with a saved machine that has no disk. */
+async function goOn(machine: KeptMachine): Promise<void> {
+  const again: Part[] = [];
+  for (const { role, name, address } of machine.parts) {
+    const origin =
+      address ?? (await fileAgain(useOf(machine, { role }), name, `the machine's ${ROLES[role]}`));
+    again.push({ role, name, origin });
+  }
+  parts.replace(again);
+  applySettings(machine.settings);
+  await start(true);
 }
 
 /** A small guest from the package, which counts its visits on its disk. */
@@ -191,7 +238,7 @@ async function demo(): Promise<void> {
   const kept = (await disks.call("list")).find(({ name }) => name === DEMO_DISK.name);
   const { path } = kept ?? (await disks.call("create", DEMO_DISK.name, DEMO_DISK.size));
   const kernel = new URL("demo.bin", import.meta.url);
-  await session.run({ kernel, drives: [{ source: path, format: "qcow2" }] }, "serial");
+  await session.run({ kernel, drives: [{ source: path, format: "qcow2" }] }, "serial", inItsDisk);
 }
 
 /** Presses of a button that are still at work: a second one waits for nothing and does nothing. */
@@ -209,7 +256,8 @@ async function once(action: () => Promise<void>): Promise<void> {
   }
 }
 
-onPress("choose", complain, async () => parts.addFiles(await pickFiles()));
+const addFiles = (files: File[]): Promise<void> => parts.addFiles(files);
+onPress("choose", complain, async () => addFiles(await pickFiles()));
 onPress("new-disk", complain, newDisk);
 onPress("demo", complain, () => once(demo));
 onPress("go-on", complain, () => once(() => start(true)));
@@ -237,7 +285,7 @@ for (const type of ["dragenter", "dragover", "dragleave", "drop"] as const)
     event.preventDefault();
     drop.classList.toggle("over", type === "dragenter" || type === "dragover");
     if (type !== "drop" || element("setup").hidden) return;
-    parts.addFiles(event.dataTransfer?.files ?? []).catch(complain);
+    if (event.dataTransfer) droppedFiles(event.dataTransfer).then(addFiles).catch(complain);
   });
 
 makeReady();

@@ -28,8 +28,14 @@ export class Parts {
 
   addAddress(address: string): void {
     const { pathname, hostname } = new URL(address);
-    const name = decodeURIComponent(pathname.split("/").at(-1)!) || hostname;
+    const name = decodeURIComponent(pathname.split("/").at(-1)!).replaceAll("/", " ") || hostname;
     this.add({ role: roleOfAddress(address), name, origin: address });
+  }
+
+  /** These and no others. */
+  replace(parts: readonly Part[]): void {
+    this.parts = [...parts];
+    this.show();
   }
 
   addKept(kept: KeptDisk, origin: Origin | undefined): void {

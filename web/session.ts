@@ -1,14 +1,16 @@
 // One machine from power on to its end, and all on the page that belongs to it.
 import type { Ending, MachineDescription } from "../host/library.ts";
 import { Machine } from "../host/worker/client.ts";
-import { SAVED } from "./disk-protocol.ts";
-import { ask, element, onPress, pickFiles } from "./elements.ts";
+import { ask, element, onPress } from "./elements.ts";
+import { pickFiles } from "./files.ts";
+import { inItsDisk, type Keeper } from "./keepers.ts";
 import { connectKeyboard, onCtrlAlt } from "./keyboard.ts";
 import { connectLights } from "./lights.ts";
 import { clearComplaint, complain, say } from "./notices.ts";
 import { connectPointer, releasePointer } from "./pointer.ts";
 import { ScreenView } from "./screen.ts";
 import type { SerialConsole } from "./serial.ts";
+import { connectTouchKeys, type KeySink, screenKeys, serialKeys } from "./touch-keys.ts";
 
 const CONSOLES = ["screen", "serial"] as const;
 export type Console = (typeof CONSOLES)[number];
@@ -32,6 +34,7 @@ export class Session {
   private readonly screen = new ScreenView(element<HTMLCanvasElement>("screen"), element("screen-panel"));
   private serial: SerialConsole | undefined;
   private machine: Machine | undefined;
+  private keeper: Keeper = inItsDisk;
   private isPaused = false;
 
   /** `left` is called when the user goes back. */
@@ -42,10 +45,11 @@ export class Session {
     running("reset", (machine) => machine.reset());
     running("power", (machine) => machine.powerdown());
     running("save", (machine) => this.save(machine));
-    running("restore", (machine) => machine.loadSnapshot(SAVED));
+    running("restore", (machine) => this.keeper.restore(machine));
     running("change-cd", (machine) => this.changeCd(machine));
     running("ctrl-alt-delete", (machine) => machine.sendKey("ctrl-alt-delete"));
     running("paste", (machine) => this.paste(machine));
+    connectTouchKeys(() => this.sink(), complain);
     onPress("off", complain, () => this.leave());
     onPress("full-screen", complain, () => this.fillScreen());
     for (const name of CONSOLES) {
@@ -69,8 +73,8 @@ export class Session {
     this.serial ??= new SerialConsole(element("serial-panel"));
   }
 
-  /** Makes the machine and lets it run, `saved`: from where it was saved; returns when it has ended. */
-  async run(description: MachineDescription, first: Console, saved = false): Promise<void> {
+  /** Makes the machine and lets it run, `saved`: from where `keeper` has it; returns when it has ended. */
+  async run(description: MachineDescription, first: Console, keeper: Keeper, saved = false): Promise<void> {
     clearComplaint();
     say("Starting…");
     const over = new AbortController();
@@ -79,9 +83,10 @@ export class Session {
       this.prepare(),
     ]);
     this.machine = machine;
+    this.keeper = keeper;
     const { signal } = over;
     try {
-      if (saved) await machine.loadSnapshot(SAVED);
+      if (saved) await keeper.restore(machine);
       await this.open(machine, first, signal);
       const ending = await machine.run();
       // What the guest has drawn last is still on its way.
@@ -123,8 +128,8 @@ export class Session {
   private async save(machine: Machine): Promise<void> {
     say("Saving…");
     try {
-      await machine.saveSnapshot(SAVED);
-      say("Saved in the disk: Restore, or a later visit, goes on from here.");
+      await this.keeper.save(machine);
+      say("Saved in this browser: Restore, or a later visit, goes on from here.");
     } catch (error) {
       say("");
       throw error;
@@ -158,6 +163,13 @@ export class Session {
     element("machine").hidden = true;
     element("setup").hidden = false;
     this.left();
+  }
+
+  /** Where keys go that are touched. */
+  private sink(): KeySink | undefined {
+    const { machine } = this;
+    if (!machine) return undefined;
+    return element("serial-panel").hidden ? screenKeys(machine) : serialKeys(machine);
   }
 
   private select(name: Console): void {

@@ -51,6 +51,11 @@ export async function findOpfsFile(path: string, create = false): Promise<FileSy
   return doing(async () => (await folderOf(steps, create)).getFileHandle(steps.at(-1)!, { create }));
 }
 
+/** A folder below the root, made if there is none. */
+export async function opfsFolder(name: string): Promise<FileSystemDirectoryHandle> {
+  return doing(async () => (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true }));
+}
+
 type OpenHandle = (options?: { mode: "read-only" | "readwrite" }) => Promise<FileSystemSyncAccessHandle>;
 
 export async function openOpfsFile(path: string, mode: OpenMode): Promise<RuntimeFile> {

@@ -7,7 +7,7 @@ import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { answerFile, POLICY, serveFolder, type StaticServer } from "../../tools/static-server.ts";
 import { guestFiles, obstacle } from "../machine/debian-guest.ts";
-import { busyFloppy, echoFloppy } from "../support/boot-sectors.ts";
+import { busyFloppy, countingFloppy, echoFloppy } from "../support/boot-sectors.ts";
 import { chromiumObstacle, longestTask, startChromium, startStoringChromium } from "../support/chromium.ts";
 import { skipped } from "../support/needs.ts";
 import { ours, scratchFolder } from "../support/qemu-img.ts";
@@ -22,6 +22,17 @@ const why = chromiumObstacle();
 if (why) skipped("the page", why);
 const noGuest = why ?? obstacle("mke2fs", "qemu-img");
 if (noGuest) skipped("the page with Debian's kernel", noGuest);
+
+/**
+ * Nobody is there to use the picker that gives handles: it gives a file of the page's own file system that a test has put
+ * there, and otherwise the page is as in browsers that have no such picker.
+ */
+const PICKER = `
+  let name;
+  try { name = sessionStorage.getItem("picked"); } catch {}
+  globalThis.showOpenFilePicker =
+    name && (async () => [await (await navigator.storage.getDirectory()).getFileHandle(name)]);
+`;
 
 describe.skipIf(why)("the page", () => {
   const folder = scratchFolder();
@@ -42,6 +53,7 @@ describe.skipIf(why)("the page", () => {
       },
     });
     profile = await startStoringChromium(join(folder, "profile"));
+    await profile.addInitScript(PICKER);
     page = await open();
   });
   afterAll(async () => {
@@ -152,6 +164,44 @@ describe.skipIf(why)("the page", () => {
       await page.click("#pause");
       await page.click("#off");
       await page.getByRole("button", { name: "Unplug echo.img" }).click();
+    },
+    BOOT,
+  );
+
+  it(
+    "saves a machine without a disk, finds its file again after a reload, and takes keys from a touched screen",
+    async () => {
+      await page.evaluate(`(async () => {
+        const root = await navigator.storage.getDirectory();
+        const file = await (await root.getFileHandle("counting.img", { create: true })).createWritable();
+        await file.write(new Uint8Array([${countingFloppy.subarray(0, 512)}]));
+        await file.truncate(${countingFloppy.length});
+        await file.close();
+        sessionStorage.setItem("picked", "counting.img");
+      })()`);
+      await page.reload();
+      await page.click("#choose");
+      await page.click("#start");
+      await page.locator("#screen:focus").waitFor();
+      await page.keyboard.press("x");
+      await page.locator("#serial-tab .news").waitFor();
+      await page.click("#save");
+      await status("Saved in this browser");
+      await page.click("#off");
+      await page.evaluate('sessionStorage.setItem("picked", "")');
+      await page.reload();
+      await page.getByRole("button", { name: "Go on with counting.img" }).click();
+      await page.click("#touch-keys");
+      await page.locator("#touch-field:focus").waitFor();
+      await page.keyboard.type("hi");
+      await page.getByRole("button", { name: "f10", exact: true }).click();
+      await page.click("#serial-tab");
+      await serial(/^BCD/);
+      await picture("5-touch");
+      await page.click("#off");
+      page.once("dialog", (dialog) => void dialog.accept());
+      await page.getByRole("button", { name: "Delete counting.img" }).click();
+      await page.locator("#kept-machines").waitFor({ state: "hidden" });
     },
     BOOT,
   );

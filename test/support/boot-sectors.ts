@@ -22,6 +22,18 @@ next:   xor ax, ax
         jmp next
 `);
 
+/** Answers each key with the next letter, on the serial port. */
+export const countingFloppy = floppy(`
+        mov bl, 0x40
+next:   xor ax, ax
+        int 0x16
+        inc bl
+        mov al, bl
+        mov dx, 0x3f8
+        out dx, al
+        jmp next
+`);
+
 /** Fills the text screen with ever other characters and prints them to the serial port, as fast as it can. */
 export const busyFloppy = floppy(`
         mov ax, 0xb800
