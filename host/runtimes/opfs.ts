@@ -53,7 +53,9 @@ export async function findOpfsFile(path: string, create = false): Promise<FileSy
 
 /** A folder below the root, made if there is none. */
 export async function opfsFolder(name: string): Promise<FileSystemDirectoryHandle> {
-  return doing(async () => (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true }));
+  return doing(async () =>
+    (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true }),
+  );
 }
 
 type OpenHandle = (options?: { mode: "read-only" | "readwrite" }) => Promise<FileSystemSyncAccessHandle>;
