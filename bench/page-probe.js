@@ -1,6 +1,9 @@
 // Runs in the page before the page's own scripts (bench/page.ts): notes when what is measured happens there. Times are
 // in ms since the page was opened.
 {
+  // Nobody is there to use the picker that gives handles.
+  delete globalThis.showOpenFilePicker;
+
   const seen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   /** The machine's screen from its left upper corner on, a number a pixel. */
   const look = (width = 720, height = 400) => {

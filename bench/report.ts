@@ -43,7 +43,7 @@ export function report({ commit, date, machine, scale, runs }: Results): string 
     if (!ours || !theirs) continue;
     const ratios = compare(ours, theirs);
     lines.push(
-      `| ${bits}-bit guest | wasmqemu (s) | ${peer} (s) | wasmqemu / ${peer} |`,
+      `| ${bits}-bit guest, scale ${scale} | wasmqemu (s) | ${peer} (s) | wasmqemu / ${peer} |`,
       "|:--|--:|--:|--:|",
     );
     for (const { name, ours: a, peers: b } of ratios)
@@ -53,36 +53,59 @@ export function report({ commit, date, machine, scale, runs }: Results): string 
       lines.push(`| **geometric mean, boot apart** | | | **${geometricMean(work).toFixed(2)}** |`);
     lines.push(...wrongResults(ours, theirs), "");
   }
-  lines.push(...runtimes(runs));
+  lines.push(...runtimes(runs, scale), ...alone(runs, scale));
   for (const { emulator, bits, failure } of runs)
     if (failure) lines.push(`${emulator}, ${bits}-bit: did not finish (${failure})`, "");
-  const peers = [machine.qemu, machine.v86 && `v86 ${machine.v86}`].filter(Boolean).join(", ");
+  const ran = (peer: Emulator): boolean => runs.some(({ emulator }) => emulator === peer);
+  const peers = [
+    ...(ran("QEMU TCG") ? [`; ${machine.qemu}`] : []),
+    ...(ran("v86") ? [`; v86 ${machine.v86}`] : []),
+  ].join("");
   lines.push(
-    `Commit ${commit}, ${date}; ${machine.processor}, ${machine.cores} cores, Node ${machine.node}; ${peers}; scale ${scale}.`,
+    `Commit ${commit}, ${date}; ${machine.processor}, ${machine.cores} cores, Node ${machine.node}${peers}.`,
   );
   return lines.join("\n");
 }
 
-/** The same in every runtime that was measured, each beside Node. */
-function runtimes(runs: readonly GuestRun[]): string[] {
+/** The same in every runtime that was measured, each beside the first, which is Node where Node is among them. */
+function runtimes(runs: readonly GuestRun[], scale: number): string[] {
   return ([64, 32] as const).flatMap((bits) => {
-    const node = find(runs, "wasmqemu", bits);
-    const others = runs.filter((run) => run.bits === bits && run.emulator.startsWith("wasmqemu in "));
-    if (!node || others.length === 0) return [];
-    const tables = others.map((other) => new Map(compare(other, node).map((row) => [row.name, row])));
-    const names = others.map(({ emulator }) => emulator.replace("wasmqemu in ", ""));
-    const rows = compare(node, node).map(({ name, ours }) => {
+    const [first, ...others] = finished(runs, bits).filter(({ emulator }) => emulator.startsWith("wasmqemu"));
+    if (!first || others.length === 0) return [];
+    const tables = others.map((other) => new Map(compare(other, first).map((row) => [row.name, row])));
+    const base = runtimeOf(first);
+    const names = others.map(runtimeOf);
+    const rows = compare(first, first).map(({ name, ours }) => {
       const cells = tables.map((table) => {
         const row = table.get(name);
         return row ? `${row.ours.toFixed(2)} | ${(row.ours / row.peers).toFixed(2)}` : " | ";
       });
       return `| ${name} | ${ours.toFixed(2)} | ${cells.join(" | ")} |`;
     });
+    const heads = names.map((name) => `${name} (s) | ${name} / ${base}`);
     return [
-      `| ${bits}-bit guest | Node (s) | ${names.map((name) => `${name} (s) | ${name} / Node`).join(" | ")} |`,
+      `| ${bits}-bit guest, scale ${scale} | ${base} (s) | ${heads.join(" | ")} |`,
       `|:--|--:|${"--:|--:|".repeat(others.length)}`,
       ...rows,
-      ...others.flatMap((other) => wrongResults(node, other)),
+      ...others.flatMap((other) => wrongResults(first, other)),
+      "",
+    ];
+  });
+}
+
+function runtimeOf({ emulator }: GuestRun): string {
+  return emulator.split(" in ")[1] ?? "Node";
+}
+
+/** Runs that there is nothing to compare with. */
+function alone(runs: readonly GuestRun[], scale: number): string[] {
+  return ([64, 32] as const).flatMap((bits) => {
+    const [run, ...others] = finished(runs, bits);
+    if (!run || others.length > 0) return [];
+    return [
+      `| ${bits}-bit guest, scale ${scale} | ${run.emulator} (s) |`,
+      "|:--|--:|",
+      ...compare(run, run).map(({ name, ours }) => `| ${name} | ${ours.toFixed(2)} |`),
       "",
     ];
   });
@@ -108,10 +131,13 @@ export function aligned(markdown: string): string {
     .join("\n");
 }
 
+/** Those that measured anything. */
+function finished(runs: readonly GuestRun[], bits: Bits): GuestRun[] {
+  return runs.filter((run) => run.bits === bits && Object.keys(run.seconds).length > 0);
+}
+
 function find(runs: readonly GuestRun[], emulator: Emulator, bits: Bits): GuestRun | undefined {
-  return runs.find(
-    (run) => run.emulator === emulator && run.bits === bits && Object.keys(run.seconds).length > 0,
-  );
+  return finished(runs, bits).find((run) => run.emulator === emulator);
 }
 
 function wrongResults(ours: GuestRun, peer: GuestRun): string[] {

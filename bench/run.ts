@@ -1,5 +1,5 @@
 // `npm run bench`: the guest benchmark in wasmqemu and in its peers, side by side in one run.
-//   --scale F      how much work (1 is a second or so a kernel under QEMU TCG; default 0.2)
+//   --scale F      how much work (default 1: a second or so a kernel under QEMU TCG; below 0.5 rows are mostly start-up)
 //   --runtime R,R  what wasmqemu runs in: node (default), deno, bun, chromium
 //   --peer P,P     whom it is compared with: qemu, v86 (default: both)
 //   --only NAME    one kernel of bench/guest/bench.c
@@ -19,7 +19,7 @@ import { aligned, report, type Results, RESULTS_FILE } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
-    scale: { type: "string", default: "0.2" },
+    scale: { type: "string", default: "1" },
     runtime: { type: "string", default: "node" },
     peer: { type: "string", default: "qemu,v86" },
     format: { type: "string", default: "text" },

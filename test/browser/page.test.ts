@@ -264,7 +264,7 @@ describe.skipIf(why)("the page", () => {
         await page.keyboard.type("echo settled-$((6*7))\n");
         await serial(/settled-42/);
         await page.click("#save");
-        await status("Saved in the disk");
+        await status("Saved in this browser");
         await page.click("#serial-tab");
         await page.keyboard.type("word=lost; echo $word-$((6*7))\n");
         await serial(/lost-42/);
@@ -324,6 +324,7 @@ describe.skipIf(why)("the page's own thread", () => {
     const server = await serveFolder(resolve("dist/web"), { headers: { "content-security-policy": POLICY } });
     const browser = await startChromium();
     const page = await browser.newPage();
+    await page.addInitScript(PICKER);
     await page.goto(server.url);
     writeFileSync(join(folder, "busy.img"), busyFloppy);
     const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.click("#choose")]);
