@@ -42,8 +42,11 @@ import { isPlainAddress } from "./operand";
 export const OUTSIDE: u32 = 0xffff_ffff;
 /** The node that is no block: control comes in through it, and goes through it where the graph is not structured. */
 export const DISPATCHER: u32 = 0;
-const NODES_MAX: u32 = 112;
-const INSNS_MAX: u32 = 500;
+/** What a region may hold at first, and once it is known to be left often (a list of nodes is a list of bytes). */
+const NODES_FIRST: u32 = 112;
+const INSNS_FIRST: u32 = 500;
+const NODES_MAX: u32 = 240;
+const INSNS_MAX: u32 = 1500;
 export const PAGES_MAX: u32 = 8; // jit/regions.ts has room for as many
 /** Successors that a node may have besides those of a branch. */
 export const TARGETS_MAX: u32 = 48;
@@ -96,6 +99,7 @@ const WORK_AT: usize = PAGES_AT + offsetof<Page>() * <usize>PAGES_MAX;
 
 let count: u32 = 0;
 let pages: u32 = 0;
+let nodesMax: u32 = 0;
 let head: u64 = 0;
 let mode: u32 = 0;
 
@@ -148,8 +152,10 @@ export function lastInsn(block: Block): Insn {
   return changetype<Insn>(<usize>block.end - INSN_SIZE);
 }
 
-/** Finds the region that `block`, at `linear`, heads. */
-export function findRegion(block: Block, linear: u64): void {
+/** Finds the region that `block`, at `linear`, heads; a `large` one follows more of the ways on. */
+export function findRegion(block: Block, linear: u64, large: bool): void {
+  nodesMax = large ? NODES_MAX : NODES_FIRST;
+  const insnsMax = large ? INSNS_MAX : INSNS_FIRST;
   head = linear;
   mode = block.mode;
   pages = 0;
@@ -158,7 +164,7 @@ export function findRegion(block: Block, linear: u64): void {
   clear(found(DISPATCHER));
   found(add(block, 0, 0)).isEntry = true;
   let insns: u32 = 0;
-  for (let n: u32 = 1; n < count && insns < INSNS_MAX; n++) {
+  for (let n: u32 = 1; n < count && insns < insnsMax; n++) {
     insns += insnCount(found(n).block);
     followEnd(found(n));
   }
@@ -255,7 +261,7 @@ function add(block: Block, delta: i32, page: u32): u32 {
 /** The node that begins `delta` bytes from the head, added if its block is known, has run often and there is room. */
 function reach(delta: i32): u32 {
   for (let n: u32 = 1; n < count; n++) if (found(n).delta == delta) return n;
-  if (count == NODES_MAX) return OUTSIDE;
+  if (count == nodesMax) return OUTSIDE;
   const page = reachPage(delta);
   if (page == OUTSIDE) return OUTSIDE;
   const inPage = (<u32>(head + <u64>delta)) & 0xfff;

@@ -40,7 +40,7 @@ export function runTranslated(block: Block): bool {
   if (!isHot(block)) return false;
   if (block.slot == 0) {
     stayCold(block);
-    if (!translate(block, linearRip())) return false;
+    if (!translate(block, linearRip(), false)) return false;
   }
   if (block.tlb != cpu.tlb) return false;
   if (block.demands && block.demands & ~offered()) return false;
@@ -60,23 +60,23 @@ function runCounted(block: Block): void {
 
 /**
  * A region that is entered that often is left as often. When it was found, some of what it leaves for may not have been
- * warm: if there is more to it by now, it is translated anew. Returns whether `block` still enters a region.
+ * warm, or was too much for a start: if there is more to it by now, it is translated anew. Returns whether `block` still enters a region.
  */
 function review(region: Region, block: Block): bool {
   const head = changetype<Block>(<usize>region.head);
   const linear = linearRip() - ((<i64>block.entry) >> 32);
   region.review <<= 1;
-  findRegion(head, linear);
+  findRegion(head, linear, true);
   if (foundCount() <= region.nodes) return true;
   const due = region.review;
   release(region);
-  if (translate(head, linear)) changetype<Region>(<usize>head.region).review = due;
+  if (translate(head, linear, true)) changetype<Region>(<usize>head.region).review = due;
   return block.slot != 0;
 }
 
-function translate(block: Block, linear: u64): bool {
+function translate(block: Block, linear: u64, large: bool): bool {
   if (!(cpu.mode & MODE_CODE64) && (cpu.mode & FLAT_CODE32) != FLAT_CODE32) return false;
-  findRegion(block, linear);
+  findRegion(block, linear, large);
   orderNodes();
   emit(true);
   report(TRACE_REGION, <u32>linear, <u32>(linear >> 32));

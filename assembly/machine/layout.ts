@@ -63,9 +63,9 @@ export const CODE_BLOCKS_SIZE: usize = 0x2000000;
 /** The translator's workshop: the region in work and its wasm module (jit/). */
 export const JIT_AT: usize = CODE_BLOCKS_AT + CODE_BLOCKS_SIZE;
 export const JIT_NODES_AT: usize = JIT_AT;
-export const JIT_NODES_SIZE: usize = 0x6000; // nodes as found, their pages, a work list: jit/region.ts
+export const JIT_NODES_SIZE: usize = 0x8000; // nodes as found, their pages, a work list: jit/region.ts
 export const JIT_GRAPH_AT: usize = JIT_NODES_AT + JIT_NODES_SIZE;
-export const JIT_GRAPH_SIZE: usize = 0x6000; // the nodes in order, jit/graph.ts
+export const JIT_GRAPH_SIZE: usize = 0x8000; // the nodes in order, jit/graph.ts
 export const JIT_INSN_AT: usize = JIT_GRAPH_AT + JIT_GRAPH_SIZE; // one instruction that the interpreter runs, and its end
 export const JIT_VECTOR_AT: usize = JIT_INSN_AT + 0x40; // operands of vector code on its way through the core
 export const JIT_REGIONS_MAX: u32 = 16384; // regions that may live at a time, jit/regions.ts
