@@ -20,6 +20,7 @@ import { MachineEvents } from "./core/machine-events.ts";
 import { Inspector } from "./core/inspector.ts";
 import { MachineEngine } from "./core/machine-engine.ts";
 import { BlockRing, ByteRing } from "./core/rings.ts";
+import { tellGuest, type Told } from "./core/told.ts";
 import type { Tracer } from "./core/tracer.ts";
 import { Alarm, breathe } from "./core/scheduler.ts";
 import { Display } from "./display/vga.ts";
@@ -51,6 +52,8 @@ export interface MachineOptions {
   debugConsolePort?: number | undefined;
   /** The board has a high precision event timer (default), or has none. */
   hpet?: boolean | undefined;
+  /** What the guest is told of itself, and files for it. */
+  told?: Told | undefined;
   /** Plugs in virtio-rng: randomness of the host for the guest. */
   entropy?: boolean | undefined;
   /** A reset by the guest ends `run` instead of starting over. */
@@ -166,6 +169,7 @@ export class LocalMachine {
     if (options.debugConsolePort !== undefined) engine.exports.attachDebugConsole(options.debugConsolePort);
     await loadFirmware(runtime, engine, options.firmware);
     tellBoot(engine, options.boot ?? {}, true);
+    tellGuest(engine, options.told ?? {});
     if (options.entropy) engine.exports.attachRng();
     if (options.hpet ?? true) engine.exports.attachHpet();
     engine.powerOn();

@@ -18,6 +18,7 @@ import { writeBootOrder } from "./boot-order";
 import { endWriting, writeInto } from "./acpi/table";
 import { writeTables } from "./acpi/tables";
 import { MEMORY_RESERVED, MEMORY_USABLE } from "./memory-map";
+import { TOLD_FILE, TOLD_NAME, TOLD_UUID, told, toldAfter } from "./told";
 import { SMBIOS_ENTRY_SIZE, writeSmbiosEntry, writeSmbiosStructures } from "./smbios";
 
 // Selectors of the common items (docs/specs/fw_cfg.rst).
@@ -41,7 +42,8 @@ const DIRECTORY_SIZE: usize = 4 + 0x60 * DIRECTORY_ENTRY;
 const ACPI_SIZE: u32 = 0x2_0000;
 const SCRIPT_SIZE: u32 = 0x1000;
 const RSDP_SIZE: u32 = 20;
-const SMBIOS_SIZE: usize = 0x400;
+/** As much as the entry point can tell of, with room for what the user adds (host/core/told.ts: SMBIOS_MAX). */
+const SMBIOS_SIZE: usize = 0x7000;
 /** More than the paths of all drives take. */
 const BOOT_ORDER_SIZE: usize = 0x400;
 
@@ -74,14 +76,31 @@ function number<T>(selector: u32, value: T): void {
 
 /** A file: an item whose selector the directory tells. Files are added in the order of their names. */
 function file(name: string, at: usize, length: u32): void {
+  putName(nameOf(addFile(at, length)), name);
+}
+
+/** Gives `length` bytes a selector and an entry of the directory; returns where that lies, its name yet to be filled in. */
+function addFile(at: usize, length: u32): usize {
   const selector = FIRST_FILE + files;
   const entry = DIRECTORY_AT + 4 + <usize>files * DIRECTORY_ENTRY;
   memory.fill(entry, 0, DIRECTORY_ENTRY);
   store<u32>(entry, bswap<u32>(length));
   store<u16>(entry, bswap<u16>(<u16>selector), 4);
-  putName(entry + 8, name);
   setItem(selector, at, length);
   files++;
+  return entry;
+}
+
+function nameOf(entry: usize): usize {
+  return entry + 8;
+}
+
+/** The user's files, in the order of their names. */
+function addToldFiles(): void {
+  for (let record = told(TOLD_FILE); record.key != 0; record = toldAfter(record)) {
+    const entry = addFile(record.bytes + <usize>TOLD_NAME, record.length - TOLD_NAME);
+    memory.copy(nameOf(entry), record.bytes, <usize>TOLD_NAME);
+  }
 }
 
 /** Power on: everything as the machine now is. */
@@ -98,6 +117,8 @@ export function fillConfiguration(): void {
   number<u16>(CPUS_MAX, <u16>clock.vcpus);
   number<u32>(IRQ0_OVERRIDE, 1);
   memory.fill(numbers, 0, 16);
+  const uuid = told(TOLD_UUID);
+  memory.copy(numbers, uuid.bytes, <usize>uuid.length);
   setItem(UUID, numbers, 16);
   numbers += 16;
 
@@ -115,6 +136,7 @@ export function fillConfiguration(): void {
   store<u64>(numbers + 8, SYSTEM_STATES);
   file("etc/system-states", numbers + 8, 6);
   file("etc/table-loader", SCRIPT_AT, SCRIPT_SIZE);
+  addToldFiles();
   store<u32>(DIRECTORY_AT, bswap<u32>(files));
   setItem(DIRECTORY, DIRECTORY_AT, 4 + files * <u32>DIRECTORY_ENTRY);
 }

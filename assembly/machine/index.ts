@@ -15,6 +15,8 @@ export {
   BOARD_AT,
   CODE_AT,
   CONFIGURATION_ITEMS_AT,
+  TOLD_AT,
+  TOLD_SIZE,
   CPU_AT,
   RAM_AT,
   ROM_AT,
@@ -57,6 +59,7 @@ export { startBios as startFirmware } from "../firmware/bios/post";
 export { memoryRange, usableTop } from "../firmware/memory-map";
 export { MEMORY_RANGE_AT } from "../firmware/bios/layout";
 export { RSDP as ACPI_RSDP } from "../firmware/acpi/tables";
+export { TOLD_FILE, TOLD_NAME, TOLD_UUID } from "../firmware/told";
 export { setBootOptions } from "./boot-options";
 export { runMachine } from "./run";
 export {

@@ -86,10 +86,13 @@ export const EMPTY_TLB_AT: usize = (JIT_STATS_AT + 8 * <usize>JIT_STATS_COUNTERS
 /** What the firmware configuration device has to tell (firmware/configuration.ts): a table of items, then the items. */
 export const CONFIGURATION_ITEMS_AT: usize = EMPTY_TLB_AT + TLB_SET_SIZE;
 export const CONFIGURATION_AT: usize = CONFIGURATION_ITEMS_AT + 0x480;
-export const CONFIGURATION_SIZE: usize = 0x25000;
+export const CONFIGURATION_SIZE: usize = 0x2c000;
+/** What the user has the guest told (firmware/told.ts). */
+export const TOLD_AT: usize = CONFIGURATION_AT + CONFIGURATION_SIZE;
+export const TOLD_SIZE: u32 = 0x4_0000;
 
 /** The firmware's ROM ends where this does, as it ends at 4 GiB: its size is the image's, up to this. */
-export const ROM_AT: usize = (CONFIGURATION_AT + CONFIGURATION_SIZE + 0xffff) & ~0xffff;
+export const ROM_AT: usize = (TOLD_AT + <usize>TOLD_SIZE + 0xffff) & ~0xffff;
 export const ROM_SIZE: u32 = 0x40_0000;
 export const VIDEO_ROM_AT: usize = ROM_AT + <usize>ROM_SIZE;
 export const VIDEO_ROM_SIZE: u32 = 0x1_0000;

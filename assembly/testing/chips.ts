@@ -13,7 +13,8 @@ export {
 } from "../machine/board";
 export { fillConfiguration } from "../firmware/configuration";
 export { startBios as powerOnSelfTest } from "../firmware/bios/post";
-export { RAM_AT, VRAM_AT } from "../machine/layout";
+export { TOLD_FILE, TOLD_NAME, TOLD_UUID } from "../firmware/told";
+export { RAM_AT, TOLD_AT, TOLD_SIZE, VRAM_AT } from "../machine/layout";
 export { BLOCK_RING_AT, BLOCK_SLOTS, BLOCK_SLOTS_AT, BLOCK_SLOT_SIZE } from "../rings/block";
 export { INPUT_AT, INPUT_CAPACITY } from "../rings/input";
 export { SERIAL_IN_AT, SERIAL_IN_SIZE, SERIAL_OUT_AT, SERIAL_OUT_SIZE } from "../rings/bytes";

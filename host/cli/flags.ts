@@ -6,6 +6,7 @@ import { parseChardev, parseNamedChardev } from "./chardev/spec.ts";
 import { DEBUG_CONSOLE_PORT, setDevice } from "./devices.ts";
 import { withoutFeatures } from "../cpu-features.ts";
 import { logHelp, parseLogItems, parseLogRanges } from "./log.ts";
+import { setGuestFile, setSmbios, setUuid } from "./told.ts";
 import { parseVnc } from "./vnc/spec.ts";
 import type { PcOptions } from "./pc-options.ts";
 
@@ -101,6 +102,24 @@ export const FLAGS: readonly Flag[] = [
     argument: "NAME",
     help: "the guest's name, for the monitor",
     apply: (options, text) => void (options.name = text.replace(/,.*|^guest=/g, "")),
+  },
+  {
+    name: "uuid",
+    argument: "UUID",
+    help: "the machine's UUID, as SMBIOS and the monitor tell it",
+    apply: setUuid,
+  },
+  {
+    name: "smbios",
+    argument: "type=N,FIELD=TEXT[,…]",
+    help: "words in the machine's description: type 1 manufacturer=, product=, serial= …; 11 value=",
+    apply: setSmbios,
+  },
+  {
+    name: "fw_cfg",
+    argument: "[name=]NAME,file=FILE|string=TEXT",
+    help: "a file for the guest, by the firmware configuration device",
+    apply: setGuestFile,
   },
 
   hardDisk("a", 0),
@@ -272,6 +291,12 @@ export const FLAGS: readonly Flag[] = [
   },
 
   {
+    name: "pidfile",
+    argument: "FILE",
+    help: "write the number of this process to FILE, while it runs",
+    apply: (options, file) => void (options.pidFile = file),
+  },
+  {
     name: "jit-stats",
     help: "at the end, what the translator did: regions, exits, what it leaves to the interpreter",
     apply: (options) => void (options.jitStats = true),
@@ -323,7 +348,7 @@ export const FLAGS: readonly Flag[] = [
 
 /** QEMU's flags that are understood but not built: they get a sentence of their own. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  `acpitable action add-fd append-fw audio audiodev chroot compat daemonize debugcon fsdev full-screen fw_cfg global hvf incoming k mem-path mem-prealloc msg mtdblock netdev no-acpi numa only-migratable option-rom overcommit pflash pidfile plugin preconfig prom-env readconfig run-with runas sandbox sd seed set smbios spice trace usb usbdevice uuid virtfs watchdog-action win2k-hack`.split(
+  `acpitable action add-fd append-fw audio audiodev chroot compat daemonize debugcon fsdev full-screen global hvf incoming k mem-path mem-prealloc msg mtdblock netdev no-acpi numa only-migratable option-rom overcommit pflash plugin preconfig prom-env readconfig run-with runas sandbox sd seed set spice trace usb usbdevice virtfs watchdog-action win2k-hack`.split(
     /\s+/,
   ),
 );

@@ -3,7 +3,9 @@ import type { BootSettings } from "../core/firmware.ts";
 import type { ChardevSpec } from "./chardev/spec.ts";
 import type { DriveDevice } from "./devices.ts";
 import type { Drive } from "./drives.ts";
+import type { SmbiosString } from "../core/told.ts";
 import type { LogSpec } from "./log.ts";
+import type { ToldFile } from "./told.ts";
 import type { VncSpec } from "./vnc/spec.ts";
 
 export interface PcOptions {
@@ -48,6 +50,12 @@ export interface PcOptions {
   escapeKey?: number;
   name?: string;
   uuid?: string;
+  /** `-smbios`: words in the machine's description. */
+  smbios: SmbiosString[];
+  /** `-fw_cfg`: files for the guest, by name. */
+  guestFiles: Map<string, ToldFile>;
+  /** Where the number of this process is written. */
+  pidFile?: string;
   nographic: boolean;
   /** `-nodefaults`: only the drives that are asked for. */
   noDefaults: boolean;
@@ -91,6 +99,8 @@ export function defaultOptions(): PcOptions {
     drives: [],
     driveDevices: [],
     objects: [],
+    smbios: [],
+    guestFiles: new Map(),
     moreSerials: [],
     controls: [],
     startsPaused: false,

@@ -11,6 +11,8 @@ import { readFirmware } from "./firmware.ts";
 import { firstSteps } from "./help.ts";
 import { splitList } from "./option-list.ts";
 import { parseArguments } from "./parse.ts";
+import { writePidFile } from "./pid-file.ts";
+import { readTold } from "./told.ts";
 import { openLog } from "./log.ts";
 import { monitorHost, snapshotsOf } from "./monitor.ts";
 import { node } from "../runtimes/node.ts";
@@ -51,9 +53,12 @@ export function say(sentence: string): void {
 export async function runMachine(options: PcOptions, linux?: KernelImage): Promise<number> {
   options.warnings.forEach(say);
   const firmware = await readFirmware(options, say);
+  const told = await readTold(options);
   const drives = await openDrives(options, say);
   const log = options.log.items.size > 0 ? await openLog(options.log) : undefined;
+  let removePidFile = (): void => {};
   try {
+    if (options.pidFile !== undefined) removePidFile = writePidFile(options.pidFile);
     const machine = await LocalMachine.create({
       memory: options.memory,
       cpus: options.cpus,
@@ -68,6 +73,7 @@ export async function runMachine(options: PcOptions, linux?: KernelImage): Promi
       debugExit: options.debugExit,
       debugConsolePort: options.debugConsole?.port,
       hpet: options.hpet,
+      told,
       entropy: options.entropy,
       countsJit: options.jitStats,
       tracer: log?.tracer,
@@ -75,6 +81,7 @@ export async function runMachine(options: PcOptions, linux?: KernelImage): Promi
     });
     return await runToTheEnd(machine, options, drives);
   } finally {
+    removePidFile();
     log?.close();
     await closeDrives(drives);
   }

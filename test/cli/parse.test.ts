@@ -37,6 +37,29 @@ describe("the PC's command line", () => {
     });
   });
 
+  it("reads what the guest is to be told", () => {
+    const uuid = "00112233-4455-6677-8899-AABBCCDDEEFF";
+    const words = ["type=1,serial=a,,b,serial=c", "type=11,value=x", "type=11,value=y"];
+    const told = options(
+      ..."-fw_cfg opt/x,string=a=b -fw_cfg name=opt/y,file=f -uuid".split(" "),
+      uuid,
+      ...words.flatMap((word) => ["-smbios", word]),
+    );
+    expect(told).toMatchObject({ uuid: uuid.toLowerCase(), warnings: [] });
+    expect([...told.guestFiles]).toEqual([
+      ["opt/x", { text: "a=b" }],
+      ["opt/y", { path: "f" }],
+    ]);
+    expect(told.smbios.map(({ text }) => text)).toEqual(["c", "x", "y"]);
+    expect(complaint("-uuid", "1")).toMatch(/^-uuid 1: failed to parse UUID string: wrong format/);
+    expect(complaint("-smbios", "type=9,x=y")).toMatch(/Don't know how to build fields for SMBIOS type 9$/);
+    expect(complaint("-smbios", "type=1,x=y")).toMatch(/Invalid parameter 'x'$/);
+    expect(complaint("-fw_cfg", "opt/x")).toMatch(/name, plus exactly one of file, string/);
+    expect(complaint("-fw_cfg", "opt/x,string=", "-fw_cfg", "opt/x,string=")).toMatch(
+      /duplicate fw_cfg file/,
+    );
+  });
+
   it("reads how to boot, and whether the board has an event timer", () => {
     expect(options("-boot", "order=dc,strict=on,reboot-timeout=5000").boot).toEqual({
       order: "dc",

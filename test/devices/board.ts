@@ -34,6 +34,11 @@ type Address =
   | "SERIAL_IN_AT"
   | "SERIAL_OUT_AT"
   | "INPUT_AT"
+  | "TOLD_AT"
+  | "TOLD_FILE"
+  | "TOLD_NAME"
+  | "TOLD_SIZE"
+  | "TOLD_UUID"
   | "VRAM_AT";
 
 export interface BlockRequest {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { type Told, tellGuest } from "../../host/core/told.ts";
 import { Board } from "./board.ts";
 
 const SELECTOR = 0x510;
@@ -7,8 +8,17 @@ const DMA = 0x514;
 const DIRECTORY = 0x19;
 
 class FirmwareBoard extends Board {
-  constructor(vcpus = 1) {
+  constructor(vcpus = 1, told: Told = {}) {
     super({ vcpus });
+    const names = ["TOLD_AT", "TOLD_SIZE", "TOLD_FILE", "TOLD_NAME", "TOLD_UUID"] as const;
+    const constants = Object.fromEntries(names.map((name) => [name, this.address(name)]));
+    tellGuest(
+      {
+        constants: constants as Record<(typeof names)[number], number>,
+        bytes: (at, length) => new Uint8Array(this.memory.buffer, at, length),
+      },
+      told,
+    );
     this.chips.fillConfiguration();
   }
 
@@ -151,11 +161,72 @@ test("SMBIOS: the structures that the entry point counts", () => {
   const table = b.file("etc/smbios/smbios-tables");
   expect(entry.toString("latin1", 0, 4)).toBe("_SM_");
   expect(entry.readUInt16LE(22)).toBe(table.length);
-  const kinds = [];
-  for (let at = 0; at < table.length;) {
-    kinds.push(table[at]);
-    at = table.indexOf("\0\0", at + table[at + 1]!, "latin1") + 2;
-  }
+  const kinds = structures(table).map(({ type }) => type);
   expect(kinds).toEqual([1, 3, 4, 16, 17, 19, 32, 127]);
   expect(entry.readUInt16LE(28)).toBe(kinds.length);
+});
+
+interface Structure {
+  type: number;
+  bytes: Buffer;
+  /** The string that the field at `offset` names. */
+  text(offset: number): string | undefined;
+}
+
+function structures(table: Buffer): Structure[] {
+  const found = [];
+  for (let at = 0; at < table.length;) {
+    const bytes = table.subarray(at, at + table[at + 1]!);
+    const end = table.indexOf("\0\0", at + bytes.length, "latin1");
+    const texts = table.toString("latin1", at + bytes.length, end).split("\0");
+    found.push({ type: bytes[0]!, bytes, text: (offset: number) => texts[bytes[offset]! - 1] });
+    at = end + 2;
+  }
+  return found;
+}
+
+describe("what the user has the guest told", () => {
+  const told: Told = {
+    uuid: "00112233-4455-6677-8899-aabbccddeeff",
+    smbios: [
+      { type: 1, field: 7, text: "serial" },
+      { type: 1, field: 4, text: "Maker" },
+      { type: 2, field: 10, text: "here" },
+      { type: 11, field: 4, text: "one" },
+      { type: 11, field: 4, text: "two" },
+    ],
+    files: new Map([
+      ["opt/b", Buffer.from("bytes of b")],
+      ["opt/a", Buffer.from("")],
+    ]),
+  };
+  const b = new FirmwareBoard(1, told);
+
+  test("files, behind ours and in their order", () => {
+    expect([...b.files().keys()].slice(-2)).toEqual(["opt/a", "opt/b"]);
+    expect(b.file("opt/b").toString()).toBe("bytes of b");
+    expect(b.file("opt/a")).toHaveLength(0);
+  });
+
+  test("words in SMBIOS, ours where there are none; the UUID begins little-endian there", () => {
+    const all = structures(b.file("etc/smbios/smbios-tables"));
+    const of = (type: number): Structure => all.find((structure) => structure.type === type)!;
+    expect([4, 5, 7, 0x19].map(of(1).text)).toEqual([
+      "Maker",
+      "Standard PC (i440FX + PIIX, 1996)",
+      "serial",
+      undefined,
+    ]);
+    expect(of(1).bytes.toString("hex", 8, 24)).toBe("33221100554477668899aabbccddeeff");
+    expect(of(2).text(10)).toBe("here");
+    expect([...of(11).bytes.subarray(4)]).toEqual([2]);
+    expect(b.item(2, 16).toString("hex")).toBe(told.uuid!.replaceAll("-", ""));
+  });
+
+  test("is refused where there is no room for it", () => {
+    const files = new Map([["opt/large", Buffer.alloc(1 << 18)]]);
+    expect(() => new FirmwareBoard(1, { files })).toThrow(/-fw_cfg has room for 256 KiB in all/);
+    const smbios = [{ type: 11, field: 4, text: "x".repeat(0x6000) }];
+    expect(() => new FirmwareBoard(1, { smbios })).toThrow(/SMBIOS has room/);
+  });
 });
