@@ -25,6 +25,7 @@ import {
   CMP,
   CMPS,
   CMPXCHG,
+  CMPXCHG16B,
   CMPXCHG8B,
   CWD,
   DEC,
@@ -59,6 +60,12 @@ import {
   POP,
   PAUSE,
   POPCNT,
+  RCL,
+  RCR,
+  RDTSC,
+  RDTSCP,
+  REP_MOVS,
+  REP_STOS,
   PUSH,
   PUSHF,
   PUSH_SREG,
@@ -110,6 +117,7 @@ import {
   cbw,
   cmp,
   cmpxchg,
+  cmpxchg16b,
   cmpxchg8b,
   cwd,
   divide,
@@ -132,6 +140,7 @@ import {
   not,
   popcount,
   rotate,
+  rotateThroughCarry,
   scan,
   setCarry,
   shift,
@@ -139,7 +148,7 @@ import {
 } from "./lower/bits";
 import { callIndirect, jmpIndirect, pushReturn, ret } from "./lower/branch";
 import { bswap, cmov, extend, lea, leave, mov, movsxd, pop, push, setcc, xchg } from "./lower/move";
-import { cmps, lods, movs, scas, stos } from "./lower/string";
+import { cmps, isRunCovered, lods, movs, repMovs, repStos, scas, stos } from "./lower/string";
 import {
   clac,
   cli,
@@ -153,6 +162,7 @@ import {
   sti,
   swapgs,
 } from "./lower/system";
+import { rdtsc, rdtscp } from "./lower/time";
 import { lowerVector } from "./lower/sse";
 import { lowerX87 } from "./lower/x87";
 import { isPlainAddress } from "./operand";
@@ -309,6 +319,15 @@ function lowerUnsized(i: Insn, op: u32): bool {
     case CMPXCHG8B:
       cmpxchg8b(i);
       return true;
+    case CMPXCHG16B:
+      cmpxchg16b(i);
+      return true;
+    case RDTSC:
+      rdtsc();
+      return true;
+    case RDTSCP:
+      rdtscp();
+      return true;
     default:
       return false;
   }
@@ -355,14 +374,16 @@ function lowerSized(i: Insn, op: u32, width: u32): bool {
     case LODS: if (!isPlainAddress(i)) return false; lods(i, width); return true;
     case SCAS: if (!isPlainAddress(i)) return false; scas(i, width); return true;
     case CMPS: if (!isPlainAddress(i)) return false; cmps(i, width); return true;
+    case REP_MOVS: if (!isPlainAddress(i) || !isRunCovered(i)) return false; repMovs(i, width); return true;
+    case REP_STOS: if (!isPlainAddress(i)) return false; repStos(i, width); return true;
     case LEAVE: if (!isStackWidth(width)) return false; leave(width); return true;
     case SHL: return lowerShift(i, width, wasm.SHL);
     case SHR: return lowerShift(i, width, wasm.SHR_U);
     case SAR: return lowerShift(i, width, wasm.SHR_S);
-    case BT: return lowerBitTest(i, width, 0);
-    case BTS: return lowerBitTest(i, width, wasm.OR);
-    case BTR: return lowerBitTest(i, width, wasm.AND);
-    case BTC: return lowerBitTest(i, width, wasm.XOR);
+    case BT: bitTest(i, width, 0); return true;
+    case BTS: bitTest(i, width, wasm.OR); return true;
+    case BTR: bitTest(i, width, wasm.AND); return true;
+    case BTC: bitTest(i, width, wasm.XOR); return true;
   }
   if (!full) return false;
   switch (op) {
@@ -379,6 +400,8 @@ function lowerSized(i: Insn, op: u32, width: u32): bool {
     case POPCNT: popcount(i, width); return true;
     case ROL: return lowerRotate(i, width, wasm.ROTL);
     case ROR: return lowerRotate(i, width, wasm.ROTR);
+    case RCL: return lowerRotateThroughCarry(i, width, wasm.SHL);
+    case RCR: return lowerRotateThroughCarry(i, width, wasm.SHR_U);
     case SHLD: return lowerDoubleShift(i, width, wasm.SHL);
     case SHRD: return lowerDoubleShift(i, width, wasm.SHR_U);
     default: return false;
@@ -404,21 +427,21 @@ function lowerShift(i: Insn, width: u32, code: u32): bool {
 }
 
 function lowerRotate(i: Insn, width: u32, code: u32): bool {
-  if (!(i.form & SRC_IMMEDIATE) || !isShiftCovered(i, width)) return false;
+  if (!isShiftCovered(i, width)) return false;
   rotate(i, width, code);
+  return true;
+}
+
+/** By one, as nearly always. */
+function lowerRotateThroughCarry(i: Insn, width: u32, code: u32): bool {
+  if (!(i.form & SRC_IMMEDIATE) || immediateCount(i, width) != 1) return false;
+  rotateThroughCarry(i, width, code);
   return true;
 }
 
 /** `extra`: by an immediate. */
 function lowerDoubleShift(i: Insn, width: u32, code: u32): bool {
-  if (!i.extra || immediateCount(i, width) == 0) return false;
+  if (i.extra && immediateCount(i, width) == 0) return false;
   doubleShift(i, width, code);
-  return true;
-}
-
-/** A register bit number reaches beyond a memory operand: left to the interpreter. */
-function lowerBitTest(i: Insn, width: u32, change: u32): bool {
-  if (i.form & DST_MEMORY && !(i.form & SRC_IMMEDIATE)) return false;
-  bitTest(i, width, change);
   return true;
 }

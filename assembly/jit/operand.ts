@@ -45,6 +45,7 @@ import {
   OR,
   SHL,
   SHR_U,
+  SUB,
   access,
   byte,
   const64,
@@ -122,6 +123,11 @@ export function pushEffectiveAddress(i: Insn): void {
   }
   if (empty) const64(i.displacement);
   else if (i.displacement) opConstant(ADD, i.displacement, true);
+  cutAddress(i);
+}
+
+/** Cuts the offset on the stack to the address size. */
+export function cutAddress(i: Insn): void {
   if (i.address != ADDRESS_64) opConstant(AND, 0xffff_ffff, true);
 }
 
@@ -164,20 +170,36 @@ function checkSegment(segment: u32, size: u32, write: bool): void {
 
 /** Pushes whether the TLB lets the `size` bytes at ADDRESS through; sets TLB_ENTRY. */
 export function pushTlbHit(size: u32, tag: usize): void {
-  get(ADDRESS);
-  opConstant(SHR_U, 7, true);
-  byte(I32_WRAP);
-  opConstant(AND, TLB_INDEX, false);
-  tee(TLB_ENTRY);
-  access(I64_LOAD, <usize>cpu.tlb + tag);
+  pushTlbTag(tag);
   get(ADDRESS);
   if (size > 1) opConstant(ADD, size - 1, true);
   opConstant(AND, ~0xfff, true);
   byte(I64_EQ);
 }
 
+/** The same for as many bytes, not 0, as the local `bytes` says. */
+export function pushTlbHitOfRun(bytes: u32, write: bool): void {
+  pushTlbTag(write ? offsetof<TlbEntry>("writeTag") : offsetof<TlbEntry>("readTag"));
+  get(ADDRESS);
+  get(bytes);
+  op(ADD, true);
+  opConstant(SUB, 1, true);
+  opConstant(AND, ~0xfff, true);
+  byte(I64_EQ);
+}
+
+/** Pushes the tag that decides for ADDRESS; sets TLB_ENTRY. */
+function pushTlbTag(tag: usize): void {
+  get(ADDRESS);
+  opConstant(SHR_U, 7, true);
+  byte(I32_WRAP);
+  opConstant(AND, TLB_INDEX, false);
+  tee(TLB_ENTRY);
+  access(I64_LOAD, <usize>cpu.tlb + tag);
+}
+
 /** Pushes the place in linear memory of ADDRESS, after a hit. */
-function pushPlace(): void {
+export function pushPlace(): void {
   get(ADDRESS);
   byte(I32_WRAP);
   get(TLB_ENTRY);

@@ -45,6 +45,9 @@ export const I64_EQZ: u32 = 0x50;
 export const I64_EQ: u32 = 0x51;
 export const I64_NE: u32 = 0x52;
 export const I64_LT_S: u32 = 0x53;
+const BULK_PREFIX: u32 = 0xfc;
+export const MEMORY_COPY: u32 = 10;
+export const MEMORY_FILL: u32 = 11;
 export const I32_POPCNT: u32 = 0x69;
 export const I32_WRAP: u32 = 0xa7;
 export const I64_EXTEND_S: u32 = 0xac;
@@ -174,6 +177,14 @@ export function access(code: u32, offset: usize): void {
   byte(code);
   byte(0);
   unsigned(<u32>offset);
+}
+
+/** memory.copy, of destination, source and bytes, or memory.fill, of destination, byte and bytes. */
+export function bulk(code: u32): void {
+  byte(BULK_PREFIX);
+  byte(code);
+  byte(0);
+  if (code == MEMORY_COPY) byte(0);
 }
 
 /** Pushes what lies at a constant address. */

@@ -71,6 +71,7 @@ function load(core: Core, pick: Random, program: RandomProgram, long: boolean): 
   core.set("mxcsr", MXCSR[pick(MXCSR.length)]!);
   core.x87[X87_CONTROL_AT] = 0x7f;
   core.x87[X87_CONTROL_AT + 1] = X87_CONTROL[pick(X87_CONTROL.length)]! >> 8;
+  core.pace = 700;
   core.settle();
   core.flags = 2;
 }

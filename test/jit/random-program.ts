@@ -197,7 +197,8 @@ export class RandomProgram {
     const rex = this.long ? [0x48] : [];
     code.push(0xfc + pick(2)); // CLD, STD
     code.push(...rex, 0x8d, 0x73, 0x20 + pick(0x40), ...rex, 0x8d, 0x7b, 0x20 + pick(0x60)); // LEA of RSI, RDI
-    if (pick(3) === 0) code.push(0xb9, pick(20), 0, 0, 0, this.choose([0xf3, 0xf2])); // MOV ECX, n; REP
+    // MOV ECX, n; REP
+    if (pick(3) === 0) code.push(0xb9, pick(pick(8) ? 20 : 256), 0, 0, 0, this.choose([0xf3, 0xf2]));
     const width = this.choose(this.long ? [0, 1, 2, 3] : [0, 1, 2]);
     if (width === 1) code.push(0x66);
     if (width === 3) code.push(0x48);
@@ -235,6 +236,22 @@ export class RandomProgram {
     this.code.push(...rex, 0xf7, 0xc0 | (operation << 3) | 1);
   }
 
+  /** BT, BTS, BTR or BTC of memory by a register: AND of the number, so that the bit lies in the data. */
+  private bitInMemory(width: number, register: number): void {
+    const { pick, code } = this;
+    code.push(...(register > 7 ? [0x41] : []), 0x81, 0xe0 | (register & 7), pick(256), pick(256), 0, 0);
+    this.encode({ width, opcode: [0x0f, 0xa3 | (pick(4) << 3)], reg: register });
+  }
+
+  /** CMPXCHG16B, half the time of what is there. */
+  private exchange16(): void {
+    const { pick, code } = this;
+    if (!this.long) return;
+    const at = pick(8) << 4;
+    code.push(0x48, 0x8b, 0x43, at, ...(pick(2) ? [0x48, 0x8b, 0x53, at + 8] : [])); // MOV of RAX, RDX
+    code.push(0x31, 0xc9, 0x48, 0x0f, 0xc7, 0x4b, at); // XOR ECX, ECX
+  }
+
   private compute(): void {
     const { pick } = this;
     const width = this.choose(this.long ? [0, 1, 2, 2, 3, 3] : [0, 1, 2, 2, 2]);
@@ -268,6 +285,8 @@ export class RandomProgram {
           rm,
           immediate: pick(64),
         }),
+      () => this.encode({ width: full, opcode: [0x0f, this.choose([0xa5, 0xad])], reg, rm }), // by CL
+      () => this.bitInMemory(full, reg),
       () => this.encode({ width: full, opcode: [0x0f, 0xba], reg: 4 + pick(4), rm, immediate: pick(64) }),
       () => this.encode({ width: full, opcode: [0x0f, 0xa3 | (pick(4) << 3)], reg, rm: this.register(2) }),
       () => this.encode({ width: full, opcode: [0x0f, 0xbc | pick(2)], reg, rm, prefix: pick(2) ? 0xf3 : 0 }),
@@ -299,6 +318,8 @@ export class RandomProgram {
       () =>
         this.encode({ width, opcode: [0x88 | (pick(2) << 1) | wide], reg, bytes, prefix: 0x64 + pick(2) }), // FS, GS
       () => void this.code.push(0x9c, 0x58 | pick(3)), // PUSHF, POP
+      () => void this.code.push(0x0f, ...this.choose([[0x31], [0x01, 0xf9]])), // RDTSC, RDTSCP
+      () => this.exchange16(),
     ];
     this.choose(families)();
   }

@@ -16,6 +16,7 @@ interface Exports {
   EXIT_HALTED: WebAssembly.Global;
   EXIT_SLICE: WebAssembly.Global;
   INSPECT_AT: WebAssembly.Global;
+  CLOCK_PACE: WebAssembly.Global;
   JIT_STATS_AT: WebAssembly.Global;
   STAT_REGIONS: WebAssembly.Global;
   LEFT_PAGE: WebAssembly.Global;
@@ -138,6 +139,12 @@ export class Core {
     const board = new DataView(this.exports.memory.buffer, this.exports.BOARD_AT.value);
     for (const name of ["shadowReads", "shadowWrites"])
       board.setUint32(fields.get(name)!.offset, 0xffff, true);
+  }
+
+  /** Nanoseconds that 1024 instructions take. */
+  set pace(nanoseconds: number) {
+    const { memory, CLOCK_PACE } = this.exports;
+    new DataView(memory.buffer).setUint32(CLOCK_PACE.value, nanoseconds, true);
   }
 
   /** The registers as they are now, to be put back with `restore`. */

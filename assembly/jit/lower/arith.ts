@@ -14,7 +14,7 @@ import {
   settleFlags,
 } from "../flags";
 import { interpret } from "../leave";
-import { CONDITION, operandA, operandB, result } from "../locals";
+import { CONDITION, PLACE, operandA, operandB, result } from "../locals";
 import { HIGH_SIGNED, HIGH_UNSIGNED, callCore } from "../module";
 import {
   extendImmediate,
@@ -24,6 +24,7 @@ import {
   pushFirst,
   pushFirstForWrite,
   pushMemoryForWrite,
+  pushReachable,
   pushRegister,
   pushSource,
   setAddress,
@@ -38,6 +39,9 @@ import {
   EQZ,
   GT_U,
   I32_WRAP,
+  I64_LOAD,
+  I64_STORE,
+  access,
   IF,
   LT_U,
   NO_RESULT,
@@ -222,6 +226,44 @@ export function cmpxchg8b(i: Insn): void {
   opConstant(SHL, ctz<i32>(ZF), false);
   overrideFlags(ZF);
   writeBack(W64, result(true));
+}
+
+/** CMPXCHG16B: RDX:RAX with the operand, which lies on a boundary of 16 bytes, RCX:RBX to be stored; of the flags, ZF alone. */
+export function cmpxchg16b(i: Insn): void {
+  const low = operandA(true);
+  const high = operandB(true);
+  setAddress(i, 16, true);
+  pushReachable(16, true, 15);
+  tee(PLACE);
+  access(I64_LOAD, 0);
+  set(low);
+  get(PLACE);
+  access(I64_LOAD, 8);
+  set(high);
+  get(low);
+  pushRegister(RAX, W64);
+  op(EQ, true);
+  get(high);
+  pushRegister(RDX, W64);
+  op(EQ, true);
+  op(AND, false);
+  tee(CONDITION);
+  enter(IF, NO_RESULT);
+  get(PLACE);
+  pushRegister(RBX, W64);
+  access(I64_STORE, 0);
+  get(PLACE);
+  pushRegister(RCX, W64);
+  access(I64_STORE, 8);
+  otherwise();
+  get(low);
+  popRegister(RAX, W64);
+  get(high);
+  popRegister(RDX, W64);
+  end();
+  get(CONDITION);
+  opConstant(SHL, ctz<i32>(ZF), false);
+  overrideFlags(ZF);
 }
 
 /** Pushes high:low of 32 bits each. */

@@ -1,21 +1,27 @@
 // Logic, shifts and rotates, bit tests and scans: the same names as cpu/exec/bits.ts, in wasm.
-import { Insn, SRC_IMMEDIATE } from "../../cpu/decode/insn";
+import { DST_MEMORY, Insn, SRC_IMMEDIATE } from "../../cpu/decode/insn";
 import { W16, W32, W64, W8 } from "../../cpu/decode/operations";
 import { FLAGS_SHIFT } from "../../cpu/flags";
 import { ARITHMETIC_FLAGS, CF, OF, ZF } from "../../cpu/state";
 import { overrideFlags, pushFlag, recordResult, settleFlags } from "../flags";
 import { CONDITION, FLAG_A, FLAG_OP, FLAG_RESULT, operandA, operandB, result } from "../locals";
 import {
+  cutAddress,
   isWide,
   narrow,
   popRegister,
+  pushEffectiveAddress,
   pushFirst,
   pushFirstForWrite,
+  pushMemory,
+  pushMemoryForWrite,
   pushRegister,
   pushSource,
+  setAddressOf,
   storeResult,
 } from "../operand";
 import {
+  ADD,
   AND,
   CLZ,
   EQZ,
@@ -46,6 +52,7 @@ import {
 import { setOperands, setResult } from "./arith";
 
 const CL: u32 = 8;
+const OF_SHIFT: u32 = ctz<u32>(OF);
 
 function bits(width: u32): u32 {
   return 8 << width;
@@ -132,7 +139,7 @@ function pushCarryAndOverflow(wide: bool, code: u32): void {
     pushTopBit(result(wide), wide);
     op(XOR, false);
   } else pushTopBit(operandA(wide), wide);
-  opConstant(SHL, 11, false);
+  opConstant(SHL, OF_SHIFT, false);
   op(OR, false);
 }
 
@@ -149,19 +156,28 @@ function shiftByCl(i: Insn, width: u32, code: u32): void {
   const wide = isWide(width);
   pushFirstForWrite(i, width);
   set(operandA(wide));
-  pushRegister(CL, wide ? W64 : W32);
-  opConstant(AND, bits(width) - 1, wide);
+  pushCount(width);
   set(operandB(wide));
   setResult(code, width);
   settleFlags();
-  // FLAGS_SHIFT with this result, unless the count is 0.
+  pushLastOut(wide, code);
+  pushCarryAndOverflow(wide, code);
+  recordIfCounted(wide);
+  storeResult(i, width);
+}
+
+/** Pushes a value whose bit 0 is the last that a shift of A by B moved out. */
+function pushLastOut(wide: bool, code: u32): void {
   get(operandA(wide));
   if (code == SHL) constant(0, wide);
   get(operandB(wide));
   if (code != SHL) opConstant(SUB, 1, wide);
   else op(SUB, wide);
   op(SHR_U, wide);
-  pushCarryAndOverflow(wide, code);
+}
+
+/** FLAGS_SHIFT with this result and the CF and OF on the stack, unless the count is 0. */
+function recordIfCounted(wide: bool): void {
   byte(I64_EXTEND_U);
   selectIfCounted(FLAG_A, wide);
   get(result(wide));
@@ -169,7 +185,6 @@ function shiftByCl(i: Insn, width: u32, code: u32): void {
   selectIfCounted(FLAG_RESULT, wide);
   const32(FLAGS_SHIFT);
   selectIfCounted(FLAG_OP, wide);
-  storeResult(i, width);
 }
 
 /** `local` = the value on the stack, if the count in B is not 0. */
@@ -182,13 +197,71 @@ function selectIfCounted(local: u32, wide: bool): void {
   set(local);
 }
 
-/** ROL (ROTL) and ROR (ROTR) at 32 and 64 bits. CF and OF come from the result. */
+/** Pushes CL as a shift at 32 and 64 bits masks it. */
+function pushCount(width: u32): void {
+  pushRegister(CL, width);
+  opConstant(AND, bits(width) - 1, isWide(width));
+}
+
+/** ROL (ROTL) and ROR (ROTR) at 32 and 64 bits. */
 export function rotate(i: Insn, width: u32, code: u32): void {
   const wide = isWide(width);
   pushFirstForWrite(i, width);
-  constant(immediateCount(i, width), wide);
+  if (i.form & SRC_IMMEDIATE) constant(immediateCount(i, width), wide);
+  else {
+    pushCount(width);
+    tee(operandB(wide));
+  }
   op(code, wide);
-  tee(result(wide));
+  set(result(wide));
+  pushRotateFlags(wide, code);
+  if (!(i.form & SRC_IMMEDIATE)) {
+    pushFlag(CF);
+    pushFlag(OF);
+    opConstant(SHL, OF_SHIFT, false);
+    op(OR, false);
+    get(operandB(wide));
+    constant(0, wide);
+    op(NE, wide);
+    byte(SELECT);
+  }
+  overrideFlags(CF | OF);
+  storeResult(i, width);
+}
+
+/** RCL (SHL) and RCR (SHR_U) by one, at 32 and 64 bits. */
+export function rotateThroughCarry(i: Insn, width: u32, code: u32): void {
+  const wide = isWide(width);
+  pushFirstForWrite(i, width);
+  tee(operandA(wide));
+  opConstant(code, 1, wide);
+  pushFlag(CF);
+  if (wide) byte(I64_EXTEND_U);
+  if (code == SHR_U) opConstant(SHL, bits(width) - 1, wide);
+  op(OR, wide);
+  set(result(wide));
+  // As a rotate's, but that the carry is the bit that went out.
+  if (code == SHL) pushTopBit(operandA(wide), wide);
+  else {
+    get(operandA(wide));
+    if (wide) byte(I32_WRAP);
+    opConstant(AND, 1, false);
+  }
+  if (code == SHL) {
+    tee(CONDITION);
+    get(CONDITION);
+  } else pushTopBit(result(wide), wide);
+  pushTopBit(code == SHL ? result(wide) : operandA(wide), wide);
+  op(XOR, false);
+  opConstant(SHL, OF_SHIFT, false);
+  op(OR, false);
+  overrideFlags(CF | OF);
+  storeResult(i, width);
+}
+
+/** CF and OF of a rotate's result: the bit that went around, and whether the top bit is another or, to the right, the next. */
+function pushRotateFlags(wide: bool, code: u32): void {
+  get(result(wide));
   if (code == ROTL) {
     if (wide) byte(I32_WRAP);
     opConstant(AND, 1, false);
@@ -204,16 +277,18 @@ export function rotate(i: Insn, width: u32, code: u32): void {
     opConstant(LT_S, 0, wide);
   }
   op(XOR, false);
-  opConstant(SHL, 11, false);
+  opConstant(SHL, OF_SHIFT, false);
   op(OR, false);
-  overrideFlags(CF | OF);
-  storeResult(i, width);
 }
 
-/** SHLD (SHL) and SHRD (SHR_U) by an immediate, at 32 and 64 bits. */
+/** SHLD (SHL) and SHRD (SHR_U) at 32 and 64 bits; `extra`: by an immediate. */
 export function doubleShift(i: Insn, width: u32, code: u32): void {
+  if (i.extra) doubleShiftByImmediate(i, width, code, immediateCount(i, width));
+  else doubleShiftByCl(i, width, code);
+}
+
+function doubleShiftByImmediate(i: Insn, width: u32, code: u32, count: u32): void {
   const wide = isWide(width);
-  const count = immediateCount(i, width);
   const rest = bits(width) - count;
   pushFirstForWrite(i, width);
   tee(operandA(wide));
@@ -225,22 +300,53 @@ export function doubleShift(i: Insn, width: u32, code: u32): void {
   recordResult(wide);
   get(operandA(wide));
   opConstant(SHR_U, code == SHL ? rest : count - 1, wide);
+  pushDoubleShiftFlags(wide);
+  overrideFlags(CF | OF);
+  storeResult(i, width);
+}
+
+function doubleShiftByCl(i: Insn, width: u32, code: u32): void {
+  const wide = isWide(width);
+  pushFirstForWrite(i, width);
+  tee(operandA(wide));
+  pushCount(width);
+  tee(operandB(wide));
+  op(code, wide);
+  // The other register's part: by one, then by the rest, so that of a count of 0 nothing is left.
+  pushRegister(i.src, width);
+  opConstant(code == SHL ? SHR_U : SHL, 1, wide);
+  get(operandB(wide));
+  opConstant(XOR, bits(width) - 1, wide);
+  op(code == SHL ? SHR_U : SHL, wide);
+  op(OR, wide);
+  set(result(wide));
+  settleFlags();
+  pushLastOut(wide, code);
+  pushDoubleShiftFlags(wide);
+  recordIfCounted(wide);
+  storeResult(i, width);
+}
+
+/** From a value whose bit 0 is the carry: CF, and OF where the sign has changed. */
+function pushDoubleShiftFlags(wide: bool): void {
   if (wide) byte(I32_WRAP);
   opConstant(AND, 1, false);
   pushTopBit(result(wide), wide);
   pushTopBit(operandA(wide), wide);
   op(XOR, false);
-  opConstant(SHL, 11, false);
+  opConstant(SHL, OF_SHIFT, false);
   op(OR, false);
-  overrideFlags(CF | OF);
-  storeResult(i, width);
 }
 
-/** BT, BTS (OR), BTR (AND), BTC (XOR) of a register, or of memory by an immediate: CF = the bit. */
+/** BT, BTS (OR), BTR (AND), BTC (XOR): CF = the bit. */
 export function bitTest(i: Insn, width: u32, change: u32): void {
   const wide = isWide(width);
   const mask = bits(width) - 1;
-  if (change) pushFirstForWrite(i, width);
+  if (i.form & DST_MEMORY && !(i.form & SRC_IMMEDIATE)) {
+    setBitAddress(i, width, change != 0);
+    if (change) pushMemoryForWrite(width);
+    else pushMemory(width, true);
+  } else if (change) pushFirstForWrite(i, width);
   else pushFirst(i, width);
   set(operandA(wide));
   if (i.form & SRC_IMMEDIATE) constant((<i64>i.immediate) & mask, wide);
@@ -265,6 +371,18 @@ export function bitTest(i: Insn, width: u32, change: u32): void {
   narrow(width);
   set(result(wide));
   storeResult(i, width);
+}
+
+/** ADDRESS = where the bit lies that a register numbers: the number reaches beyond the operand (SDM 2 "BT"). */
+function setBitAddress(i: Insn, width: u32, write: bool): void {
+  pushEffectiveAddress(i);
+  pushRegister(i.src, width);
+  if (width != W64) byte(I64_EXTEND_S);
+  opConstant(SHR_S, width + 3, true);
+  opConstant(SHL, width, true);
+  op(ADD, true);
+  cutAddress(i);
+  setAddressOf(i, 1 << width, write);
 }
 
 /** BSF (CTZ) and BSR (CLZ) at 32 and 64 bits: the destination stays when the source is 0. */

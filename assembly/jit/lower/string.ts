@@ -1,16 +1,62 @@
-// String instructions without REP: the same names as cpu/exec/string.ts, in wasm. With REP the interpreter has them.
-import { ADDRESS_64, Insn } from "../../cpu/decode/insn";
-import { W64 } from "../../cpu/decode/operations";
+// String instructions: the same names as cpu/exec/string.ts, in wasm. Of those with REP, moves and stores that stay within
+// a page are bulk memory operations; the interpreter has the others.
+import { Insn } from "../../cpu/decode/insn";
+import { W32, W64, W8 } from "../../cpu/decode/operations";
 import { FLAGS_SUB } from "../../cpu/flags";
-import { CpuState, DF } from "../../cpu/state";
+import { CpuState, DF, FLAT, FS } from "../../cpu/state";
 import { CPU_AT } from "../../machine/layout";
-import { recordFlags } from "../flags";
-import { ADDRESS, operandA, operandB, result } from "../locals";
-import { isWide, popRegister, pushMemory, pushRegister, setAddressOf, writeMemory } from "../operand";
+import { forgetFlags, recordFlags, settleFlags } from "../flags";
+import { interpretOn } from "../leave";
+import { ADDRESS, BUDGET, PLACE, TEMPORARY, operandA, operandB, result } from "../locals";
+import {
+  cutAddress,
+  isWide,
+  popRegister,
+  pushMemory,
+  pushPlace,
+  pushRegister,
+  pushTlbHitOfRun,
+  setAddressOf,
+  writeMemory,
+} from "../operand";
 import { setResult } from "./arith";
-import { ADD, AND, I32_LOAD, SELECT, SUB, byte, const64, loadAt, op, opConstant, set } from "../wasm";
+import {
+  ADD,
+  AND,
+  BLOCK,
+  BR,
+  BR_IF,
+  EQZ,
+  GT_U,
+  I32_LOAD,
+  I32_WRAP,
+  LT_U,
+  MEMORY_COPY,
+  MEMORY_FILL,
+  MUL,
+  NE,
+  NO_RESULT,
+  OR,
+  SELECT,
+  SHL,
+  SHR_U,
+  SUB,
+  branch,
+  bulk,
+  byte,
+  const64,
+  end,
+  enter,
+  get,
+  loadAt,
+  op,
+  opConstant,
+  set,
+  tee,
+} from "../wasm";
 
 const RAX: u32 = 0;
+const RCX: u32 = 8;
 const RSI: u32 = 48;
 const RDI: u32 = 56;
 
@@ -65,11 +111,7 @@ function compareWithDestination(i: Insn, width: u32): void {
 /** Pushes an index register, cut to the address size. */
 function pushIndex(i: Insn, register: u32): void {
   pushRegister(register, W64);
-  cut(i);
-}
-
-function cut(i: Insn): void {
-  if (i.address != ADDRESS_64) opConstant(AND, 0xffff_ffff, true);
+  cutAddress(i);
 }
 
 /** Pushes what lies at the source, in DS or the segment of a prefix. */
@@ -85,15 +127,140 @@ function setDestination(i: Insn): void {
   set(ADDRESS);
 }
 
+/** Pushes DF at its place. */
+function pushDirection(): void {
+  loadAt(I32_LOAD, CPU_AT + offsetof<CpuState>("eflags"));
+  opConstant(AND, DF, false);
+}
+
 /** An index register goes on by the operand's size, down where DF is set. */
 function advance(i: Insn, register: u32, width: u32): void {
   pushRegister(register, W64);
   const64(-(1 << width));
   const64(1 << width);
-  loadAt(I32_LOAD, CPU_AT + offsetof<CpuState>("eflags"));
-  opConstant(AND, DF, false);
+  pushDirection();
   byte(SELECT);
   op(ADD, true);
-  cut(i);
+  cutAddress(i);
   popRegister(register, W64);
+}
+
+/** Elements of a run, and its bytes. */
+const ELEMENTS: u32 = TEMPORARY;
+const BYTES: u32 = operandB(true);
+
+/** Whether a repeat may be in line: addresses that need no segment. */
+export function isRunCovered(i: Insn): bool {
+  return i.seg < FS || i.seg >= FLAT;
+}
+
+/** REP MOVS */
+export function repMovs(i: Insn, width: u32): void {
+  const source = operandA(false);
+  const done = beginRun(i, width);
+  const slow = enter(BLOCK, NO_RESULT);
+  leaveUnlessRun(width, slow);
+  setRunAddress(i, RSI, false, slow);
+  pushPlace();
+  set(source);
+  setRunAddress(i, RDI, true, slow);
+  pushPlace();
+  tee(PLACE);
+  get(source);
+  op(SUB, false);
+  // A destination inside the source repeats what was just written.
+  get(BYTES);
+  byte(I32_WRAP);
+  op(LT_U, false);
+  branch(BR_IF, slow);
+  get(PLACE);
+  get(source);
+  get(BYTES);
+  byte(I32_WRAP);
+  bulk(MEMORY_COPY);
+  advanceByRun(i, RSI);
+  endRun(i, done);
+}
+
+/** REP STOS of a value whose bytes are alike. */
+export function repStos(i: Insn, width: u32): void {
+  const done = beginRun(i, width);
+  const slow = enter(BLOCK, NO_RESULT);
+  leaveUnlessRun(width, slow);
+  if (width != W8) {
+    const wide = isWide(width);
+    pushRegister(RAX, width);
+    opConstant(AND, 0xff, wide);
+    opConstant(MUL, wide ? 0x0101_0101_0101_0101 : width == W32 ? 0x0101_0101 : 0x0101, wide);
+    pushRegister(RAX, width);
+    if (width < W32) opConstant(AND, 0xffff, false);
+    op(NE, wide);
+    branch(BR_IF, slow);
+  }
+  setRunAddress(i, RDI, true, slow);
+  pushPlace();
+  pushRegister(RAX, W32);
+  get(BYTES);
+  byte(I32_WRAP);
+  bulk(MEMORY_FILL);
+  endRun(i, done);
+}
+
+/** Opens the block that a repeat leaves when it is done, which it is where rCX is 0; returns its label. */
+function beginRun(i: Insn, width: u32): u32 {
+  settleFlags();
+  const done = enter(BLOCK, NO_RESULT);
+  pushIndex(i, RCX);
+  tee(ELEMENTS);
+  op(EQZ, true);
+  branch(BR_IF, done);
+  get(ELEMENTS);
+  opConstant(SHL, width, true);
+  set(BYTES);
+  return done;
+}
+
+/** Branches where there is more than a page can hold, or it goes downwards. */
+function leaveUnlessRun(width: u32, slow: u32): void {
+  get(ELEMENTS);
+  opConstant(GT_U, 0x1000 >> width, true);
+  pushDirection();
+  op(OR, false);
+  branch(BR_IF, slow);
+}
+
+/** ADDRESS = where the run begins; branches where the TLB does not let it through as a whole. */
+function setRunAddress(i: Insn, register: u32, write: bool, slow: u32): void {
+  pushIndex(i, register);
+  set(ADDRESS);
+  pushTlbHitOfRun(BYTES, write);
+  op(EQZ, false);
+  branch(BR_IF, slow);
+}
+
+function advanceByRun(i: Insn, register: u32): void {
+  pushRegister(register, W64);
+  get(BYTES);
+  op(ADD, true);
+  cutAddress(i);
+  popRegister(register, W64);
+}
+
+/** What is left to do for a run (cpu/exec/string.ts: took), and the interpreter's way. */
+function endRun(i: Insn, done: u32): void {
+  advanceByRun(i, RDI);
+  const64(0);
+  popRegister(RCX, W64);
+  get(BUDGET);
+  get(ELEMENTS);
+  opConstant(SHR_U, 3, true);
+  byte(I32_WRAP);
+  op(SUB, false);
+  opConstant(SUB, 1, false);
+  set(BUDGET);
+  branch(BR, done);
+  end();
+  interpretOn();
+  end();
+  forgetFlags();
 }
