@@ -24,12 +24,13 @@ import {
   HIGH_UNSIGNED,
   HOLDS,
   LANE,
+  LEADS_TO,
   PRODUCT_FLAGS,
   REACH,
 } from "./module";
 import { endsRun } from "./region";
 import { STAT_HANDLERS, addTo, isCounting } from "./stats";
-import { findPlace } from "../memory/access";
+import { findPlace, leadsTo } from "../memory/access";
 import { isCanonical } from "../memory/paging";
 import { NO_PAGE } from "../memory/tlb";
 import { offered } from "./vector";
@@ -60,6 +61,8 @@ export function serveRegion(a: u64, b: u64, service: u32): u64 {
     case CHECK_SEGMENT:
       checkSegment((<u32>b) & 0xff, a, ((<u32>b) >> 8) & 0xff, (<u32>b) >> 16 != 0);
       return 0;
+    case LEADS_TO:
+      return leadsTo(a, <u32>b) ? 1 : 0;
     case EXECUTE_ON:
       return interpretOn(<u32>a, <u32>b) ? 1 : 0;
     default:

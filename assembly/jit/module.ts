@@ -80,13 +80,14 @@ export const PRODUCT_FLAGS: u32 = 7;
 export const HIGH_UNSIGNED: u32 = 8;
 export const HIGH_SIGNED: u32 = 9;
 export const LANE: u32 = 10; // operation, immediate
+export const LEADS_TO: u32 = 11; // address, physical page → whether code there is fetched from that page
 // x87 (jit/core-x87.ts)
-export const X87_REGISTER: u32 = 11; // `extra`
-export const X87_OPERAND: u32 = 12; // `extra`, memory operand
-export const X87_PUSH: u32 = 13; // mantissa, sign and exponent
-export const X87_VALUE: u32 = 14; // `extra` → what a store writes
-export const X87_COMPARE: u32 = 15; // `extra` → CF, PF and ZF
-export const X87_CONTROL: u32 = 16; // control word → whether the region's demands hold no more
+export const X87_REGISTER: u32 = 12; // `extra`
+export const X87_OPERAND: u32 = 13; // `extra`, memory operand
+export const X87_PUSH: u32 = 14; // mantissa, sign and exponent
+export const X87_VALUE: u32 = 15; // `extra` → what a store writes
+export const X87_COMPARE: u32 = 16; // `extra` → CF, PF and ZF
+export const X87_CONTROL: u32 = 17; // control word → whether the region's demands hold no more
 
 // Types.
 const CORE_TYPE: u32 = 0;

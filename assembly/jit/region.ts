@@ -31,27 +31,38 @@ import {
   W32,
   W64,
 } from "../cpu/decode/operations";
-import { Block, firstTarget, insnCount, isRetpoline, isWarm, keptBlock } from "../cpu/decode/block";
+import {
+  Block,
+  Target,
+  firstReturn,
+  firstTarget,
+  insnCount,
+  isRetpoline,
+  isWarm,
+  keptBlock,
+} from "../cpu/decode/block";
 import { DST_MEMORY, INSN_SIZE, Insn, PREFIX_WIDTH_SHIFT } from "../cpu/decode/insn";
-import { MODE_CODE64, cpu } from "../cpu/state";
+import { MODE_CODE64 } from "../cpu/state";
 import { JIT_NODES_AT } from "../machine/layout";
-import { tlbEntry } from "../memory/tlb";
+import { probe } from "../memory/probe";
 import { isPlainAddress } from "./operand";
 
 /** An edge that leaves the region. */
 export const OUTSIDE: u32 = 0xffff_ffff;
 /** The node that is no block: control comes in through it, and goes through it where the graph is not structured. */
 export const DISPATCHER: u32 = 0;
-/** What a region may hold at first, and once it is known to be left often (a list of nodes is a list of bytes). */
+/** What a region may hold at first, and once it is known to be entered often (a list of nodes is a list of bytes). */
 const NODES_FIRST: u32 = 112;
 const INSNS_FIRST: u32 = 500;
 const NODES_MAX: u32 = 240;
 const INSNS_MAX: u32 = 1500;
-export const PAGES_MAX: u32 = 8; // jit/regions.ts has room for as many
+export const PAGES_MAX: u32 = 16; // jit/regions.ts has room for as many
 /** Successors that a node may have besides those of a branch. */
 export const TARGETS_MAX: u32 = 48;
 /** A retpoline serves calls from everywhere: only where it went lately counts. */
 const RETPOLINE_TARGETS: u32 = 4;
+/** Callers outside the region that a return is followed to. */
+const RETURN_TARGETS: u32 = 2;
 
 @final
 @unmanaged
@@ -152,7 +163,7 @@ export function lastInsn(block: Block): Insn {
   return changetype<Insn>(<usize>block.end - INSN_SIZE);
 }
 
-/** Finds the region that `block`, at `linear`, heads; a `large` one follows more of the ways on. */
+/** Finds the region that `block`, at `linear`, heads; a `large` one follows more of the ways on, into its callers too. */
 export function findRegion(block: Block, linear: u64, large: bool): void {
   nodesMax = large ? NODES_MAX : NODES_FIRST;
   const insnsMax = large ? INSNS_MAX : INSNS_FIRST;
@@ -164,11 +175,26 @@ export function findRegion(block: Block, linear: u64, large: bool): void {
   clear(found(DISPATCHER));
   found(add(block, 0, 0)).isEntry = true;
   let insns: u32 = 0;
-  for (let n: u32 = 1; n < count && insns < insnsMax; n++) {
-    insns += insnCount(found(n).block);
-    followEnd(found(n));
+  let followed: u32 = 1;
+  let connected: u32 = 1;
+  do {
+    for (; followed < count && insns < insnsMax; followed++) {
+      insns += insnCount(found(followed).block);
+      followEnd(found(followed));
+    }
+    for (; connected < count; connected++) connectReturns(found(connected));
+  } while (large && insns < insnsMax && followReturns());
+}
+
+/** Returns to a caller that is not in the region go where they went lately, if that is always the same. */
+function followReturns(): bool {
+  const before = count;
+  for (let n: u32 = 1; n < before; n++) {
+    const block = found(n).block;
+    if (found(n).targets == 0 && isReturn(lastInsn(block)) && !isRetpoline(block))
+      reachTargets(found(n), firstReturn(block), RETURN_TARGETS);
   }
-  for (let n: u32 = 1; n < count; n++) connectReturns(found(n));
+  return count > before;
 }
 
 /** The ways on from the end of `here`. */
@@ -182,8 +208,8 @@ function followEnd(here: Node): void {
     here.taken = reach(here.delta + <i32>last.immediate);
   } else if (isTransfer(last)) {
     if (op < JMP_INDIRECT) here.returns = reach(behind);
-    if (op < RET) reachTargets(here, TARGETS_MAX);
-    else if (isRetpoline(here.block)) reachTargets(here, RETPOLINE_TARGETS);
+    if (op < RET) reachTargets(here, firstTarget(here.block), TARGETS_MAX);
+    else if (isRetpoline(here.block)) reachTargets(here, firstTarget(here.block), RETPOLINE_TARGETS);
   } else if (!endsRun(op) || isRepeat(op)) {
     here.next = reach(behind);
     if (leavesOften(op)) enterAt(here.next);
@@ -262,21 +288,16 @@ function add(block: Block, delta: i32, page: u32): u32 {
 function reach(delta: i32): u32 {
   for (let n: u32 = 1; n < count; n++) if (found(n).delta == delta) return n;
   if (count == nodesMax) return OUTSIDE;
-  const page = reachPage(delta);
-  if (page == OUTSIDE) return OUTSIDE;
-  const inPage = (<u32>(head + <u64>delta)) & 0xfff;
-  const block = keptBlock(regionPage(page) | inPage, mode);
-  return changetype<usize>(block) && isWarm(block) ? add(block, delta, page) : OUTSIDE;
-}
-
-/** The page `delta` bytes from the head, if it is known where it leads and that it holds code. */
-function reachPage(delta: i32): u32 {
   const linear = head + <u64>delta;
   const start = delta - ((<i32>linear) & 0xfff);
-  for (let n: u32 = 0; n < pages; n++) if (page(n).delta == start) return n;
-  const entry = tlbEntry(cpu.tlb, linear);
-  if (pages == PAGES_MAX || entry.execTag != (linear & ~0xfff)) return OUTSIDE;
-  return addPage(start, entry.physical & 0xffff_f000);
+  let number: u32 = 0;
+  while (number < pages && page(number).delta != start) number++;
+  if (number == PAGES_MAX) return OUTSIDE;
+  const physical = number < pages ? <u64>page(number).physical : probe(linear & ~0xfff);
+  if (physical > 0xffff_ffff) return OUTSIDE;
+  const block = keptBlock((<u32>physical) | ((<u32>linear) & 0xfff), mode);
+  if (!changetype<usize>(block) || !isWarm(block)) return OUTSIDE;
+  return add(block, delta, number < pages ? number : addPage(start, <u32>physical));
 }
 
 function addPage(delta: i32, physical: u32): u32 {
@@ -285,9 +306,9 @@ function addPage(delta: i32, physical: u32): u32 {
   return pages++;
 }
 
-/** Where the indirect jump or call at the end of `here` has gone so far, the last `most` of them. */
-function reachTargets(here: Node, most: u32): void {
-  for (let t = firstTarget(here.block); changetype<usize>(t) && most; t = t.next) {
+/** Where the indirect transfer at the end of `here` has gone so far, the last `most` of them from `first` on. */
+function reachTargets(here: Node, first: Target, most: u32): void {
+  for (let t = first; changetype<usize>(t) && most; t = t.next) {
     const n = reach(here.delta + t.delta);
     if (n != OUTSIDE) addTarget(here, n);
     most--;

@@ -7,6 +7,7 @@ import { flagState, forgetFlags, setFlagState, settleFlags } from "./flags";
 import { goesThroughDispatcher, isMeeting, node, nodeCount } from "./graph";
 import { leaveTo, pushRip } from "./leave";
 import { ADDRESS, ENTRY, TEMPORARY, TLB_ENTRY } from "./locals";
+import { LEADS_TO, callCore } from "./module";
 import { pushTlbHit } from "./operand";
 import { DISPATCHER, OUTSIDE, regionPage, target } from "./region";
 import { LEFT_JUMP, LEFT_PAGE } from "./stats";
@@ -21,6 +22,7 @@ import {
   EQZ,
   I32_LOAD,
   I64_EQ,
+  I64_EQZ,
   I64_LT_S,
   IF,
   LOOP,
@@ -118,18 +120,25 @@ export function emitEdge(from: u32, to: u32, delta: i32): void {
 /** Leaves for node `to` unless its page still leads where it led when the region was found. */
 function guardPage(to: u32): void {
   const delta = node(to).delta;
+  const page = regionPage(node(to).page);
   pushRip(delta);
   set(ADDRESS);
   pushTlbHit(1, offsetof<TlbEntry>("execTag"));
   get(TLB_ENTRY);
   access(I32_LOAD, <usize>cpu.tlb + offsetof<TlbEntry>("physical"));
   opConstant(AND, ~0xfff, false);
-  const32(<i32>regionPage(node(to).page));
+  const32(<i32>page);
   op(EQ, false);
   op(AND, false);
   op(EQZ, false);
   enter(IF, NO_RESULT);
+  get(ADDRESS);
+  const64(page);
+  callCore(LEADS_TO);
+  byte(I64_EQZ);
+  enter(IF, NO_RESULT);
   leaveTo(delta, LEFT_PAGE);
+  end();
   end();
 }
 

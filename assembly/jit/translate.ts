@@ -18,7 +18,7 @@ import { MODE_CODE32, MODE_CODE64, MODE_FLAT, MODE_PROTECTED, MODE_STACK32, cpu 
 import { report } from "../cpu/trace";
 import { TRACE_MODULE, TRACE_REGION } from "../cpu/trace-kinds";
 import { jitInstall } from "../host";
-import { executed } from "../machine/clock";
+import { clock, executed } from "../machine/clock";
 import { JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
 import { forgetFlags } from "./flags";
 import { node, nodeCount, orderNodes } from "./graph";
@@ -31,8 +31,11 @@ import { emitNode } from "./structure";
 import { demandsOfRegion, offered } from "./vector";
 import { BLOCK, NO_RESULT, beginAt, beginBody, end, enter, isFull, position } from "./wasm";
 
-/** Times that a region is entered before it is looked at again; then twice as often, and so on. */
-const REVIEW: u32 = 0x4000;
+/**
+ * A region that is entered this many times as often as a block must run to be hot is looked at again; then twice as
+ * often, and so on. Larger code costs the runtime's compiler more than some ten thousand entries do.
+ */
+const REVIEW_SHIFT: u32 = 4;
 const FLAT_CODE32: u32 = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_PROTECTED;
 
 /** Runs the region that `block` heads, if there is one by now; false: the interpreter has it. */
@@ -60,12 +63,14 @@ function runCounted(block: Block): void {
 
 /**
  * A region that is entered that often is left as often. When it was found, some of what it leaves for may not have been
- * warm, or was too much for a start: if there is more to it by now, it is translated anew. Returns whether `block` still enters a region.
+ * warm, or was too much for a start: if there is more to it by now, it is translated anew. Returns whether `block` still
+ * enters a region.
  */
 function review(region: Region, block: Block): bool {
   const head = changetype<Block>(<usize>region.head);
   const linear = linearRip() - ((<i64>block.entry) >> 32);
-  region.review <<= 1;
+  if (region.review < 1 << 30) region.review <<= 1;
+  else region.runs = 0;
   findRegion(head, linear, true);
   if (foundCount() <= region.nodes) return true;
   const due = region.review;
@@ -93,7 +98,7 @@ function translate(block: Block, linear: u64, large: bool): bool {
   }
   region.slot = slot;
   region.nodes = foundCount();
-  region.review = REVIEW;
+  region.review = clock.warm << REVIEW_SHIFT;
   addTo(STAT_REGIONS, 1);
   addTo(STAT_BYTES, size);
   for (let n: u32 = 0; n < pageCount(); n++) watchPage(region, regionPage(n));

@@ -119,6 +119,21 @@ export function translateFetch(linear: u64): u32 {
   return translate(linear, FETCH, cpu.cpl == 3);
 }
 
+/** Whether instructions at `linear` are fetched from physical `page` of memory. Raises and notes nothing. */
+export function leadsTo(linear: u64, page: u32): bool {
+  const entry = tlbEntry(cpu.tlb, linear);
+  if (entry.execTag != (linear & ~0xfff)) {
+    const cr2 = cpu.cr2;
+    tryTranslate(linear, FETCH, cpu.cpl == 3);
+    if (cpu.faultPending) {
+      cpu.faultPending = 0;
+      cpu.cr2 = cr2;
+      return false;
+    }
+  }
+  return entry.execTag == (linear & ~0xfff) && (entry.physical & 0xffff_f000) == page;
+}
+
 /** #AC for user code that asked for it. Vectors of 16 bytes have rules of their own: aligned moves raise #GP. */
 function checkAlignment(linear: u64, size: u32): void {
   if (((<u32>linear) & (size - 1)) != 0 && checksAlignment()) raiseWithError(AC_FAULT, 0);

@@ -158,7 +158,10 @@ export function followLink(i: Insn, taken: bool): Insn {
 export function nextBlock(end: Insn): Insn {
   const op = <u32>changetype<Insn>(changetype<usize>(end) - INSN_SIZE).op;
   const from = changetype<Block>(<usize>cpu.block);
-  if (op >= CALL_INDIRECT && op < RET_POP && (op < RET || isRetpoline(from))) recordTarget(from, end);
+  if (op >= CALL_INDIRECT && op < RET_POP + 4) {
+    const isJump = op < RET || isRetpoline(from);
+    recordTarget(from, end, isJump ? TARGETS_MAX : RETURNS_MAX);
+  }
   return enterUnlessHot(findBlock());
 }
 
@@ -178,7 +181,7 @@ export function isRetpoline(block: Block): bool {
   );
 }
 
-/** A place that an indirect jump or call went to, from the start of its block; the record behind it leads to the list. */
+/** A place that an indirect jump, call or return went to, from the start of its block; the record behind it leads to the list. */
 @final
 @unmanaged
 export class Target {
@@ -189,13 +192,23 @@ export class Target {
 /** An indirect jump is not looked after any more when it has gone to so many places. */
 const TARGETS_MAX: u32 = 48;
 
-/** The last of the places that the indirect jump or call at the end of `block` went to; null where there is none. */
+/** A return that has gone to more places than these may go anywhere. */
+const RETURNS_MAX: u32 = 2;
+
+/** The last of the places that the indirect transfer at the end of `block` went to; null where there is none. */
 export function firstTarget(block: Block): Target {
   return changetype<Target>(<usize>changetype<Links>(<usize>block.end).taken);
 }
 
-/** Puts the place that `from` went to first in its list. */
-function recordTarget(from: Block, end: Insn): void {
+/** The same for a return that always went back to the same few; null where there are more. */
+export function firstReturn(block: Block): Target {
+  return changetype<Links>(<usize>block.end).notTaken > RETURNS_MAX
+    ? changetype<Target>(0)
+    : firstTarget(block);
+}
+
+/** Puts the place that `from` went to first in its list of up to `most`. */
+function recordTarget(from: Block, end: Insn, most: u32): void {
   const links = changetype<Links>(end);
   const delta = cpu.rip - cpu.ripBase;
   if (delta != <u64>(<i64>(<i32>delta)) || isDropped(from)) return;
@@ -207,7 +220,11 @@ function recordTarget(from: Block, end: Insn): void {
   }
   if (changetype<usize>(target)) store<u32>(link, <u32>changetype<usize>(target.next));
   else {
-    if (links.notTaken == TARGETS_MAX || !hasRoom()) return;
+    if (links.notTaken == most) {
+      if (most == RETURNS_MAX) links.notTaken++;
+      return;
+    }
+    if (links.notTaken > most || !hasRoom()) return;
     target = changetype<Target>(next);
     next += offsetof<Target>();
     target.delta = <i32>delta;
