@@ -57,3 +57,19 @@ describe("-cpu", () => {
     expect(() => withoutFeatures("nosuch", [])).toThrow("unable to find CPU model 'nosuch'");
   });
 });
+
+it("MOVNTI and CRC32 are general instructions: they ask for no CR4.OSFXSR", () => {
+  for (const warm of [0, 3]) {
+    const core = flatMachine(`
+      mov ecx, 20
+    round:
+      db 0x0f, 0xc3, 0x0d, 0, 0x90, 0, 0 ; movnti [0x9000], ecx
+      db 0xf2, 0x0f, 0x38, 0xf1, 0xc1 ; crc32 eax, ecx
+      dec ecx
+      jnz round
+      hlt`);
+    core.exports.setTranslator(warm);
+    expect(core.run(1000)).toBe(true);
+    expect([core.get("rcx"), core.ramView.getUint32(0x9000, true)]).toEqual([0n, 1]);
+  }
+});

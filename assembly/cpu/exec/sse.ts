@@ -56,7 +56,8 @@ export function lane(operation: u32, a: v128, b: v128, immediate: u32): v128 {
 }
 
 function executeOther(i: Insn, operation: u32): void {
-  checkSse();
+  // MOVNTI stores a general register: kernels use it without CR4.OSFXSR, too (SDM 2B, its exceptions).
+  if (operation != op.MOVNTI) checkSse();
   if (operation < op.PBLENDVB) executeMove(i, operation);
   else if (operation < op.CVTSI2SS)
     setXmm(i.dst, blendBySign(operation, xmm(i.dst), laneSource(i, op.PAND), xmm(0)));

@@ -71,7 +71,6 @@ export function lowerMove(i: Insn, operation: u32): bool {
       popRegister((<u32>i.dst) << 3, W32);
       return true;
     case sse.MOVNTI:
-      demandVectors(i);
       storeRegister(i);
       return true;
     default:
