@@ -71,10 +71,7 @@ export class BlockOptions {
 
   takeSwitch(key: string): boolean | undefined {
     const value = this.take(key);
-    if (value === undefined) return undefined;
-    if (value === "on" || value === "true") return true;
-    if (value === "off" || value === "false") return false;
-    throw new UserError(`Parameter '${key}' expects 'on' or 'off'`, "EINVAL");
+    return value === undefined ? undefined : parseSwitch(key, value);
   }
 
   /** The settings below `key`; what stands at `key` itself: the name of a node, or null for "none". */
@@ -114,6 +111,13 @@ export class BlockOptions {
     }
     return tree;
   }
+}
+
+/** All the words that QEMU takes for a switch. */
+export function parseSwitch(key: string, text: string): boolean {
+  if (["on", "yes", "true", "y"].includes(text)) return true;
+  if (["off", "no", "false", "n"].includes(text)) return false;
+  throw new UserError(`Parameter '${key}' expects 'on' or 'off'`, "EINVAL");
 }
 
 export function unknownNode(name: string): UserError {

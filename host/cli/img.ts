@@ -57,6 +57,7 @@ export async function img(argv: string[]): Promise<number> {
   try {
     if (word === undefined) throw new UsageError("Not enough arguments");
     const load = COMMANDS[word];
+    if (!load && word.startsWith("-")) throw new UsageError(`unrecognized option '${word}'`);
     if (!load) throw new UsageError(`Command not found: ${word}`);
     return await (
       await load()

@@ -6,6 +6,7 @@ import type { NewFile, Secrets, Settings } from "./driver.ts";
 import { loadDriver } from "./format.ts";
 import type { DiskImage } from "./image.ts";
 import { localPath, openImage, resolveBacking } from "./open.ts";
+import { checkFilePreallocation } from "./raw.ts";
 
 const SECTOR = 512;
 
@@ -33,6 +34,7 @@ export async function createImage(
   const path = given ? "" : localPath(name);
   const size = Math.ceil(Number(settings.size ?? 0) / SECTOR) * SECTOR;
   driver.checkOptions?.(size, settings);
+  if (!driver.options?.some(({ name }) => name === "preallocation")) checkFilePreallocation(settings);
   const text = (key: string): string | undefined =>
     settings[key] === undefined ? undefined : String(settings[key]);
   const made: { path: string; file: FileSource }[] = [];

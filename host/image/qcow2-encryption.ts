@@ -92,7 +92,8 @@ export async function amendEncryption(
   how: Pick<AmendContext, "secrets" | "force">,
 ): Promise<void> {
   if (!Object.keys(settings).some((key) => key.startsWith(PREFIX))) return;
-  const { luks, unlocked } = image;
+  const { luks, unlocked, encryption } = image;
+  if (!encryption) throw new UserError("Can't amend encryption options - encryption not present", "ENOTSUP");
   if (!luks || !unlocked?.masterKey)
     throw new UserError("Only LUKS encryption options can be amended for qcow2 with 'amend'", "ENOTSUP");
   await amendKeySlots(luks, unlocked.masterKey, settings, how, PREFIX);

@@ -48,14 +48,20 @@ async function createRaw({ file, size, settings }: CreateContext): Promise<void>
   if (preallocation === "falloc" || preallocation === "full") await fillWithZeros(file, 0, size);
 }
 
-function checkOptions(_size: number, { preallocation = "off" }: Settings): void {
+/** What a plain file can be given beforehand, alone or below a format that has no preallocation of its own. */
+export function checkFilePreallocation({ preallocation = "off" }: Settings): void {
   if (preallocation === "metadata")
     throw new UserError("Unsupported preallocation mode: metadata", "ENOTSUP");
   if (!["off", "falloc", "full"].includes(String(preallocation)))
     throw new UserError(`invalid parameter value: ${preallocation}`, "EINVAL");
 }
 
-export const raw: Driver = { open: openRaw, create: createRaw, options: [SIZE_OPTION], checkOptions };
+export const raw: Driver = {
+  open: openRaw,
+  create: createRaw,
+  options: [SIZE_OPTION],
+  checkOptions: (_size, settings) => checkFilePreallocation(settings),
+};
 
 export class RawImage implements DiskImage {
   readonly dataName: string;

@@ -1,6 +1,6 @@
 // img amend: changes the options that an image was created with, as far as they can be changed in place.
 import { UserError } from "../../core/errors.ts";
-import { loadDriver } from "../../image/format.ts";
+import { FORMATS, loadDriver } from "../../image/format.ts";
 import { getopt, has, last, oneName, optionList, UsageError } from "./getopt.ts";
 import { interruptible } from "./interrupt.ts";
 import { listOptions, parseSettings, wantsHelp } from "./new-image.ts";
@@ -52,6 +52,7 @@ function unsupported(format: string): UserError {
 }
 
 async function help(format: string): Promise<number> {
+  if (!FORMATS.some(({ name }) => name === format)) throw new UserError(`Unknown file format '${format}'`);
   const driver = await loadDriver(format);
   if (!driver?.amendOptions) throw unsupported(format);
   process.stdout.write(`Amend options for '${format}':\n${listOptions(driver.amendOptions)}`);

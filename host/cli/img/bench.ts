@@ -55,7 +55,7 @@ export async function bench(argv: string[]): Promise<number> {
 function parsePlan(parsed: Parsed): Plan {
   const whole = (key: string, otherwise: number, least: number, most: number, what: string): number => {
     const text = last(parsed, key);
-    const value = text === undefined ? otherwise : /^\d+$/.test(text) ? Number(text) : NaN;
+    const value = text === undefined ? otherwise : /^(\d+|0x[\da-f]+)$/i.test(text) ? Number(text) : NaN;
     if (!(value >= least && value <= most)) throw new UserError(`Invalid ${what} specified`);
     return value;
   };

@@ -105,7 +105,7 @@ function checkFlags(parsed: Parsed): void {
   if (has(parsed, "target-image-opts") && !has(parsed, "n"))
     throw new UserError("--target-image-opts requires use of -n flag");
   if (has(parsed, "target-image-opts") && has(parsed, "O"))
-    throw new UserError("--target-image-opts and -O are mutually exclusive");
+    throw new UserError("--image-opts and --format are mutually exclusive");
   if (has(parsed, "skip-broken-bitmaps") && !has(parsed, "bitmaps"))
     throw new UserError("Use of --skip-broken-bitmaps requires --bitmaps");
   if (has(parsed, "C") && has(parsed, "c"))

@@ -24,6 +24,7 @@ export async function create(argv: string[]): Promise<number> {
   optionList(texts);
   const sizeGiven = sizeText === undefined ? undefined : requireSize(sizeText, "image size");
 
+  const secrets = await secretsOf(parsed);
   const make = async (signal: AbortSignal): Promise<number> => {
     const image = await parseNewImage(format, texts);
     const { driver, settings } = image;
@@ -39,7 +40,6 @@ export async function create(argv: string[]): Promise<number> {
     if (settings.backing_fmt !== undefined && settings.backing_file === undefined)
       throw new UserError("Backing format cannot be used without backing file");
     driver.checkOptions?.(Number(settings.size), settings);
-    const secrets = await secretsOf(parsed);
     await createImage(node, name, format, settings, { secrets, signal });
     return 0;
   };

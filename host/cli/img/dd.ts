@@ -73,7 +73,7 @@ async function makeTarget(
     return await createImage(node, name, format, { ...settings, size }, { signal });
   } catch (error) {
     if (!isExpected(error)) throw error;
-    throw new UserError(`error while creating output image: ${reason(error)}`, codeOf(error));
+    throw new UserError(`${name}: error while creating output image: ${reason(error)}`, codeOf(error));
   }
 }
 

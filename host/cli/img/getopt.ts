@@ -39,7 +39,7 @@ export function getopt(argv: readonly string[], letters: string, long: LongOptio
     }
     if (word.startsWith("--")) {
       const [typed, ...rest] = word.slice(2).split("=");
-      const key = findLong(table, typed!);
+      const key = findLong(table, typed!, word);
       const wantsValue = key.endsWith(":") || (key.length === 1 && takesValue(key));
       const name = key.replace(/:$/, "");
       if (!wantsValue && rest.length) throw new UsageError(`option '--${typed}' doesn't allow an argument`);
@@ -66,10 +66,10 @@ export function getopt(argv: readonly string[], letters: string, long: LongOptio
   return parsed;
 }
 
-function findLong(table: LongOptions, typed: string): string {
+function findLong(table: LongOptions, typed: string, word: string): string {
   if (table[typed]) return table[typed];
   const matches = Object.keys(table).filter((name) => name.startsWith(typed));
-  if (matches.length !== 1) throw new UsageError(`unrecognized option '--${typed}'`);
+  if (matches.length !== 1) throw new UsageError(`unrecognized option '${word}'`);
   return table[matches[0]!]!;
 }
 
@@ -95,7 +95,7 @@ export function oneName(parsed: Parsed): string {
   return parsed.names[0]!;
 }
 
-/** `k=v,k=v` of -o: `,,` is a comma, a bare key means on, the last value of a key wins. */
+/** `k=v,k=v` of -o: `,,` is a comma, a bare `key` is on and `nokey` off, the last value of a key wins. */
 export function optionList(texts: readonly string[]): Map<string, string> {
   const result = new Map<string, string>();
   for (const text of texts) {
@@ -103,7 +103,9 @@ export function optionList(texts: readonly string[]): Map<string, string> {
     if (items.includes("")) throw new UserError(`Invalid option list: ${text}`);
     for (const item of items) {
       const [key, ...value] = item.replaceAll("\0", ",").split("=");
-      result.set(key!, value.length ? value.join("=") : "on");
+      if (value.length) result.set(key!, value.join("="));
+      else if (key!.startsWith("no")) result.set(key!.slice(2), "off");
+      else result.set(key!, "on");
     }
   }
   return result;

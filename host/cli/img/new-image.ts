@@ -1,5 +1,6 @@
 // `-o` of every command that makes an image: parsed by the format's own list of options, told in its order, listed by
 // `-o help`.
+import { parseSwitch } from "../../block/options.ts";
 import { UserError } from "../../core/errors.ts";
 import type { CreateOption, Driver, Settings } from "../../image/driver.ts";
 import { FORMATS, loadDriver } from "../../image/format.ts";
@@ -62,8 +63,7 @@ function parseValue({ name, type }: CreateOption, text: string): string | number
     case "str":
       return text;
     case "bool":
-      if (text !== "on" && text !== "off") throw new UserError(`Parameter '${name}' expects 'on' or 'off'`);
-      return text === "on";
+      return parseSwitch(name, text);
     case "num":
       if (!/^\s*[+-]?(0x[0-9a-f]+|\d+)$/i.test(text))
         throw new UserError(`Parameter '${name}' expects a number`);
