@@ -10,46 +10,46 @@ export type {
 } from "./core/machine-events.ts";
 export type { DisplayMode, Picture } from "./display/vga.ts";
 export { UserError } from "./core/errors.ts";
-export type { CompareOptions, Difference } from "./image/compare.ts";
+export type { CreateOption, Settings } from "./image/driver.ts";
 export type { ChainExtent, CheckResult, DiskImage, Extent, Repair } from "./image/image.ts";
-export {
-  check,
-  compare,
-  convert,
-  type ConvertOptions,
-  createImage,
-  type CreateImageOptions,
-  type ImageEncryption,
-  commit,
-  type CommitOptions,
-  info,
-  type ImageInfo,
-  type ImageOrigin,
-  map,
-  type OpenImage,
-  openImage,
-  type OpenImageOptions,
-  rebase,
-  type RebaseOptions,
-  resize,
-  type ResizeOptions,
-} from "./image/library.ts";
+export type { Preallocation } from "./image/qcow2-create.ts";
+export type { Watch } from "./image/watch.ts";
+export { amend, type AmendOptions } from "./library/amend.ts";
 export {
   addBitmap,
-  applySnapshot,
   type BitmapInfo,
   clearBitmap,
-  createSnapshot,
-  deleteSnapshot,
+  copyBitmaps,
   listBitmaps,
-  listSnapshots,
   mergeBitmap,
   removeBitmap,
   switchBitmap,
-} from "./image/library-qcow2.ts";
-export type { Watch } from "./image/watch.ts";
-export type { Preallocation } from "./image/qcow2-create.ts";
-export type { Snapshot } from "./image/qcow2-snapshots.ts";
+} from "./library/bitmaps.ts";
+export { check } from "./library/check.ts";
+export { compare, type CompareOptions, type Difference } from "./library/compare.ts";
+export { convert, type ConvertOptions, copy, type CopyOptions, copyRange } from "./library/convert.ts";
+export {
+  createImage,
+  type CreateImageOptions,
+  findFormat,
+  type ImageEncryption,
+  type ImageFormat,
+} from "./library/create.ts";
+export { backingChain, info, type ImageInfo, type InfoOptions } from "./library/info.ts";
+export { map, type MapOptions, type MappedExtent } from "./library/map.ts";
+export { measure, type Measure, type MeasureOptions } from "./library/measure.ts";
+export { type ImageOrigin, type OpenImage, openImage, type OpenImageOptions } from "./library/open.ts";
+export { commit, type CommitOptions, rebase, type RebaseOptions } from "./library/overlays.ts";
+export { resize, type ResizeOptions } from "./library/resize.ts";
+export {
+  applySnapshot,
+  createSnapshot,
+  deleteSnapshot,
+  listSnapshots,
+  type Snapshot,
+  type SnapshotChoice,
+  viewSnapshot,
+} from "./library/snapshots.ts";
 export type { Ending, RunState } from "./machine.ts";
 export type { PageCanvas } from "./runtimes/runtime.ts";
 export { VERSION } from "./version.ts";

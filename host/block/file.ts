@@ -149,6 +149,7 @@ export class FileSource implements ImageFile {
   }
 
   async resize(size: number): Promise<void> {
+    if (!Number.isSafeInteger(size)) throw new UserError("File too large", "EFBIG");
     await this.file.truncate(size);
     this.length = size;
   }

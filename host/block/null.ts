@@ -1,6 +1,6 @@
 // The protocol `null-co`: bytes that go nowhere and come back as zeros, for measuring what lies above it.
 import { parseSize, sizeFault } from "../image/size.ts";
-import type { ProtocolRequest } from "./protocols.ts";
+import { NULL_NAME, type ProtocolRequest } from "./protocols.ts";
 import type { ImageFile } from "./source.ts";
 
 /** As in QEMU: 1 GiB where nobody says. */
@@ -15,6 +15,7 @@ export async function openNull({ options, mode }: ProtocolRequest): Promise<Imag
   options.take("latency-ns");
   const nothing = async (): Promise<void> => {};
   const source: ImageFile = {
+    ...(text === undefined ? { fileName: NULL_NAME } : {}),
     size,
     read: async (into) => void into.fill(0),
     close: nothing,

@@ -27,11 +27,14 @@ export interface Protocol {
   open(request: ProtocolRequest): Promise<ImageFile>;
 }
 
+/** Options say all that there is to say of `null-co`, the size. */
+export const NULL_NAME = "null-co://";
+
 /** The table; a protocol's code is loaded when it is used. */
 export const PROTOCOLS: readonly Protocol[] = [
   {
     name: "file",
-    parseName: (name) => ({ filename: name.replace(/^file:/, "") }),
+    parseName: (name) => ({ filename: withoutProtocol(name) }),
     open: FileSource.openWith,
   },
   {
@@ -42,7 +45,10 @@ export const PROTOCOLS: readonly Protocol[] = [
   },
   {
     name: "null-co",
-    parseName: () => ({}),
+    parseName(name) {
+      if (name === NULL_NAME) return {};
+      throw new UserError(`The only allowed filename for this driver is '${NULL_NAME}'`, "EINVAL");
+    },
     open: async (request) => (await import("./null.ts")).openNull(request),
   },
   ...["http", "https"].map((name) => ({
@@ -54,6 +60,12 @@ export const PROTOCOLS: readonly Protocol[] = [
 
 export function findProtocol(name: string): Protocol | undefined {
   return PROTOCOLS.find((one) => one.name === name);
+}
+
+/** What follows `file:` may have a colon of its own. */
+function withoutProtocol(name: string): string {
+  const path = name.replace(/^file:/, "");
+  return protocolOf(path) === undefined ? path : `./${path}`;
 }
 
 /** The text before the first colon, where that comes before any slash. */

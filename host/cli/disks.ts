@@ -7,7 +7,6 @@ import type { BlockSource } from "../block/source.ts";
 import type { DriveOptions } from "../core/drives.ts";
 import { isExpected, reason, UserError } from "../core/errors.ts";
 import { createImage } from "../image/create.ts";
-import { PROBE_SIZE, probeFormat } from "../image/format.ts";
 import type { Secrets } from "../image/driver.ts";
 import type { DiskImage } from "../image/image.ts";
 import { openImage, type OpenOptions, parseImageName } from "../image/open.ts";
@@ -92,10 +91,9 @@ async function openDrive(drive: FullDrive, { snapshot, secrets, say }: Shared): 
       onGuessedRaw: () => (guessed = true),
     });
     const disk = drive.cache === "writethrough" ? writeThrough(image) : image;
-    if (!guessed) return { image, source: disk };
-    if (!/\.(raw|img)$/i.test(drive.file))
+    if (guessed && !/\.(raw|img)$/i.test(drive.file))
       say(`${drive.option}: guessed to be raw; say -drive file=${drive.file},format=raw if it is`);
-    return { image, source: guardFirstBlock(disk, drive.file) };
+    return { image, source: disk };
   } catch (error) {
     if (!isExpected(error)) throw error;
     // qemu-img names a missing file twice, QEMU itself once.
@@ -154,33 +152,4 @@ function writeThrough(image: BlockSource): BlockSource {
     flush: async () => image.flush?.(),
     close: () => image.close(),
   };
-}
-
-/**
- * A guest that writes another format's first bytes to a disk guessed to be raw could make the next guess open files of
- * its choice: such writes fail.
- */
-function guardFirstBlock(disk: BlockSource, name: string): BlockSource {
-  return {
-    get size() {
-      return disk.size;
-    },
-    read: (into, offset) => disk.read(into, offset),
-    write: async (from, offset) => {
-      if (offset < PROBE_SIZE) await requireRaw(disk, name, from, offset);
-      await disk.write?.(from, offset);
-    },
-    flush: async () => disk.flush?.(),
-    discard: async (offset, length) => disk.discard?.(offset, length),
-    close: () => disk.close(),
-  };
-}
-
-async function requireRaw(disk: BlockSource, name: string, from: Uint8Array, offset: number): Promise<void> {
-  const head = new Uint8Array(PROBE_SIZE);
-  await disk.read(head, 0);
-  head.set(from.subarray(0, PROBE_SIZE - offset), offset);
-  const format = probeFormat(head, name);
-  if (format !== "raw")
-    throw new UserError(`its first bytes would be those of a ${format} image; give format=raw to allow it`);
 }

@@ -1,9 +1,13 @@
 // The image tool: one command word, one module, loaded when asked for.
 import { codeOf, isExpected, reason } from "../core/errors.ts";
+import { node } from "../runtimes/node.ts";
+import { useRuntime } from "../runtimes/this.ts";
 import { VERSION } from "../version.ts";
 import { UsageError } from "./img/getopt.ts";
 import { Interrupted } from "./img/interrupt.ts";
 import { IMG_HELP } from "./img/help.ts";
+
+useRuntime(node);
 
 type Command = (argv: string[]) => Promise<number>;
 

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { reason, UserError } from "../core/errors.ts";
 import { placeName } from "../core/drives.ts";
-import { commit } from "../image/library.ts";
+import { commit } from "../library/overlays.ts";
 import type { LocalMachine } from "../machine.ts";
 import type { MonitoredDrive, MonitorHost, VncStatus } from "../monitor/host.ts";
 import type { Jobs } from "../monitor/qmp/jobs.ts";

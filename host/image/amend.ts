@@ -47,12 +47,7 @@ export async function amendQcow2(
     await setLazyRefcounts(image, options.lazyRefcounts);
   if (options.dataFile !== undefined || (options.dataFileRaw === false && image.hasRawData))
     await setDataFile(image, options.dataFile, options.dataFileRaw);
-  if (options.size !== undefined) {
-    if (options.size % 512 !== 0) throw new UserError("The new size must be a multiple of 512", "EINVAL");
-    if (core.version() < 3 && core.snapshotCount())
-      throw new UserError("Can't resize a v2 image which has snapshots", "ENOTSUP");
-    await image.resize!(options.size);
-  }
+  if (options.size !== undefined) await image.resize!(options.size);
   if (after < before) await downgrade(image, signal);
 }
 

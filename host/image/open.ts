@@ -100,7 +100,6 @@ async function openNode(given: Opening, node: BlockOptions, name: string): Promi
       throw new UserError(`more than ${DEPTH_LIMIT} backing files on top of one another`, "ELOOP");
     const format = driver ?? (await guessFormat(file));
     requireFormat(format);
-    if (!driver && format === "raw" && !readOnly) options.onGuessedRaw?.(name);
     const backing = node.takeChild("backing");
     if (backing === "")
       options.onWarning?.('Use of "backing": "" is deprecated; use "backing": null instead');
@@ -127,6 +126,10 @@ async function openNode(given: Opening, node: BlockOptions, name: string): Promi
         `Block format '${format}' does not support the option '${node.leftOver}'`,
         "EINVAL",
       );
+    if (!driver && format === "raw" && !readOnly) {
+      (image as RawImage).keepRaw();
+      options.onGuessedRaw?.(name);
+    }
     const below = { runtime, options, above: [...above, identity ?? name] };
     if (options.chain !== false)
       image.backing = await openBacking(below, image, file.fileName ?? "", backing);

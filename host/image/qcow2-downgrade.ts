@@ -6,6 +6,8 @@ import { readSnapshots, type Snapshot } from "./qcow2-snapshots.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 
 const DIRTY = 1;
+/** Compressed clusters are not packed by deflate. */
+const COMPRESSION = 8;
 /** Table entries (qcow2 specification, "Cluster mapping"): bit 62 compressed, bit 0 zeros, 9-55 the offset. */
 const COMPRESSED = 1n << 62n;
 const ZERO = 1n;
@@ -23,13 +25,18 @@ interface SharedTable {
 export async function requireVersion2(image: Qcow2Image): Promise<void> {
   const { core } = image.engine;
   if (image.hasExternalData) throw new UserError("Cannot downgrade an image with a data file", "ENOTSUP");
-  const features = core.incompatible() & ~DIRTY;
+  const { list } = await readSnapshots(image);
+  if (core.incompatible() & COMPRESSION && (await hasPacked(image, list)))
+    throw new UserError(
+      "Cannot downgrade an image with zstd compression type and existing compressed clusters",
+      "ENOTSUP",
+    );
+  const features = core.incompatible() & ~(DIRTY | COMPRESSION);
   if (features)
     throw new UserError(
       `Cannot downgrade an image with incompatible features 0x${features.toString(16)} set`,
       "ENOTSUP",
     );
-  const { list } = await readSnapshots(image);
   // Both are told in fields that only version 3 demands.
   if (list.some(({ vmStateSize, diskSize }) => vmStateSize !== 0 || diskSize !== image.size))
     throw new UserError("Internal snapshots prevent downgrade of image", "ENOTSUP");
@@ -46,6 +53,21 @@ export async function downgrade(image: Qcow2Image, signal?: AbortSignal): Promis
   await dropZeroClusters(image, signal);
   await image.alone(() => dropSnapshotZeros(image, signal));
   await setVersion(image, 2);
+}
+
+/** Whether any cluster of the disk, or of a snapshot of it, is compressed. */
+async function hasPacked(image: Qcow2Image, list: readonly Snapshot[]): Promise<boolean> {
+  for (let offset = 0; offset < image.size;) {
+    const { length, compressed } = await image.extent(offset, image.size - offset);
+    if (compressed) return true;
+    offset += length;
+  }
+  for (const { offset } of await snapshotTables(image, list)) {
+    const table = new DataView(new ArrayBuffer(image.clusterSize));
+    await image.file.read(new Uint8Array(table.buffer), offset);
+    for (let at = 0; at < table.byteLength; at += 8) if (table.getBigUint64(at) & COMPRESSED) return true;
+  }
+  return false;
 }
 
 /** Without a backing file an absent cluster reads as zeros too; with one, real zeros have to be written. */

@@ -1,10 +1,17 @@
 // A disk of another size, or one emptied: what is no longer seen is freed, and the file ends behind what is in use.
+import { UserError } from "../core/errors.ts";
 import { nothing } from "./engine.ts";
 import { readAllBits, resizeBitmaps, storeBitmaps } from "./qcow2-bitmaps.ts";
 import { dropVmState } from "./qcow2-vm-state.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 
+const SECTOR = 512;
+
 export async function setSize(image: Qcow2Image, size: number): Promise<void> {
+  const { core } = image.engine;
+  if (size % SECTOR) throw new UserError("The new size must be a multiple of 512", "EINVAL");
+  if (core.version() < 3 && core.snapshotCount())
+    throw new UserError("Can't resize a v2 image which has snapshots", "ENOTSUP");
   const before = image.size;
   const shrinks = size < before;
   if (shrinks) {

@@ -164,7 +164,8 @@ class QedImage extends ClusterImage {
 
   private async grow(size: number): Promise<void> {
     if (size < this.size) throw new UserError("Shrinking images is currently not supported", "ENOTSUP");
-    if (size > this.entries ** 2 * this.unit) throw new UserError("Invalid image size specified", "EINVAL");
+    if (size % SECTOR || size > this.entries ** 2 * this.unit)
+      throw new UserError("Invalid image size specified", "EINVAL");
     await this.settle();
     this.header.size = size;
     this.setSize(size);

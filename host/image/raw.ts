@@ -3,6 +3,7 @@
 import { fillWithZeros, type ImageFile, isWritable } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
 import { type CreateContext, type Driver, type OpenContext, type Settings, SIZE_OPTION } from "./driver.ts";
+import { PROBE_SIZE, probeFormat } from "./format.ts";
 import type { DiskImage, Extent } from "./image.ts";
 import { parseSize, sizeFault } from "./size.ts";
 
@@ -60,12 +61,16 @@ export const raw: Driver = {
   open: openRaw,
   create: createRaw,
   options: [SIZE_OPTION],
-  checkOptions: (_size, settings) => checkFilePreallocation(settings),
+  checkOptions(size, settings) {
+    if (!Number.isSafeInteger(size))
+      throw new UserError("The image size is too large for file format 'raw'", "EFBIG");
+    checkFilePreallocation(settings);
+  },
 };
 
 export class RawImage implements DiskImage {
   readonly dataName: string;
-  readonly write?: (from: Uint8Array, offset: number) => Promise<void>;
+  write?: (from: Uint8Array, offset: number) => Promise<void>;
   readonly flush?: () => Promise<void>;
   readonly resize?: (size: number) => Promise<void>;
   readonly discard?: (offset: number, length: number) => Promise<void>;
@@ -87,6 +92,31 @@ export class RawImage implements DiskImage {
     // A runtime cannot punch holes; a server may.
     this.discard = (offset, length) =>
       file.discard ? file.discard(start + offset, length) : fillWithZeros(file, start + offset, length);
+  }
+
+  /**
+   * For what was only guessed to be raw: whoever could make its first bytes those of another format, a guest say, would
+   * have the next guess open files of his choice.
+   */
+  keepRaw(): void {
+    const { write } = this;
+    if (!write) return;
+    this.write = async (from, offset) => {
+      if (offset < PROBE_SIZE) await this.requireRaw(from, offset);
+      await write(from, offset);
+    };
+  }
+
+  private async requireRaw(from: Uint8Array, offset: number): Promise<void> {
+    const head = new Uint8Array(PROBE_SIZE);
+    await this.read(head, 0);
+    head.set(from.subarray(0, PROBE_SIZE - offset), offset);
+    const format = probeFormat(head, this.name);
+    if (format !== "raw")
+      throw new UserError(
+        `its first bytes would be those of a ${format} image; give format=raw to allow it`,
+        "EPERM",
+      );
   }
 
   /** Never told; of what lies on a server or nowhere, not even that. */

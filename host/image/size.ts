@@ -6,17 +6,18 @@ const SUFFIXES = "bkmgtpe";
 /** Bytes of a size such as 10G, 1.5k, 0x100000; undefined: not a size. `Infinity`: 2^63 or more. */
 export function parseSize(text: string): number | undefined {
   const hex = /^\s*\+?(0x[0-9a-f]+)$/i.exec(text);
-  if (hex) return bounded(Number(hex[1]));
+  if (hex) return bounded(BigInt(hex[1]!));
   const match = /^\s*\+?(\d+)(\.\d*)?([bkmgtpe])?$/i.exec(text);
   if (!match) return undefined;
   const [, whole, fraction, suffix] = match;
   const unit = 1024 ** Math.max(0, SUFFIXES.indexOf(suffix?.toLowerCase() ?? "b"));
   if (fraction !== undefined && unit === 1) return undefined;
-  return bounded(Number(whole) * unit + Math.floor(Number(`0${fraction ?? ""}`) * unit));
+  const part = Math.floor(Number(`0${fraction ?? ""}`) * unit);
+  return bounded(BigInt(whole!) * BigInt(unit) + BigInt(part));
 }
 
-function bounded(bytes: number): number {
-  return bytes >= 2 ** 63 ? Infinity : bytes;
+function bounded(bytes: bigint): number {
+  return bytes >= 2n ** 63n ? Infinity : Number(bytes);
 }
 
 /** Parses or refuses in the tool's words; `what` names the value. */
@@ -39,6 +40,11 @@ export function sizeFault(key: string): UserError {
       "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively.",
     "EINVAL",
   );
+}
+
+/** All digits of a size, where a number's own words would round: sizes beyond 2^53 are multiples of large powers of 2. */
+export function digits(bytes: number): string {
+  return Number.isInteger(bytes) ? BigInt(bytes).toString() : String(bytes);
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

@@ -4,7 +4,7 @@ import { openHttp } from "../../host/block/http.ts";
 import { BlockOptions } from "../../host/block/options.ts";
 import { FileSource } from "../../host/block/file.ts";
 import type { OpenMode } from "../../host/runtimes/runtime.ts";
-import { check, compare, convert, createImage, info, openImage } from "../../host/image/library.ts";
+import { check, compare, convert, createImage, info, openImage } from "../../host/library.ts";
 import { breathe } from "../../host/core/scheduler.ts";
 import { reason } from "../../host/core/errors.ts";
 import { browser } from "../../host/runtimes/browser.ts";

@@ -173,9 +173,6 @@ describe.skipIf(withoutNative("amend beside qemu-img"))("img amend", () => {
     await expectSame("amend", "-o", "compat=0.10", "sub.qcow2");
     await expectSame("amend", "-o", "compat=0.10", "narrow.qcow2");
     writeFileSync(join(folder, "plain.raw"), Buffer.alloc(512));
-    expect(await imgHere("amend", "-o", "size=1M", "plain.raw")).toMatchObject({
-      code: 1,
-      err: "wasmqemu img: Format driver 'raw' does not support option amendment\n",
-    });
+    await expectSame("amend", "-o", "size=1M", "plain.raw");
   });
 });

@@ -1,6 +1,7 @@
 // img amend: changes the options that an image was created with, as far as they can be changed in place.
 import { UserError } from "../../core/errors.ts";
-import { FORMATS, loadDriver } from "../../image/format.ts";
+import { amend as amendImage, cannotAmend } from "../../library/amend.ts";
+import { findFormat } from "../../library/create.ts";
 import { getopt, has, last, oneName, optionList, UsageError } from "./getopt.ts";
 import { interruptible } from "./interrupt.ts";
 import { listOptions, parseSettings, wantsHelp } from "./new-image.ts";
@@ -18,28 +19,17 @@ export async function amend(argv: string[]): Promise<number> {
   const image = await openNamed(parsed, oneName(parsed), { readOnly: false });
   try {
     if (wantsHelp(texts)) return await help(image.format);
-    const driver = await loadDriver(image.format);
-    if (!driver?.amend || !driver.amendOptions) throw unsupported(image.format);
-    const list = optionList(texts);
-    for (const key of list.keys()) {
-      if (driver.amendOptions.some(({ name }) => name === key)) continue;
-      const known = driver.options?.some(({ name }) => name === key);
-      throw new UserError(
-        `Invalid parameter '${key}'${known ? "\nThis option is only supported for image creation" : ""}`,
-      );
-    }
+    const settings = await parseChanges(image.format, texts);
     const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
-    const settings = parseSettings(driver.amendOptions, list);
     const secrets = await secretsOf(parsed);
     await interruptible((signal) =>
-      driver.amend!(image, settings, {
+      amendImage(image, settings, {
         secrets,
         force: has(parsed, "force"),
         signal,
         onProgress: (done, total) => progress.report(done, total),
       }),
     );
-    await image.flush?.();
     progress.end();
     return 0;
   } finally {
@@ -47,14 +37,27 @@ export async function amend(argv: string[]): Promise<number> {
   }
 }
 
-function unsupported(format: string): UserError {
-  return new UserError(`Format driver '${format}' does not support option amendment`);
+async function parseChanges(
+  format: string,
+  texts: readonly string[],
+): Promise<ReturnType<typeof parseSettings>> {
+  const { amendOptions, createOptions } = (await findFormat(format))!;
+  if (!amendOptions) throw cannotAmend(format);
+  const list = optionList(texts);
+  for (const key of list.keys()) {
+    if (amendOptions.some(({ name }) => name === key)) continue;
+    const known = createOptions?.some(({ name }) => name === key);
+    throw new UserError(
+      `Invalid parameter '${key}'${known ? "\nThis option is only supported for image creation" : ""}`,
+    );
+  }
+  return parseSettings(amendOptions, list);
 }
 
 async function help(format: string): Promise<number> {
-  if (!FORMATS.some(({ name }) => name === format)) throw new UserError(`Unknown file format '${format}'`);
-  const driver = await loadDriver(format);
-  if (!driver?.amendOptions) throw unsupported(format);
-  process.stdout.write(`Amend options for '${format}':\n${listOptions(driver.amendOptions)}`);
+  const found = await findFormat(format);
+  if (!found) throw new UserError(`Unknown file format '${format}'`);
+  if (!found.amendOptions) throw cannotAmend(format);
+  process.stdout.write(`Amend options for '${format}':\n${listOptions(found.amendOptions)}`);
   return 0;
 }

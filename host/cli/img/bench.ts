@@ -1,8 +1,8 @@
 // img bench: how long a row of equal requests takes.
 import { isExpected, UserError } from "../../core/errors.ts";
-import type { DiskImage } from "../../image/image.ts";
-import { getopt, has, last, oneName, type Parsed } from "./getopt.ts";
 import { requireSize } from "../../image/size.ts";
+import type { DiskImage } from "../../library.ts";
+import { getopt, has, last, oneName, type Parsed } from "./getopt.ts";
 import { CACHE_MODES, openNamed } from "./open.ts";
 
 const NUMBER_MAX = 2 ** 31 - 1;

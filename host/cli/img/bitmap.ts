@@ -1,14 +1,7 @@
 // img bitmap: adds, removes, clears, switches and merges persistent bitmaps, in the order of the flags.
 import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
-import {
-  addBitmap,
-  clearBitmap,
-  mergeBitmap,
-  removeBitmap,
-  switchBitmap,
-} from "../../image/qcow2-bitmap-edit.ts";
-import { Qcow2Image } from "../../image/qcow2.ts";
 import { requireSize } from "../../image/size.ts";
+import { addBitmap, clearBitmap, mergeBitmap, removeBitmap, switchBitmap } from "../../library/bitmaps.ts";
 import { getopt, has, last, type Parsed } from "./getopt.ts";
 import { openNamed } from "./open.ts";
 
@@ -43,18 +36,17 @@ export async function bitmap(argv: string[]): Promise<number> {
       source = await openNamed(parsed, sourceName, { format: last(parsed, "F"), imageOpts: false });
     for (const [act, argument] of acts) {
       try {
-        if (!(image instanceof Qcow2Image))
+        if (image.format !== "qcow2")
           throw new UserError(
             `Can't store persistent bitmaps to ${image.name}: Operation not supported`,
             "ENOTSUP",
           );
         const from = source ?? image;
-        if (!(from instanceof Qcow2Image))
-          throw new UserError(`Dirty bitmap '${argument}' not found`, "ENOENT");
-        if (act === "add") addBitmap(image, name, granularity);
+        if (from.format !== "qcow2") throw new UserError(`Dirty bitmap '${argument}' not found`, "ENOENT");
+        if (act === "add") await addBitmap(image, name, granularity);
         else if (act === "remove") await removeBitmap(image, name);
         else if (act === "clear") await clearBitmap(image, name);
-        else if (act === "merge") await mergeBitmap(image, name, from, argument);
+        else if (act === "merge") await mergeBitmap(image, name, argument, from);
         else await switchBitmap(image, name, act === "enable");
       } catch (error) {
         if (!isExpected(error)) throw error;

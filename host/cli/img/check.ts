@@ -1,6 +1,7 @@
 // img check: findings on stderr as they come, the sum on stdout, the verdict as exit code.
 import { UserError, wordsOf } from "../../core/errors.ts";
-import type { CheckResult, DiskImage, Repair } from "../../image/image.ts";
+import { check as checkImage } from "../../library/check.ts";
+import type { CheckResult, DiskImage, Repair } from "../../library.ts";
 import { getopt, has, last, oneName, UsageError, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
 import { checkCacheModes, openNamed } from "./open.ts";
@@ -22,7 +23,7 @@ export async function check(argv: string[]): Promise<number> {
     throw new UsageError(`Unknown option value for -r (expecting 'leaks' or 'all'): ${repair}`);
   const image = await openNamed(parsed, name, {
     readOnly: repair === "none",
-    tolerant: true,
+    damaged: true,
   });
   try {
     if (!image.check) {
@@ -45,17 +46,14 @@ async function checkAndTell(
   const onFinding = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
   let result: CheckResult;
   try {
-    result = await image.check!(repair, onFinding);
-    const { leaksFixed, corruptionsFixed } = result;
-    if (leaksFixed || corruptionsFixed) {
-      if (!json)
-        say(
-          "The following inconsistencies were found and repaired:\n\n" +
-            `    ${leaksFixed} leaked clusters\n    ${corruptionsFixed} corruptions\n\n` +
-            "Double checking the fixed image now...\n",
-        );
-      result = { ...(await image.check!("none", onFinding)), leaksFixed, corruptionsFixed };
-    }
+    result = await checkImage(image, repair, onFinding, ({ leaksFixed, corruptionsFixed }) => {
+      if (json) return;
+      say(
+        "The following inconsistencies were found and repaired:\n\n" +
+          `    ${leaksFixed} leaked clusters\n    ${corruptionsFixed} corruptions\n\n` +
+          "Double checking the fixed image now...\n",
+      );
+    });
   } catch (error) {
     if (error instanceof UserError && error.code === "ENOTSUP") {
       process.stderr.write(`wasmqemu img: ${error.message}\n`);

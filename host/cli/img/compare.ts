@@ -1,7 +1,6 @@
 // img compare: whether two images hold the same bytes.
 import { UserError } from "../../core/errors.ts";
-import { compareImages, type Difference } from "../../image/compare.ts";
-import { node } from "../../runtimes/node.ts";
+import { compare as compareImages, type Difference } from "../../library/compare.ts";
 import { getopt, has, last, UsageError } from "./getopt.ts";
 import { checkCacheModes, openNamed } from "./open.ts";
 import { Progress } from "./progress.ts";
@@ -27,7 +26,7 @@ export async function compare(argv: string[]): Promise<number> {
     try {
       const progress = new Progress(has(parsed, "p") && !quiet);
       const say = (text: string): void => void (quiet || process.stdout.write(`${text}\n`));
-      const result = await compareImages(node, a, b, {
+      const result = await compareImages(a, b, {
         strict: has(parsed, "s"),
         onProgress: (done, total) => progress.report(done, total),
         onSizeMismatch: () => say("Warning: Image size mismatch!"),

@@ -1,24 +1,19 @@
 // img convert: copies one image, or several after one another, into a new one of any format.
 import { UserError } from "../../core/errors.ts";
-import { compileEngine } from "../../core/load.ts";
-import { copyImage, type CopyOptions } from "../../image/convert.ts";
-import { createImage } from "../../image/create.ts";
-import { nothing } from "../../image/engine.ts";
-import type { DiskImage } from "../../image/image.ts";
-import { copyBitmaps, requireSoundBitmaps } from "../../image/qcow2-bitmap-edit.ts";
-import { Qcow2Image } from "../../image/qcow2.ts";
-import { node } from "../../runtimes/node.ts";
+import { requireSize } from "../../image/size.ts";
+import type { DiskImage } from "../../library.ts";
+import { copyBitmaps, requireBitmaps } from "../../library/bitmaps.ts";
+import { copy, type CopyOptions, isSameFile, prepareToCopy } from "../../library/convert.ts";
+import { completeOrRemove, createImage, removeFiles } from "../../library/create.ts";
+import { withKey } from "../../library/names.ts";
 import { useBackingOptions } from "./create.ts";
 import { getopt, has, last, optionList, type Parsed } from "./getopt.ts";
-import { completeOrRemove } from "./incomplete.ts";
 import { interruptible } from "./interrupt.ts";
 import { optionHelp, parseNewImage, wantsHelp } from "./new-image.ts";
-import { checkCacheModes, openNamed, secretsOf, withKey } from "./open.ts";
+import { checkCacheModes, openNamed, secretsOf, warn } from "./open.ts";
 import { Progress } from "./progress.ts";
-import { requireSize } from "../../image/size.ts";
 import { chooseSnapshot } from "./snapshot-choice.ts";
 
-const DEFAULT_SPARSE = 4096;
 const SPARSE_MAX = 16 * 2 ** 20;
 
 export async function convert(argv: string[]): Promise<number> {
@@ -52,27 +47,30 @@ export async function convert(argv: string[]): Promise<number> {
     );
 
   // Needed in any case: compiled while the images are opened.
-  compileEngine(node, "block.wasm").catch(nothing);
+  prepareToCopy();
   const sources: DiskImage[] = [];
   try {
     for (const name of names) sources.push(await openNamed(parsed, name));
     // Where the holes of a raw file are, another program finds out: while the target is made.
-    for (const source of sources) source.extent(0, source.size).catch(nothing);
+    for (const source of sources) source.extent(0, source.size).catch(() => {});
     const snapshot = last(parsed, "l");
     if (snapshot !== undefined) await chooseSnapshot(sources[0]!, snapshot);
     const format = last(parsed, "O") ?? "raw";
     if (!has(parsed, "image-opts"))
       await refuseSameFile(names, targetName, `${targetName}: error while converting ${format}`);
-    if (has(parsed, "bitmaps")) requireBitmaps(parsed, sources);
+    if (has(parsed, "bitmaps")) checkBitmaps(parsed, sources, format);
     await interruptible(async (signal) => {
       const made = has(parsed, "n") ? [] : await makeTarget(parsed, targetName, sources, backing, signal);
       const target = await openTarget(parsed, targetName, made);
       const fill = async (): Promise<void> => {
-        await copyAll(parsed, sources, target, { sparse, rate, backed: backing.file !== undefined, signal });
+        await copyAll(parsed, sources, target, {
+          ...sparse,
+          rate,
+          backed: backing.file !== undefined,
+          signal,
+        });
         if (has(parsed, "bitmaps"))
-          await copyBitmaps(sources[0] as Qcow2Image, target as Qcow2Image, (name) =>
-            warn(`Skipping inconsistent bitmap '${name}'`),
-          );
+          await copyBitmaps(sources[0]!, target, (name) => warn(`Skipping inconsistent bitmap '${name}'`));
       };
       await (has(parsed, "n") ? fill().finally(() => target.close()) : completeOrRemove(target, made, fill));
     });
@@ -82,16 +80,16 @@ export async function convert(argv: string[]): Promise<number> {
   return 0;
 }
 
-function parseSparse(parsed: Parsed): number {
+function parseSparse(parsed: Parsed): Pick<CopyOptions, "sparse"> {
   const text = last(parsed, "S");
-  if (text === undefined) return DEFAULT_SPARSE;
+  if (text === undefined) return {};
   const size = requireSize(text, "buffer size for sparse output");
   if (size % 512 !== 0 || size > SPARSE_MAX)
     throw new UserError(
       "Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to 16777216. " +
         "Select 0 to disable sparse detection (fully allocates output).",
     );
-  return size;
+  return { sparse: size };
 }
 
 function checkFlags(parsed: Parsed): void {
@@ -116,16 +114,13 @@ function checkFlags(parsed: Parsed): void {
     throw new UserError("Cannot use copy offloading in salvaging mode");
 }
 
-const warn = (sentence: string): void => void process.stderr.write(`wasmqemu img: warning: ${sentence}\n`);
-
 /** --bitmaps wants formats that have some, and bitmaps that can be trusted. */
-function requireBitmaps(parsed: Parsed, sources: readonly DiskImage[]): void {
-  const [source, ...others] = sources;
+function checkBitmaps(parsed: Parsed, [source, ...others]: readonly DiskImage[], format: string): void {
   if (others.length) throw new UserError("Copying bitmaps only possible with single source");
-  if (!(source instanceof Qcow2Image)) throw new UserError("Source lacks bitmap support");
-  const format = last(parsed, "O") ?? "raw";
+  const withoutBroken = has(parsed, "skip-broken-bitmaps");
+  requireBitmaps(source!, true);
   if (format !== "qcow2") throw new UserError(`Format driver '${format}' does not support bitmaps`);
-  if (!has(parsed, "skip-broken-bitmaps")) requireSoundBitmaps(source);
+  requireBitmaps(source!, withoutBroken);
 }
 
 interface Backing {
@@ -157,9 +152,8 @@ function checkCompression(parsed: Parsed): void {
 
 /** `what` was to be done, in the sentence that refuses it. */
 export async function refuseSameFile(names: readonly string[], target: string, what: string): Promise<void> {
-  const identity = await node.identity(target);
   for (const name of names)
-    if (identity !== undefined && (await node.identity(name)) === identity)
+    if (await isSameFile(name, target))
       throw new UserError(
         `${what}: Failed to get "write" lock\nIs another process using the image [${target}]?`,
       );
@@ -186,7 +180,8 @@ async function makeTarget(
   try {
     if (backing.format !== undefined && backing.file === undefined)
       throw new UserError("Backing format cannot be used without backing file");
-    return await createImage(node, name, format, settings, { secrets: await secretsOf(parsed), signal });
+    const secrets = await secretsOf(parsed);
+    return await createImage(name, { format, size: Number(settings.size), settings, secrets, signal });
   } catch (error) {
     if (error instanceof UserError)
       throw new UserError(`${name}: error while converting ${format}: ${error.message}`, error.code);
@@ -197,20 +192,20 @@ async function makeTarget(
 /** `made`: the files that were made for it, which go again where it cannot be opened. */
 async function openTarget(parsed: Parsed, name: string, made: readonly string[]): Promise<DiskImage> {
   const format = last(parsed, "O") ?? "raw";
-  // Worthless until complete: order of writes does not matter, and the last flush is the file's own.
+  const isOptions = has(parsed, "target-image-opts");
   try {
     return await openNamed(parsed, name, {
       format: undefined,
-      blockdev: has(parsed, "target-image-opts")
-        ? undefined
-        : withKey(name, format, optionList(parsed.options.get("o") ?? [])),
-      imageOpts: has(parsed, "target-image-opts"),
+      ...(isOptions ? {} : { blockdev: withKey(name, format, optionList(parsed.options.get("o") ?? [])) }),
+      imageOpts: isOptions,
+      isTarget: true,
       readOnly: false,
+      // Worthless until complete: order of writes does not matter, and the last flush is the file's own.
       unsafe: last(parsed, "t") === undefined,
     });
   } catch (error) {
     // Its backing file cannot be opened, so what was just made is of no use.
-    for (const file of made) await node.removeFile(file);
+    await removeFiles(made);
     throw error;
   }
 }
@@ -227,23 +222,15 @@ async function copyAll(
   target: DiskImage,
   limits: Pick<CopyOptions, "sparse" | "rate" | "backed" | "signal">,
 ): Promise<void> {
-  const total = sources.reduce((sum, { size }) => sum + size, 0);
-  if (total > target.size) throw new UserError("output file is smaller than input file");
   const progress = new Progress(has(parsed, "p") && !has(parsed, "q"));
-  let before = 0;
-  for (const source of sources) {
-    await copyImage(node, source, target, {
-      ...limits,
-      compress: has(parsed, "c"),
-      targetIsZero: !limits.backed && (!has(parsed, "n") || has(parsed, "target-is-zero")),
-      unordered: has(parsed, "W"),
-      ...(has(parsed, "m") ? { parallel: Number(last(parsed, "m")) } : {}),
-      targetOffset: before,
-      ...(has(parsed, "salvage") ? { onUnreadable: tellUnreadable(parsed) } : {}),
-      onProgress: (done) => progress.report(before + done, total),
-    });
-    before += source.size;
-  }
-  await target.flush!();
+  await copy(sources, target, {
+    ...limits,
+    compress: has(parsed, "c"),
+    targetIsZero: !limits.backed && (!has(parsed, "n") || has(parsed, "target-is-zero")),
+    unordered: has(parsed, "W"),
+    ...(has(parsed, "m") ? { parallel: Number(last(parsed, "m")) } : {}),
+    ...(has(parsed, "salvage") ? { onUnreadable: tellUnreadable(parsed) } : {}),
+    onProgress: (done, total) => progress.report(done, total),
+  });
   progress.end();
 }

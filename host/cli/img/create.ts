@@ -1,9 +1,8 @@
 // img create: a new image of any format that can be made.
 import { UserError } from "../../core/errors.ts";
-import { createImage } from "../../image/create.ts";
-import { localPath, resolveBacking } from "../../image/open.ts";
 import { requireSize } from "../../image/size.ts";
-import { node } from "../../runtimes/node.ts";
+import { createImage } from "../../library/create.ts";
+import { localPath, resolveBacking } from "../../library/names.ts";
 import { getopt, has, last, optionList, type Parsed, UsageError } from "./getopt.ts";
 import { interruptible } from "./interrupt.ts";
 import { describe, type NewImage, optionHelp, parseNewImage, takesBacking, wantsHelp } from "./new-image.ts";
@@ -27,7 +26,7 @@ export async function create(argv: string[]): Promise<number> {
   const secrets = await secretsOf(parsed);
   const make = async (signal: AbortSignal): Promise<number> => {
     const image = await parseNewImage(format, texts);
-    const { driver, settings } = image;
+    const { settings } = image;
     if (sizeGiven !== undefined && settings.size !== undefined)
       throw new UserError("The image size must be specified only once");
     if (sizeGiven !== undefined) settings.size = sizeGiven;
@@ -39,8 +38,7 @@ export async function create(argv: string[]): Promise<number> {
     if (!has(parsed, "q")) process.stdout.write(`${describe(name, image)}\n`);
     if (settings.backing_fmt !== undefined && settings.backing_file === undefined)
       throw new UserError("Backing format cannot be used without backing file");
-    driver.checkOptions?.(Number(settings.size), settings);
-    await createImage(node, name, format, settings, { secrets, signal });
+    await createImage(name, { format, size: Number(settings.size), settings, secrets, signal });
     return 0;
   };
   return interruptible((signal) => named(name, () => make(signal)));

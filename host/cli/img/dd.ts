@@ -1,20 +1,15 @@
 // img dd: part of an image, by blocks, into a new one.
 import { codeOf, isExpected, reason, UserError } from "../../core/errors.ts";
-import { createImage } from "../../image/create.ts";
-import { FORMATS } from "../../image/format.ts";
-import type { DiskImage } from "../../image/image.ts";
-import { node } from "../../runtimes/node.ts";
+import { requireSize } from "../../image/size.ts";
+import { copyRange } from "../../library/convert.ts";
+import { completeOrRemove, createImage, findFormat } from "../../library/create.ts";
 import { refuseSameFile } from "./convert.ts";
 import { getopt, last } from "./getopt.ts";
-import { completeOrRemove } from "./incomplete.ts";
 import { interruptible } from "./interrupt.ts";
 import { parseNewImage } from "./new-image.ts";
 import { openNamed } from "./open.ts";
-import { requireSize } from "../../image/size.ts";
 
 const BLOCK_MAX = 2 ** 31 - 1;
-/** Blocks are a way to name a range: it moves in pieces of this size, whatever `bs` is. */
-const CHUNK = 2 * 2 ** 20;
 
 const OPERANDS = ["bs", "count", "if", "of", "skip"];
 
@@ -49,11 +44,13 @@ export async function dd(argv: string[]): Promise<number> {
     await interruptible(async (signal) => {
       const format = last(parsed, "O") ?? "raw";
       const files = await makeTarget(to, format, Math.max(0, end - start), signal);
-      const target = await openNamed(parsed, to, { format, readOnly: false, imageOpts: false });
-      await completeOrRemove(target, files, async () => {
-        await copyRange(source, target, start, end, signal);
-        await target.flush!();
+      const target = await openNamed(parsed, to, {
+        format,
+        readOnly: false,
+        imageOpts: false,
+        isTarget: true,
       });
+      await completeOrRemove(target, files, () => copyRange(source, target, start, end, { signal }));
     });
     return 0;
   } finally {
@@ -67,38 +64,12 @@ async function makeTarget(
   size: number,
   signal: AbortSignal,
 ): Promise<string[]> {
-  if (!FORMATS.some((one) => one.name === format)) throw new UserError("Unknown file format");
+  if (!(await findFormat(format))) throw new UserError("Unknown file format");
   const { settings } = await parseNewImage(format, []);
   try {
-    return await createImage(node, name, format, { ...settings, size }, { signal });
+    return await createImage(name, { format, size, settings, signal });
   } catch (error) {
     if (!isExpected(error)) throw error;
     throw new UserError(`${name}: error while creating output image: ${reason(error)}`, codeOf(error));
-  }
-}
-
-async function copyRange(
-  source: DiskImage,
-  target: DiskImage,
-  start: number,
-  end: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const buffer = new Uint8Array(CHUNK);
-  for (let at = start; at < end; at += CHUNK) {
-    signal.throwIfAborted();
-    const part = buffer.subarray(0, Math.min(CHUNK, end - at));
-    try {
-      await source.read(part, at);
-    } catch (error) {
-      if (!isExpected(error)) throw error;
-      throw new UserError(`error while reading from input image file: ${reason(error)}`, codeOf(error));
-    }
-    try {
-      await target.write!(part, at - start);
-    } catch (error) {
-      if (!isExpected(error)) throw error;
-      throw new UserError(`error while writing to output image file: ${reason(error)}`, codeOf(error));
-    }
   }
 }

@@ -3,7 +3,7 @@ import { UserError } from "../../core/errors.ts";
 import type { FileSystem } from "../../fs/file-system.ts";
 import { readVolumes, type Volume } from "../../fs/partitions.ts";
 import { openFileSystem } from "../../fs/probe.ts";
-import type { DiskImage } from "../../image/image.ts";
+import type { DiskImage } from "../../library.ts";
 import type { Parsed } from "./getopt.ts";
 import { openNamed } from "./open.ts";
 

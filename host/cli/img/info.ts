@@ -1,18 +1,15 @@
 // img info: what an image is, without opening what it names.
 import { UserError } from "../../core/errors.ts";
-import type { DiskImage } from "../../image/image.ts";
-import { resolveBacking } from "../../image/open.ts";
-import { Qcow2Image } from "../../image/qcow2.ts";
-import { readSnapshots, type Snapshot } from "../../image/qcow2-snapshots.ts";
-import { node } from "../../runtimes/node.ts";
+import { digits, humanSize } from "../../image/size.ts";
+import { snapshotList } from "../../image/snapshot-list.ts";
+import { backingChain, info as imageInfo, type ImageInfo } from "../../library/info.ts";
+import type { Snapshot } from "../../library.ts";
 import { getopt, has, last, oneName, type Parsed, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
-import { openNamed } from "./open.ts";
-import { humanSize } from "../../image/size.ts";
-import { snapshotList } from "../../image/snapshot-list.ts";
+import { openingOf, parseImageOpts } from "./open.ts";
 
 /** The facts in the order that the JSON prints them. */
-interface Info {
+interface Facts {
   snapshots?: object[];
   "virtual-size": number;
   filename: string;
@@ -37,66 +34,41 @@ export async function info(argv: string[]): Promise<number> {
   const json = wantsJson(parsed);
   const chain = has(parsed, "backing-chain");
   const infos = await collect(parsed, chain);
-  if (json) process.stdout.write(`${toJson(chain ? infos.map(({ facts }) => facts) : infos[0]!.facts)}\n`);
+  const facts = infos.map(factsOf);
+  if (json) process.stdout.write(`${toJson(chain ? facts : facts[0])}\n`);
   else process.stdout.write(infos.map(human).join("\n"));
   return 0;
 }
 
-interface Described {
-  facts: Info;
-  snapshots: Snapshot[];
-}
-
-async function snapshotsOf(image: DiskImage): Promise<Snapshot[]> {
-  return image instanceof Qcow2Image ? (await readSnapshots(image)).list : [];
-}
-
-async function collect(parsed: Parsed, chain: boolean): Promise<Described[]> {
-  const infos: Described[] = [];
-  const seen = new Set<string>();
-  let next: { name: string; format: string | undefined } | undefined = {
-    name: oneName(parsed),
+/** `--backing-chain`: the image and all below it. */
+async function collect(parsed: Parsed, chain: boolean): Promise<ImageInfo[]> {
+  const name = oneName(parsed);
+  const options = {
     format: last(parsed, "f"),
+    shared: has(parsed, "U"),
+    ...(await openingOf(parsed)),
+    ...(has(parsed, "image-opts") ? { blockdev: parseImageOpts(name) } : {}),
   };
-  while (next) {
-    const image = await openNamed(parsed, next.name, {
-      format: next.format,
-      chain: false,
-      unlock: false,
-      imageOpts: infos.length === 0 && has(parsed, "image-opts"),
-    });
-    try {
-      const identity = (await node.identity(image.name)) ?? image.name;
-      if (seen.has(identity)) throw new UserError(`Backing file '${next.name}' creates an infinite loop.`);
-      seen.add(identity);
-      const snapshots = await snapshotsOf(image);
-      const facts = await describe(image, snapshots);
-      infos.push({ facts, snapshots });
-      const backing = facts["full-backing-filename"];
-      next = chain && backing ? { name: backing, format: facts["backing-filename-format"] } : undefined;
-    } finally {
-      await image.close();
-    }
-  }
+  if (options.blockdev && options.format !== undefined)
+    throw new UserError("--image-opts and --format are mutually exclusive", "EINVAL");
+  if (!chain) return [await imageInfo(name, options)];
+  const infos: ImageInfo[] = [];
+  for await (const one of backingChain(name, options)) infos.push(one);
   return infos;
 }
 
-async function describe(image: DiskImage, snapshots: readonly Snapshot[]): Promise<Info> {
-  const actual = await image.allocated();
-  const data = image.details?.();
-  const { name, backingName: backing, backingFormat } = image;
+function factsOf(image: ImageInfo): Facts {
+  const { name, backingFile, backingFormat, backingPath, details } = image;
   return {
-    ...(snapshots.length ? { snapshots: snapshots.map(snapshotFacts) } : {}),
-    ...(backing && backingFormat ? { "backing-filename-format": backingFormat } : {}),
+    ...(image.snapshots.length ? { snapshots: image.snapshots.map(snapshotFacts) } : {}),
+    ...(backingFile && backingFormat ? { "backing-filename-format": backingFormat } : {}),
     "virtual-size": image.size,
     filename: name,
     ...(image.clusterSize ? { "cluster-size": image.clusterSize } : {}),
     format: image.format,
-    ...(actual === undefined ? {} : { "actual-size": actual }),
-    ...(data ? { "format-specific": { type: image.format, data } } : {}),
-    ...(backing
-      ? { "full-backing-filename": resolveBacking(name, backing), "backing-filename": backing }
-      : {}),
+    ...(image.allocated === undefined ? {} : { "actual-size": image.allocated }),
+    ...(details ? { "format-specific": { type: image.format, data: details } } : {}),
+    ...(backingFile ? { "full-backing-filename": backingPath!, "backing-filename": backingFile } : {}),
     ...(image.encrypted ? { encrypted: true } : {}),
     ...(image.dirty === undefined ? {} : { "dirty-flag": image.dirty }),
   };
@@ -116,23 +88,24 @@ function snapshotFacts(snapshot: Snapshot): object {
   };
 }
 
-function human({ facts: info, snapshots }: Described): string {
+function human(image: ImageInfo): string {
+  const { allocated, backingFile, backingPath } = image;
   const lines = [
-    `image: ${info.filename}`,
-    `file format: ${info.format}`,
-    `virtual size: ${humanSize(info["virtual-size"])} (${info["virtual-size"]} bytes)`,
-    `disk size: ${info["actual-size"] === undefined ? "unavailable" : humanSize(info["actual-size"])}`,
+    `image: ${image.name}`,
+    `file format: ${image.format}`,
+    `virtual size: ${humanSize(image.size)} (${digits(image.size)} bytes)`,
+    `disk size: ${allocated === undefined ? "unavailable" : humanSize(allocated)}`,
   ];
-  if (info.encrypted) lines.push("encrypted: yes");
-  if (info["cluster-size"]) lines.push(`cluster_size: ${info["cluster-size"]}`);
-  if (info["dirty-flag"]) lines.push("cleanly shut down: no");
-  const backing = info["backing-filename"];
-  const full = info["full-backing-filename"];
-  if (backing) lines.push(`backing file: ${backing}${full === backing ? "" : ` (actual path: ${full})`}`);
-  if (info["backing-filename-format"]) lines.push(`backing file format: ${info["backing-filename-format"]}`);
-  if (snapshots.length) lines.push(snapshotList(snapshots).trimEnd());
-  const details = info["format-specific"];
-  if (details) lines.push("Format specific information:", ...nested(details.data, "    "));
+  if (image.encrypted) lines.push("encrypted: yes");
+  if (image.clusterSize) lines.push(`cluster_size: ${image.clusterSize}`);
+  if (image.dirty) lines.push("cleanly shut down: no");
+  if (backingFile)
+    lines.push(
+      `backing file: ${backingFile}${backingPath === backingFile ? "" : ` (actual path: ${backingPath})`}`,
+    );
+  if (backingFile && image.backingFormat) lines.push(`backing file format: ${image.backingFormat}`);
+  if (image.snapshots.length) lines.push(snapshotList(image.snapshots).trimEnd());
+  if (image.details) lines.push("Format specific information:", ...nested(image.details, "    "));
   return lines.join("\n") + "\n";
 }
 

@@ -1,4 +1,6 @@
 // JSON as qemu-img prints it: four blanks a level, an empty list is two brackets on lines of their own.
+import { digits } from "../../image/size.ts";
+
 export function toJson(value: unknown, indent = ""): string {
   const inner = `${indent}    `;
   if (Array.isArray(value))
@@ -20,6 +22,7 @@ export function toJson(value: unknown, indent = ""): string {
 
 /** In ASCII, whatever is said. */
 function word(value: unknown): string {
+  if (typeof value === "number") return digits(value);
   return JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,

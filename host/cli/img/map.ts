@@ -1,11 +1,9 @@
 // img map: where in which file of the chain each part of the disk lies.
 import { UserError } from "../../core/errors.ts";
-import { chainExtent, type ChainExtent, type DiskImage } from "../../image/image.ts";
+import { digits, requireSize } from "../../image/size.ts";
+import { map as mapImage, type MappedExtent } from "../../library/map.ts";
 import { getopt, last, oneName, wantsJson } from "./getopt.ts";
-import { requireSize } from "../../image/size.ts";
 import { openNamed } from "./open.ts";
-
-type Mapped = ChainExtent & { start: number };
 
 export async function map(argv: string[]): Promise<number> {
   const parsed = getopt(argv, "f:s:l:hU", {
@@ -23,7 +21,7 @@ export async function map(argv: string[]): Promise<number> {
   const length = most === undefined ? Infinity : requireSize(most, "max length");
   const image = await openNamed(parsed, name);
   try {
-    const extents = mergedExtents(image, start, Math.min(start + length, image.size));
+    const extents = mapImage(image, { start, length });
     await (json ? printJson(extents, start) : printHuman(extents));
     return 0;
   } finally {
@@ -31,39 +29,7 @@ export async function map(argv: string[]): Promise<number> {
   }
 }
 
-/** Neighbours that say the same, at offsets that go on, are one. */
-async function* mergedExtents(
-  image: DiskImage,
-  start: number,
-  end: number,
-): AsyncGenerator<Mapped, undefined> {
-  let held: Mapped | undefined;
-  for (let at = start; at < end;) {
-    const next: Mapped = { ...(await chainExtent(image, at, end - at)), start: at };
-    at += next.length;
-    if (held && continues(held, next)) held.length += next.length;
-    else {
-      if (held) yield held;
-      held = next;
-    }
-  }
-  if (held) yield held;
-  return undefined;
-}
-
-function continues(a: Mapped, b: Mapped): boolean {
-  const offset = a.offset === undefined ? undefined : a.offset + a.length;
-  return (
-    a.present === b.present &&
-    a.zero === b.zero &&
-    a.depth === b.depth &&
-    a.file === b.file &&
-    a.compressed === b.compressed &&
-    b.offset === offset
-  );
-}
-
-async function printJson(extents: AsyncIterable<Mapped>, start: number): Promise<void> {
+async function printJson(extents: AsyncIterable<MappedExtent>, start: number): Promise<void> {
   let lines = 0;
   const line = (text: string): void => void process.stdout.write((lines++ ? ",\n" : "[") + text);
   for await (const extent of extents) line(jsonLine(extent));
@@ -71,13 +37,13 @@ async function printJson(extents: AsyncIterable<Mapped>, start: number): Promise
   process.stdout.write("]\n");
 }
 
-function jsonLine(extent: Mapped, data = !extent.zero): string {
+function jsonLine(extent: MappedExtent, data = !extent.zero): string {
   const { start, length, depth, present, zero, offset } = extent;
-  const where = offset === undefined ? "" : `, "offset": ${offset}`;
-  return `{ "start": ${start}, "length": ${length}, "depth": ${depth}, "present": ${present}, "zero": ${zero}, "data": ${data}${where}}`;
+  const where = offset === undefined ? "" : `, "offset": ${digits(offset)}`;
+  return `{ "start": ${digits(start)}, "length": ${digits(length)}, "depth": ${depth}, "present": ${present}, "zero": ${zero}, "data": ${data}${where}}`;
 }
 
-async function printHuman(extents: AsyncIterable<Mapped>): Promise<void> {
+async function printHuman(extents: AsyncIterable<MappedExtent>): Promise<void> {
   const hex = (value: number): string => (value === 0 ? "0" : `0x${value.toString(16)}`).padEnd(16);
   process.stdout.write(`${"Offset".padEnd(16)}${"Length".padEnd(16)}${"Mapped to".padEnd(16)}File\n`);
   for await (const { start, length, zero, offset, file } of extents) {

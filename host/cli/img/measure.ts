@@ -1,15 +1,12 @@
 // img measure: how large a file an image will need.
-import { UserError } from "../../core/errors.ts";
-import { FORMATS } from "../../image/format.ts";
-import { type Measure, measureLuks, measureQcow2, measureRaw } from "../../image/measure.ts";
+import { isExpected, reason, UserError } from "../../core/errors.ts";
+import type { Settings } from "../../library.ts";
+import { requireSize } from "../../image/size.ts";
+import { cannotMeasure, measure as measureImage, type Measure } from "../../library/measure.ts";
 import { getopt, has, last, type Parsed, wantsJson } from "./getopt.ts";
 import { toJson } from "./json.ts";
 import { parseNewImage } from "./new-image.ts";
 import { openNamed, secretsOf } from "./open.ts";
-import { luksOptions, passphraseOf } from "../../image/encryption.ts";
-import { qcow2Options } from "../../image/qcow2-driver.ts";
-import { qcow2Encryption } from "../../image/qcow2-encryption.ts";
-import { requireSize } from "../../image/size.ts";
 import { chooseSnapshot } from "./snapshot-choice.ts";
 
 export async function measure(argv: string[]): Promise<number> {
@@ -41,27 +38,27 @@ export async function measure(argv: string[]): Promise<number> {
 
 async function measured(parsed: Parsed, name: string | undefined, size: number): Promise<Measure> {
   const format = last(parsed, "O") ?? "raw";
-  if (!["raw", "qcow2", "luks"].includes(format) && FORMATS.some((one) => one.name === format))
-    throw new UserError(`Block driver '${format}' does not support size measurement`);
-  const { settings } = await parseNewImage(format, parsed.options.get("o") ?? []);
-  // A secret that is missing is missed here too, although nothing is encrypted.
+  if (!["raw", "qcow2", "luks"].includes(format)) throw cannotMeasure(format);
+  const settings = await parseOptions(format, parsed.options.get("o") ?? []);
   const secrets = await secretsOf(parsed);
-  if (format === "luks") passphraseOf(secrets, settings["key-secret"] as string | undefined, "key-secret");
-  const encryption = format === "qcow2" ? qcow2Encryption(settings, secrets) : undefined;
-  const source = name === undefined ? undefined : await openNamed(parsed, name);
+  const target = { format, settings, secrets };
+  if (name === undefined) return measureImage(size, target);
+  const source = await openNamed(parsed, name);
   try {
     const snapshot = last(parsed, "l");
-    if (source && snapshot !== undefined) await chooseSnapshot(source, snapshot);
-    const bytes = source?.size ?? size;
-    if (format === "raw") return measureRaw(bytes);
-    if (format === "luks") return measureLuks(bytes, luksOptions(settings));
-    const options = qcow2Options({ ...settings, size: bytes });
-    if (encryption) options.encryption = encryption;
-    const result = await measureQcow2(options, source);
-    const filled = options.preallocation === "full" || options.preallocation === "falloc";
-    return filled ? { ...result, required: result.fullyAllocated } : result;
+    if (snapshot !== undefined) await chooseSnapshot(source, snapshot);
+    return await measureImage(source, target);
   } finally {
-    await source?.close();
+    await source.close();
+  }
+}
+
+async function parseOptions(format: string, texts: readonly string[]): Promise<Settings> {
+  try {
+    return (await parseNewImage(format, texts)).settings;
+  } catch (error) {
+    if (!isExpected(error) || reason(error).startsWith("Invalid option list")) throw error;
+    throw new UserError(`${reason(error)}\nwasmqemu img: Invalid options for file format '${format}'`);
   }
 }
 

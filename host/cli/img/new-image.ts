@@ -2,17 +2,20 @@
 // `-o help`.
 import { parseSwitch } from "../../block/options.ts";
 import { UserError } from "../../core/errors.ts";
-import type { CreateOption, Driver, Settings } from "../../image/driver.ts";
-import { FORMATS, loadDriver } from "../../image/format.ts";
-import { parseSize, sizeFault } from "../../image/size.ts";
+import { digits, parseSize, sizeFault } from "../../image/size.ts";
+import { findFormat } from "../../library/create.ts";
+import type { CreateOption } from "../../library.ts";
 import { optionList } from "./getopt.ts";
 
 /** A format that can be made, and what the user said about the image to be. */
 export interface NewImage {
   format: string;
-  driver: Driver & Required<Pick<Driver, "create" | "options">>;
+  /** All that such an image can be told. */
+  options: readonly CreateOption[];
   /** What the user gave, and the options' defaults. */
   settings: Record<string, string | number | boolean>;
+  /** In the user's own words. */
+  said: ReadonlyMap<string, string>;
 }
 
 /** What the file below any format takes, after the format's own options. */
@@ -22,25 +25,23 @@ const FILE_OPTIONS: readonly CreateOption[] = [
   { name: "extent_size_hint", type: "size", help: "Extent size hint for the image file, 0 to disable" },
 ];
 
-function allOptions(driver: NewImage["driver"]): readonly CreateOption[] {
-  const own = driver.options;
+function withFileOptions(own: readonly CreateOption[]): readonly CreateOption[] {
   return [...own, ...FILE_OPTIONS.filter(({ name }) => own.every((one) => one.name !== name))];
 }
 
-/** The driver that makes images of `format`. */
-async function creator(format: string): Promise<NewImage["driver"]> {
-  if (!FORMATS.some(({ name }) => name === format)) throw new UserError(`Unknown file format '${format}'`);
-  const driver = await loadDriver(format);
-  if (!driver) throw new UserError(`Creating images of format '${format}' is not supported yet`);
-  if (!driver.create || !driver.options)
-    throw new UserError(`Format driver '${format}' does not support image creation`);
-  return driver as NewImage["driver"];
+/** What new images of `format` can be told. */
+async function optionsOf(format: string): Promise<readonly CreateOption[]> {
+  const found = await findFormat(format);
+  if (!found) throw new UserError(`Unknown file format '${format}'`);
+  if (!found.createOptions) throw new UserError(`Format driver '${format}' does not support image creation`);
+  return found.createOptions;
 }
 
 /** `texts`: the values of all `-o`. */
 export async function parseNewImage(format: string, texts: readonly string[]): Promise<NewImage> {
-  const driver = await creator(format);
-  return { format, driver, settings: parseSettings(allOptions(driver), optionList(texts)) };
+  const options = withFileOptions(await optionsOf(format));
+  const said = optionList(texts);
+  return { format, options, settings: parseSettings(options, said), said };
 }
 
 export function parseSettings(
@@ -77,22 +78,23 @@ function parseValue({ name, type }: CreateOption, text: string): string | number
 }
 
 /** The line that says what is made: every option that is set or has a default, in the format's order. */
-export function describe(name: string, { format, driver, settings }: NewImage): string {
+export function describe(name: string, { format, options, settings, said }: NewImage): string {
   const words = [`Formatting '${name}', fmt=${format}`];
-  for (const { name: key } of allOptions(driver)) {
+  for (const { name: key } of options) {
     const value = settings[key];
-    if (value !== undefined) words.push(`${key}=${spell(value)}`);
+    const word = typeof value === "boolean" ? said.get(key) : undefined;
+    if (value !== undefined) words.push(`${key}=${word ?? spell(value)}`);
   }
   return words.join(" ");
 }
 
 function spell(value: string | number | boolean): string {
   if (typeof value === "boolean") return value ? "on" : "off";
-  return String(value).replaceAll(",", ",,");
+  return typeof value === "number" ? digits(value) : value.replaceAll(",", ",,");
 }
 
-export function takesBacking({ driver }: NewImage): boolean {
-  return driver.options.some(({ name }) => name === "backing_file");
+export function takesBacking({ options }: NewImage): boolean {
+  return options.some(({ name }) => name === "backing_file");
 }
 
 /** Whether one of the `-o` asks for help. */
@@ -102,8 +104,8 @@ export function wantsHelp(texts: readonly string[]): boolean {
 
 /** What `-o help` prints; `hasName`: a file is named, so its own options are listed too. */
 export async function optionHelp(format: string, hasName: boolean): Promise<string> {
-  const driver = await creator(format);
-  const list = listOptions(hasName ? allOptions(driver) : driver.options);
+  const options = await optionsOf(format);
+  const list = listOptions(hasName ? withFileOptions(options) : options);
   if (hasName) return `Supported options:\n${list}`;
   return (
     `Supported ${format} options:\n${list}\nThe protocol level may support further options.\n` +
@@ -118,9 +120,4 @@ export function listOptions(options: readonly CreateOption[]): string {
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, type, help }) => `  ${`${name}=<${types[type]}>`.padEnd(22)} - ${help}\n`)
     .join("");
-}
-
-/** The settings that a command adds to those of `-o`. */
-export function withSettings(image: NewImage, more: Settings): NewImage {
-  return { ...image, settings: { ...image.settings, ...more } };
 }

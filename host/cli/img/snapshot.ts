@@ -1,9 +1,8 @@
 // img snapshot: lists, takes, applies and deletes internal snapshots.
 import { UserError, codeOf } from "../../core/errors.ts";
-import { Qcow2Image } from "../../image/qcow2.ts";
-import { applySnapshot, createSnapshot, deleteSnapshot, readSnapshots } from "../../image/qcow2-snapshots.ts";
-import { getopt, has, last, oneName, UsageError } from "./getopt.ts";
 import { snapshotList } from "../../image/snapshot-list.ts";
+import { applySnapshot, createSnapshot, deleteSnapshot, listSnapshots } from "../../library/snapshots.ts";
+import { getopt, has, last, oneName, UsageError } from "./getopt.ts";
 import { openNamed } from "./open.ts";
 
 const VERBS = { c: "create", a: "apply", d: "delete" } as const;
@@ -18,16 +17,16 @@ export async function snapshot(argv: string[]): Promise<number> {
   try {
     if (act === undefined) return 0;
     if (act === "l") {
-      if (image instanceof Qcow2Image) process.stdout.write(snapshotList((await readSnapshots(image)).list));
+      process.stdout.write(snapshotList(await listSnapshots(image)));
       return 0;
     }
     const wanted = last(parsed, act)!;
     try {
-      if (!(image instanceof Qcow2Image))
+      if (image.format !== "qcow2")
         throw new UserError(
           act === "c" ? "-95 (Operation not supported)" : "Block driver does not support snapshots",
         );
-      if (act === "c") await createSnapshot(image, wanted, new Date());
+      if (act === "c") await createSnapshot(image, wanted);
       else if (act === "a") await applySnapshot(image, wanted);
       else await deleteSnapshot(image, wanted);
     } catch (error) {

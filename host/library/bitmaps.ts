@@ -1,35 +1,10 @@
-// Images for programs: what only qcow2 has, snapshots and bitmaps. All of it takes an image that is open for writing.
+// Persistent bitmaps of a qcow2 image that is open for writing: which parts of its disk were written since.
 import { UserError } from "../core/errors.ts";
-import type { DiskImage } from "./image.ts";
-import * as edit from "./qcow2-bitmap-edit.ts";
-import { isBroken, isRecording, storeBitmaps } from "./qcow2-bitmaps.ts";
-import * as snapshots from "./qcow2-snapshots.ts";
-import { Qcow2Image } from "./qcow2.ts";
-
-function qcow2(image: DiskImage, what: string): Qcow2Image {
-  if (image instanceof Qcow2Image) return image;
-  throw new UserError(`Format '${image.format}' has no ${what}`, "ENOTSUP");
-}
-
-/** The snapshots within a qcow2 image, oldest first. */
-export async function listSnapshots(image: DiskImage): Promise<snapshots.Snapshot[]> {
-  return (await snapshots.readSnapshots(qcow2(image, "snapshots"))).list;
-}
-
-/** Keeps the disk as it is now under a name. */
-export async function createSnapshot(image: DiskImage, name: string): Promise<void> {
-  await snapshots.createSnapshot(qcow2(image, "snapshots"), name, new Date());
-}
-
-/** Goes back to a snapshot, by id or name. */
-export async function applySnapshot(image: DiskImage, wanted: string): Promise<void> {
-  await snapshots.applySnapshot(qcow2(image, "snapshots"), wanted);
-}
-
-/** Removes a snapshot, by id or name, and frees what only it held. */
-export async function deleteSnapshot(image: DiskImage, name: string): Promise<void> {
-  await snapshots.deleteSnapshot(qcow2(image, "snapshots"), name);
-}
+import type { DiskImage } from "../image/image.ts";
+import * as edit from "../image/qcow2-bitmap-edit.ts";
+import { isBroken, isRecording, storeBitmaps } from "../image/qcow2-bitmaps.ts";
+import { Qcow2Image } from "../image/qcow2.ts";
+import { requireQcow2 } from "./qcow2-only.ts";
 
 /** A persistent bitmap: which parts of the disk were written since it was made. */
 export interface BitmapInfo {
@@ -44,7 +19,7 @@ export interface BitmapInfo {
 
 /** The persistent bitmaps of a qcow2 image. */
 export function listBitmaps(image: DiskImage): BitmapInfo[] {
-  return qcow2(image, "bitmaps").bitmaps.map((bitmap) => ({
+  return requireQcow2(image, "bitmaps").bitmaps.map((bitmap) => ({
     name: bitmap.name,
     granularity: bitmap.granularity,
     recording: isRecording(bitmap),
@@ -54,14 +29,14 @@ export function listBitmaps(image: DiskImage): BitmapInfo[] {
 
 /** `granularity`: bytes to a bit, a power of two from 512 on; undefined: by the cluster size, as in qemu-img. */
 export async function addBitmap(image: DiskImage, name: string, granularity?: number): Promise<void> {
-  const target = qcow2(image, "bitmaps");
+  const target = requireQcow2(image, "bitmaps");
   edit.addBitmap(target, name, granularity);
   await storeBitmaps(target);
 }
 
 /** Removes a bitmap, by its name. */
 export async function removeBitmap(image: DiskImage, name: string): Promise<void> {
-  await edit.removeBitmap(qcow2(image, "bitmaps"), name);
+  await edit.removeBitmap(requireQcow2(image, "bitmaps"), name);
 }
 
 /** Forgets what the bitmap has recorded. */
@@ -81,12 +56,32 @@ export async function mergeBitmap(
   other: string,
   from: DiskImage = image,
 ): Promise<void> {
-  await changed(image, (target) => edit.mergeBitmap(target, name, qcow2(from, "bitmaps"), other));
+  await changed(image, (target) => edit.mergeBitmap(target, name, requireQcow2(from, "bitmaps"), other));
 }
 
 /** Bitmaps are in the file once they are changed, not only once it is closed. */
 async function changed(image: DiskImage, change: (target: Qcow2Image) => Promise<void>): Promise<void> {
-  const target = qcow2(image, "bitmaps");
+  const target = requireQcow2(image, "bitmaps");
   await change(target);
   await storeBitmaps(target);
+}
+
+/**
+ * Copies the bitmaps of an image into another one. Those that cannot be trusted are named to `onBroken`; without it
+ * they are refused by `requireBitmaps`, which is called before the target is made.
+ */
+export async function copyBitmaps(
+  from: DiskImage,
+  to: DiskImage,
+  onBroken: (name: string) => void = () => {},
+): Promise<void> {
+  if (!(to instanceof Qcow2Image) || to.engine.core.version() < 3)
+    throw new UserError(`Format driver '${to.format}' does not support bitmaps`, "ENOTSUP");
+  await edit.copyBitmaps(requireQcow2(from, "bitmaps"), to, onBroken);
+}
+
+/** Refuses an image without bitmaps and, unless those that are broken are to be left out, one with such. */
+export function requireBitmaps(from: DiskImage, withoutBroken: boolean): void {
+  if (!(from instanceof Qcow2Image)) throw new UserError("Source lacks bitmap support", "ENOTSUP");
+  if (!withoutBroken) edit.requireSoundBitmaps(from);
 }
