@@ -51,7 +51,7 @@ export {
   viewSnapshot,
 } from "./library/snapshots.ts";
 export type { Ending, RunState } from "./machine.ts";
-export type { PageCanvas } from "./runtimes/runtime.ts";
+export type { PageCanvas } from "./global-types.ts";
 export { VERSION } from "./version.ts";
 export { type ConsoleChoice, type DrivePlace, Machine } from "./worker/client.ts";
 export type { ByteSource, DriveDescription, MachineDescription } from "./worker/description.ts";

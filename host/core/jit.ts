@@ -8,7 +8,7 @@ export interface TranslatingEngine {
   readonly memory: WebAssembly.Memory;
   readonly table: WebAssembly.Table;
   /** All that a region asks of the engine. */
-  readonly serveRegion: WebAssembly.ExportValue;
+  readonly serveRegion: unknown;
 }
 
 /** Table slots are grown by so many at a time. */
@@ -23,7 +23,7 @@ export class RegionTable {
   private next: number;
 
   constructor(private readonly engine: TranslatingEngine) {
-    this.imports = { c: { M: engine.memory, f: engine.serveRegion } };
+    this.imports = { c: { M: engine.memory, f: engine.serveRegion as WebAssembly.ImportValue } };
     this.next = engine.table.length;
   }
 

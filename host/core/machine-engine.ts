@@ -11,7 +11,7 @@ import type { VirtualClock } from "./virtual-clock.ts";
 /** assembly/machine/index.ts. */
 export interface MachineExports extends EngineExports {
   /** For translated code only (host/core/jit.ts). */
-  serveRegion: WebAssembly.ExportValue;
+  serveRegion: unknown;
   powerOn(ramBytes: number, vcpus: number): void;
   resetMachine(): void;
   /** Code that has run so many times is translated; with 0 all is interpreted. */

@@ -1,4 +1,5 @@
 // What we ask of a runtime. Node is in node.ts; Deno and browsers are equal siblings with the same shape.
+import type { PageCanvas } from "../global-types.ts";
 
 /** From its first byte to the one behind its last. */
 export type DataRange = readonly [start: number, end: number];
@@ -47,11 +48,6 @@ export interface Listener {
   /** No more connections; those that are there stay. */
   close(): Promise<void>;
 }
-
-/** OffscreenCanvas, where a program's types have it. */
-export type PageCanvas = typeof globalThis extends { OffscreenCanvas: { prototype: infer Canvas } }
-  ? Canvas
-  : never;
 
 /** What can move from one thread to another. */
 export type Movable = ArrayBuffer | PageCanvas;

@@ -33,9 +33,9 @@ export class Lender {
 
 /** The same, seen from the machine's thread: every request crosses and comes back. */
 export class LentSource implements BlockSource {
-  readonly write?: BlockSource["write"];
-  readonly discard?: BlockSource["discard"];
-  readonly flush?: BlockSource["flush"];
+  readonly write?: NonNullable<BlockSource["write"]>;
+  readonly discard?: NonNullable<BlockSource["discard"]>;
+  readonly flush?: NonNullable<BlockSource["flush"]>;
 
   constructor(
     private readonly caller: Calls<LentSources>,

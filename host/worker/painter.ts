@@ -1,6 +1,6 @@
 // The guest's screen on a canvas of a page, drawn by the machine's own thread: no pixel crosses to the page's.
 import type { Display } from "../display/vga.ts";
-import type { PageCanvas } from "../runtimes/runtime.ts";
+import type { PageCanvas } from "../global-types.ts";
 
 export class Painter {
   private readonly context: OffscreenCanvasRenderingContext2D;

@@ -2,7 +2,7 @@
 import type { EventCause, EventName } from "../core/machine-events.ts";
 import type { DisplayMode, Picture } from "../display/vga.ts";
 import type { Ending, RunState } from "../machine.ts";
-import type { PageCanvas } from "../runtimes/runtime.ts";
+import type { PageCanvas } from "../global-types.ts";
 import type { Moved } from "./calls.ts";
 import type { MachinePlan, PlannedDrive } from "./description.ts";
 import type { LentSources } from "./lent-sources.ts";

@@ -1,7 +1,7 @@
 // The screen, the keyboard and the mouse of a machine in another thread.
 import { BUTTON } from "../input/input.ts";
 import type { Picture } from "../display/vga.ts";
-import type { PageCanvas } from "../runtimes/runtime.ts";
+import type { PageCanvas } from "../global-types.ts";
 import { type Calls, Moved } from "./calls.ts";
 import type { Frame, MachineVerbs } from "./protocol.ts";
 import { Transcript, type WaitOptions } from "./waiting.ts";

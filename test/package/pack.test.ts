@@ -76,37 +76,33 @@ describe("the package", () => {
   });
 
   it("has types that stand on their own, in browsers and elsewhere", () => {
-    writeFileSync(
-      join(folder, "use.mts"),
-      `import { type MachineDescription, Machine, openImage } from "wasmqemu";
+    const use = `import { type MachineDescription, Machine, openImage } from "wasmqemu";
       const description: MachineDescription = { memory: "64M", drives: ["a.qcow2", { source: new Blob([]) }] };
       await using machine = await Machine.create(description);
       const words: string = await machine.waitFor(/login/, { timeout: 1000 });
-      for await (const { rgba, width, height } of machine.screen.frames()) new ImageData(rgba, width, height);
       // @ts-expect-error: a size, not an object
       await Machine.create({ memory: {} });
-      console.log(words, (await openImage("a.qcow2")).size);`,
-    );
-    const common = [
-      "--noEmit",
-      "--strict",
-      "--target",
-      "es2022",
-      "--types",
-      "",
-      "--lib",
-      "ES2023,ESNext.Disposable,DOM",
-    ];
-    for (const resolution of [
-      ["--module", "nodenext"],
-      ["--module", "esnext", "--moduleResolution", "bundler", "--customConditions", "browser"],
+      console.log(words, (await openImage("a.qcow2")).size);`;
+    const draw = `for await (const { rgba, width, height } of machine.screen.frames()) new ImageData(rgba, width, height);
+      await machine.screen.drawOn(new OffscreenCanvas(1, 1));`;
+    writeFileSync(join(folder, "use.mts"), use);
+    writeFileSync(join(folder, "draw.mts"), use + draw);
+    // Node's programs have neither the DOM's types nor those of workers.
+    const node = ["use.mts", "--types", "node", "--lib", "ES2023,ESNext.Disposable"];
+    node.push("--typeRoots", join(process.cwd(), "node_modules/@types"));
+    const page = ["draw.mts", "--types", "", "--lib", "ES2023,ESNext.Disposable,DOM"];
+    const strict = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "false"];
+    const nodenext = ["--module", "nodenext"];
+    const bundler = ["--module", "esnext", "--moduleResolution", "bundler"];
+    for (const chosen of [
+      [...node, ...nodenext],
+      [...node, ...bundler],
+      [...page, ...nodenext],
+      [...page, ...bundler, "--customConditions", "browser"],
     ]) {
       const tsc = join(process.cwd(), "node_modules/.bin/tsc");
-      const { stdout } = spawnSync(tsc, [...common, ...resolution, "use.mts"], {
-        cwd: folder,
-        encoding: "utf8",
-      });
-      expect(stdout).toBe("");
+      const args = ["--noEmit", "--target", "es2022", ...strict, ...chosen];
+      expect(spawnSync(tsc, args, { cwd: folder, encoding: "utf8" }).stdout).toBe("");
     }
   });
 
