@@ -41,7 +41,7 @@ export class SerialPort {
 
   /**
    * Waits until the guest has sent text that matches `pattern`, behind what was waited for last; returns all from there to
-   * the end of the match. Escape sequences of terminals are left out.
+   * the end of the match. Escape sequences of terminals are left out. Lines end in "\r\n", and `.` matches no "\r".
    *
    *     await machine.serial.waitFor(/login: $/, { timeout: 60_000 });
    */
