@@ -25,7 +25,6 @@ const CRTC_PROTECT: u32 = 0x11;
 const CRTC_OVERFLOW: u32 = 0x07;
 
 const MISC_COLOUR: u32 = 1 << 0;
-const MISC_RAM: u32 = 1 << 1;
 
 const ATTRIBUTE_ENABLE: u32 = 1 << 5;
 
@@ -241,9 +240,11 @@ export class Vga {
 
   // Memory: `address` is the offset from A0000h.
 
-  /** Offset into the window that is mapped now, or -1 outside it. */
+  /**
+   * Offset into the window that is mapped now, or -1 outside it. Bit 1 of the miscellaneous output register should close
+   * it; QEMU's adapter never does, and GRUB's own firmware relies on that.
+   */
   private windowOffset(address: u32): i32 {
-    if ((this.misc & MISC_RAM) == 0) return -1;
     const setting = (this.graphicsRegister(GRAPHICS_MISC) >> 2) & 3;
     const offset = address - windowStart(setting);
     return offset < windowLength(setting) ? <i32>offset : -1;

@@ -44,6 +44,13 @@ test("text: characters go to plane 0, attributes to plane 1; A0000h is not decod
   expect(peek(b, 0xa0000)).toBe(0xff);
 });
 
+test("the window is open whatever bit 1 of the miscellaneous output register says, as QEMU's is", () => {
+  const b = textBoard();
+  b.out(0x3c2, b.in(0x3cc) & ~2);
+  poke(b, 0xb8000, 0x41);
+  expect(peek(b, 0xb8000)).toBe(0x41);
+});
+
 test("write mode 0: planes, bit mask, set/reset, function", () => {
   const b = planarBoard();
   poke(b, 0xa0000, 0x0f);
@@ -130,4 +137,95 @@ test("VBE: identity, capabilities, a mode, and its frame buffer in BAR 0", () =>
   expect(b.read(0xfd000000 + 0x12345 * 4)).toBe(0xaabbccdd);
   expect(b.memory.getUint32(b.address("VRAM_AT") + 0x12345 * 4, true)).toBe(0xaabbccdd);
   expect(b.read(0xfebf0500) & 0xffff).toBe(0xb0c5);
+});
+
+/** What decides on a planar write (IBM VGA, graphics controller; FreeVGA, "Graphics Registers"). */
+interface Settings {
+  writeMode: number;
+  rotate: number;
+  logic: number;
+  bitMask: number;
+  setReset: number;
+  enableSetReset: number;
+  planeMask: number;
+}
+
+/** One bit of one plane after a write: `data` is the CPU's byte, `latch` what the last read left there. */
+function bitAfter(s: Settings, plane: number, bit: number, data: number, latch: number, old: number): number {
+  const of = (value: number, n: number): number => (value >> n) & 1;
+  if (!of(s.planeMask, plane)) return old;
+  if (s.writeMode === 1) return latch;
+  // Rotation to the right: bit n comes from bit n + count.
+  const rotated = of(data, (bit + s.rotate) & 7);
+  const source = [
+    of(s.enableSetReset, plane) ? of(s.setReset, plane) : rotated,
+    0,
+    of(data, plane),
+    of(s.setReset, plane),
+  ][s.writeMode]!;
+  const mixed = [source, source & latch, source | latch, source ^ latch][s.logic]!;
+  const masked = of(s.bitMask, bit) && (s.writeMode !== 3 || rotated);
+  return masked ? mixed : latch;
+}
+
+test("planar writes of every mode and width are what the manual says, bit by bit", () => {
+  const b = planarBoard();
+  let seed = 1;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return Math.floor((seed / 2 ** 32) * below);
+  };
+  for (let round = 0; round < 400; round++) {
+    const s: Settings = {
+      writeMode: random(4),
+      rotate: random(8),
+      logic: random(4),
+      bitMask: random(256),
+      setReset: random(16),
+      enableSetReset: random(16),
+      planeMask: random(16),
+    };
+    const registers = [
+      [0x3c4, 2, s.planeMask],
+      [0x3ce, 0, s.setReset],
+      [0x3ce, 1, s.enableSetReset],
+      [0x3ce, 3, s.rotate | (s.logic << 3)],
+      [0x3ce, 5, s.writeMode],
+      [0x3ce, 8, s.bitMask],
+    ] as const;
+    for (const [port, index, value] of registers) indexed(b, port, index, value);
+    const width = [1, 2, 4, 8][random(4)]!;
+    const offset = random(64);
+    const from = random(64);
+    peek(b, 0xa0000 + from);
+    const latches = planes(b, from);
+    const data = Array.from({ length: width }, () => random(256));
+    const before = data.map((_, n) => planes(b, offset + n));
+    const value = data.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+    b.chips.mmioWrite(0xa0000 + offset, width, value);
+    const expected = data.map((byte, n) =>
+      [0, 1, 2, 3].map((plane) =>
+        [0, 1, 2, 3, 4, 5, 6, 7].reduce((sum, bit) => {
+          const [latch, old] = [latches[plane]!, before[n]![plane]!].map((whole) => (whole >> bit) & 1);
+          return sum | (bitAfter(s, plane, bit, byte, latch!, old!) << bit);
+        }, 0),
+      ),
+    );
+    expect(data.map((_, n) => planes(b, offset + n)), JSON.stringify({ round, s, width })).toEqual(expected); // prettier-ignore
+  }
+});
+
+test("odd/even and chain-4: which planes a byte reaches", () => {
+  const b = planarBoard();
+  indexed(b, 0x3c4, 4, 2); // odd/even
+  for (const [n, value] of [0x11, 0x22, 0x33, 0x44].entries()) poke(b, 0xa0010 + n, value);
+  expect([planes(b, 0x10), planes(b, 0x12)]).toEqual([
+    [0x11, 0x22, 0x11, 0x22],
+    [0x33, 0x44, 0x33, 0x44],
+  ]);
+  expect(peek(b, 0xa0013)).toBe(0x44);
+  indexed(b, 0x3c4, 4, 0xe); // chain-4
+  b.write(0xa0040, 0x44332211);
+  expect(planes(b, 0x10)).toEqual([0x11, 0x22, 0x33, 0x44]);
+  expect(b.read(0xa0040)).toBe(0x44332211);
 });
