@@ -230,10 +230,11 @@ export function flushTables(): u32 {
   return flush.flushTables();
 }
 /** False: the header names tables past the end of the file, where a flush would make it grow to. */
-export function tablesAreInside(): bool {
+/** `any`: the refcount table may lie anywhere. */
+export function tablesAreInside(any: bool): bool {
   const l1End = (image.l1Offset >> image.clusterBits) + image.clustersOf((<u64>image.l1Size) << 3);
   const table = (image.refcountTableOffset >> image.clusterBits) + image.refcountTableClusters;
-  return (image.l1Size == 0 || l1End <= image.endCluster) && table <= image.endCluster;
+  return (image.l1Size == 0 || l1End <= image.endCluster) && (any || table <= image.endCluster);
 }
 export function needsFlush(): bool {
   return flush.needsFlush();
@@ -293,6 +294,15 @@ export function countTables(): u32 {
 }
 export function countTree(active: bool, offset: f64, entries: u32): u32 {
   return checking.countTree(active, <u64>offset, entries);
+}
+export function countsStandAlone(): bool {
+  return checking.countsStandAlone();
+}
+export function uncountTables(): void {
+  checking.uncountTables();
+}
+export function referencesTo(cluster: f64): u32 {
+  return checking.referencesTo(<u64>cluster);
 }
 export function dropBadBlocks(): void {
   checking.dropBadBlocks();

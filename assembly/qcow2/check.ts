@@ -123,6 +123,40 @@ export function countTables(): u32 {
   return DONE;
 }
 
+/** Whether the table and its blocks lie in the file and nothing else lies there: only then can counts be set right in place. */
+export function countsStandAlone(): bool {
+  const first = image.refcountTableOffset >> image.clusterBits;
+  for (let cluster = first; cluster < first + image.refcountTableClusters; cluster++)
+    if (cluster >= clusters || load<u32>(counterAt(cluster)) != 1) return false;
+  for (let index: u64 = 0; index < <u64>image.refcountEntries; index++)
+    if (isBlock(index) && load<u32>(counterAt(tableEntry(index) >> image.clusterBits)) != 1) return false;
+  return true;
+}
+
+/** Whether a table entry names what `countTables` takes for a block. */
+function isBlock(index: u64): bool {
+  const entry = tableEntry(index);
+  const bad = (entry & (BLOCK_RESERVED | image.offsetInCluster)) != 0;
+  return entry != 0 && !bad && entry >> image.clusterBits < clusters;
+}
+
+/** Takes back what `countTables` has counted, but for the header: table and blocks will be others. */
+export function uncountTables(): void {
+  const first = image.refcountTableOffset >> image.clusterBits;
+  for (let cluster = first; cluster < first + image.refcountTableClusters && cluster < clusters; cluster++)
+    store<u32>(counterAt(cluster), load<u32>(counterAt(cluster)) - 1);
+  for (let index: u64 = 0; index < <u64>image.refcountEntries; index++) {
+    if (!isBlock(index)) continue;
+    const counter = counterAt(tableEntry(index) >> image.clusterBits);
+    store<u32>(counter, load<u32>(counter) - 1);
+  }
+}
+
+/** How many references to a cluster were counted. */
+export function referencesTo(cluster: u64): u32 {
+  return cluster < clusters ? load<u32>(counterAt(cluster)) : 0;
+}
+
 /** Removes refcount table entries that name no usable block, so that repair makes new ones. */
 export function dropBadBlocks(): void {
   for (let index: u32 = 0; index < image.refcountEntries; index++) {

@@ -19,11 +19,7 @@ export interface AmendOptions {
 
 const V2_REFCOUNT_BITS = 16;
 
-export async function amendQcow2(
-  image: Qcow2Image,
-  options: AmendOptions,
-  { signal }: Watch = {},
-): Promise<void> {
+export async function amendQcow2(image: Qcow2Image, options: AmendOptions, watch: Watch = {}): Promise<void> {
   const { core } = image.engine;
   const before = core.version();
   const after = options.version ?? before;
@@ -41,14 +37,13 @@ export async function amendQcow2(
     await setVersion(image, 3);
   }
   const bits = options.refcountBits;
-  if (bits !== undefined && bits !== 2 ** core.refcountOrder())
-    await changeRefcountWidth(image, bits, signal);
+  if (bits !== undefined && bits !== 2 ** core.refcountOrder()) await changeRefcountWidth(image, bits, watch);
   if (options.lazyRefcounts !== undefined && core.version() === 3)
     await setLazyRefcounts(image, options.lazyRefcounts);
   if (options.dataFile !== undefined || (options.dataFileRaw === false && image.hasRawData))
     await setDataFile(image, options.dataFile, options.dataFileRaw);
   if (options.size !== undefined) await image.resize!(options.size);
-  if (after < before) await downgrade(image, signal);
+  if (after < before) await downgrade(image, watch.signal);
 }
 
 /** A data file can be renamed, and stop being raw; what it holds makes all else impossible. */

@@ -4,10 +4,13 @@ import { FINDINGS } from "./check-findings.ts";
 import { type BlockExports, reasonOf, Step } from "./engine.ts";
 import type { CheckResult, Repair } from "./image.ts";
 import type { Qcow2Image } from "./qcow2.ts";
+import { rebuildRefcounts } from "./qcow2-refcount-width.ts";
 import { readSnapshots, rewriteSnapshots } from "./qcow2-snapshots.ts";
 
 const LEVEL: Readonly<Record<Repair, number>> = { none: 0, leaks: 1, all: 2 };
 
+/** A finding's number in check-findings.ts. */
+const BLOCK_SHARED = 15;
 const DIRTY = 1;
 const CORRUPT = 2;
 /** Limits of the snapshot table, in entries and in where it may lie. */
@@ -46,8 +49,12 @@ async function checkOnce(
 ): Promise<CheckResult> {
   const { engine } = image;
   const { core } = engine;
-  const level = LEVEL[repair];
+  let level = LEVEL[repair];
   const found = { corruptions: 0, leaks: 0, corruptionsFixed: 0, leaksFixed: 0 };
+  /** Of what `found` says: blocks that something else uses, too. */
+  let sharedBlocks = 0;
+  /** What the walk that only names things has named. */
+  const named = { leaks: 0, missing: 0, uncounted: 0 };
 
   /** `announced`: what the level repairs is only named here; the walk that is `repairing` sets it right. */
   const walk = async (
@@ -64,8 +71,11 @@ async function checkOnce(
       const [code, first, second, third] = finding;
       const kind = FINDINGS[code]!;
       const repaired = kind.repairedBy !== undefined && kind.repairedBy <= level;
-      if (repairing && !repaired) continue;
       onFinding(kind.text(first, second, third, repaired && !announced));
+      if (repairing && !repaired) continue;
+      if (announced) named[kind.leak ? "leaks" : "missing"]++;
+      if (announced && !kind.leak && second === 0n) named.uncounted++;
+      if (code === BLOCK_SHARED) sharedBlocks++;
       if (repaired && announced) continue;
       if (kind.leak) found[repaired ? "leaksFixed" : "leaks"]++;
       else found[repaired ? "corruptionsFixed" : "corruptions"]++;
@@ -103,11 +113,26 @@ async function checkOnce(
   await countBitmaps(image, walk);
   await walk((exports) => exports.countTables());
 
+  const standAlone = core.countsStandAlone() !== 0;
   if (repair === "all") core.dropBadBlocks();
   // As qemu-img does: everything that is wrong first, then what is set right.
   await walk((exports) => exports.compareCounts(0), level > 0);
-  if (level > 0) await walk((exports) => exports.compareCounts(level), false, true);
-  await walk((exports) => exports.compareCopied(repair === "all"));
+  if (repair === "leaks" && named.uncounted) {
+    // Whoever trusted such counts to tell what leaks could free what is in use.
+    onFinding("ERROR need to rebuild refcount structures");
+    throw new UserError("Input/output error", "EIO");
+  }
+  if (repair === "all" && !standAlone) {
+    onFinding("Rebuilding refcount structure");
+    core.uncountTables();
+    await rebuildRefcounts(image);
+    found.corruptions -= sharedBlocks;
+    found.corruptionsFixed += named.missing + sharedBlocks;
+    found.leaksFixed += named.leaks;
+  } else if (level > 0) await walk((exports) => exports.compareCounts(level), false, true);
+  // Flags follow from the counts: where those are right, even "leaks" sets them.
+  if (repair === "leaks" && found.corruptions === 0 && found.leaks === 0) level = LEVEL.all;
+  await walk((exports) => exports.compareCopied(level === LEVEL.all));
   return {
     ...found,
     totalClusters: Math.ceil(image.size / image.clusterSize),

@@ -73,7 +73,7 @@ export interface BlockExports extends EngineExports {
   reach(end: number): number;
   trimEnd(): number;
   flushTables(): number;
-  tablesAreInside(): number;
+  tablesAreInside(any: boolean): number;
   needsFlush(): number;
   abandon(): void;
   referenceTree(active: boolean, offset: number, entries: number, act: number): number;
@@ -86,6 +86,9 @@ export interface BlockExports extends EngineExports {
   countRange(offset: number, length: number): number;
   countTables(): number;
   countTree(active: boolean, offset: number, entries: number): number;
+  countsStandAlone(): number;
+  uncountTables(): void;
+  referencesTo(cluster: number): number;
   dropBadBlocks(): void;
   compareCounts(repair: number): number;
   compareCopied(repair: boolean): number;

@@ -1,18 +1,28 @@
-// Another width for the reference counts. All of them are written anew behind the end of the file, where the old ones
-// count nothing and nothing refers to; then one write of the header puts table, size and width in force together. Whenever
-// the power is cut, the image has either all of the old counts or all of the new. What the old ones took is free after.
+// All reference counts anew: of another width, or as a check has counted them. They are written behind the end of the
+// file, where the old ones count nothing and nothing refers to; then one write of the header puts table, size and width in
+// force together. Whenever the power is cut, the image has either all of the old counts or all of the new. What the old
+// ones took is free after.
 import { UserError } from "../core/errors.ts";
 import { nothing } from "./engine.ts";
 import type { Qcow2Image } from "./qcow2.ts";
+import type { Watch } from "./watch.ts";
 
 /** The header's table offset and clusters, and its refcount order; up to there all of it is written at once. */
 const TABLE_OFFSET = 48;
 const TABLE_CLUSTERS = 56;
 const ORDER = 96;
 const HEADER_LENGTH = 104;
+const V2_LENGTH = 72;
 
 /** No program reads a larger table. */
 const TABLE_MAX = 8 * 2 ** 20;
+
+/** What the new counts are to say: of clusters that are not for table and blocks, old or new. */
+interface Counts {
+  /** Every cluster that is in use, in order, and its count. */
+  all(): AsyncIterable<[cluster: number, count: bigint]>;
+  count(cluster: number): Promise<bigint>;
+}
 
 /** Counts as one block holds them (qcow2 specification, "Host cluster reference counts"). */
 class Block {
@@ -47,7 +57,7 @@ class Block {
 }
 
 /** The counts that the file has, without those of the clusters that hold them. */
-class OldCounts {
+class OldCounts implements Counts {
   private readonly own = new Set<number>();
   private block: Block | undefined;
   private loaded = -1;
@@ -92,7 +102,6 @@ class OldCounts {
     return this.block.get(cluster % this.perBlock);
   }
 
-  /** Every cluster that is in use, in order, and its count. */
   async *all(): AsyncGenerator<[cluster: number, count: bigint]> {
     for (const [index, offset] of this.blocks.entries()) {
       if (!offset) continue;
@@ -110,56 +119,80 @@ function headerOf(image: Qcow2Image): Uint8Array<ArrayBuffer> {
   return engine.view(engine.core.HEADER_AT.value as number, image.clusterSize);
 }
 
-export async function changeRefcountWidth(
-  image: Qcow2Image,
-  bits: number,
-  signal?: AbortSignal,
-): Promise<void> {
+export async function changeRefcountWidth(image: Qcow2Image, bits: number, watch: Watch = {}): Promise<void> {
   await image.alone(async () => {
     await image.flush!();
-    const { clusterSize, file } = image;
-    const old = await OldCounts.read(image);
-    const perBlock = (clusterSize * 8) / bits;
-    const most = 2n ** BigInt(bits) - 1n;
-    const used = new Set<number>();
-    for await (const [cluster, count] of old.all()) {
-      signal?.throwIfAborted();
-      if (count > most)
-        throw new UserError(
-          `Cannot decrease refcount entry width to ${bits} bits: ` +
-            `Cluster at offset 0x${(cluster * clusterSize).toString(16)} has a refcount of ${count}`,
-          "EINVAL",
-        );
-      used.add(Math.floor(cluster / perBlock));
-    }
-    const { first, end, ranges, tableClusters } = placeCounts(image, used, perBlock);
-
-    const table = new Uint8Array(tableClusters * clusterSize);
-    const entries = new DataView(table.buffer);
-    for (const [index, range] of ranges.entries()) {
-      signal?.throwIfAborted();
-      const block = new Block(new Uint8Array(clusterSize), bits);
-      for (let n = 0; n < perBlock; n++) {
-        const cluster = range * perBlock + n;
-        const count = cluster >= first && cluster < end ? 1n : await old.count(cluster);
-        if (count) block.set(n, count);
-      }
-      const offset = (first + tableClusters + index) * clusterSize;
-      await file.write!(block.bytes, offset);
-      entries.setBigUint64(range * 8, BigInt(offset));
-    }
-    await file.write!(table, first * clusterSize);
-    await file.flush!();
-
-    const header = new DataView(headerOf(image).buffer, headerOf(image).byteOffset, HEADER_LENGTH);
-    header.setBigUint64(TABLE_OFFSET, BigInt(first * clusterSize));
-    header.setUint32(TABLE_CLUSTERS, tableClusters);
-    header.setUint32(ORDER, Math.log2(bits));
-    await image.storeFields(0, HEADER_LENGTH);
-    await file.flush!();
-    await image.engine.run((core) => core.openHeader(Math.min(file.size, clusterSize), false), nothing);
-    await image.engine.run((core) => core.openTables(file.size), nothing);
+    await writeCounts(image, await OldCounts.read(image), bits, watch);
   });
+}
+
+/**
+ * Puts what a check has counted in place of all the counts that the file has: for those `alone`, and only until anything
+ * is allocated. The counts of table and blocks themselves are taken out before (`uncountTables`).
+ */
+export async function rebuildRefcounts(image: Qcow2Image): Promise<void> {
+  const { core } = image.engine;
+  const clusters = Math.ceil(image.file.size / image.clusterSize);
+  const count = async (cluster: number): Promise<bigint> => BigInt(core.referencesTo(cluster));
+  const counted: Counts = {
+    count,
+    async *all() {
+      for (let cluster = 0; cluster < clusters; cluster++)
+        if (core.referencesTo(cluster)) yield [cluster, await count(cluster)];
+    },
+  };
+  await writeCounts(image, counted, 2 ** core.refcountOrder());
+}
+
+async function writeCounts(
+  image: Qcow2Image,
+  counts: Counts,
+  bits: number,
+  { signal, onProgress }: Watch = {},
+): Promise<void> {
+  const { clusterSize, file } = image;
+  const perBlock = (clusterSize * 8) / bits;
+  const most = 2n ** BigInt(bits) - 1n;
+  const used = new Set<number>();
+  for await (const [cluster, count] of counts.all()) {
+    signal?.throwIfAborted();
+    if (count > most)
+      throw new UserError(
+        `Cannot decrease refcount entry width to ${bits} bits: ` +
+          `Cluster at offset 0x${(cluster * clusterSize).toString(16)} has a refcount of ${count}`,
+        "EINVAL",
+      );
+    used.add(Math.floor(cluster / perBlock));
+  }
+  const { first, end, ranges, tableClusters } = placeCounts(image, used, perBlock);
+
+  const table = new Uint8Array(tableClusters * clusterSize);
+  const entries = new DataView(table.buffer);
+  for (const [index, range] of ranges.entries()) {
+    signal?.throwIfAborted();
+    const block = new Block(new Uint8Array(clusterSize), bits);
+    for (let n = 0; n < perBlock; n++) {
+      const cluster = range * perBlock + n;
+      const count = cluster >= first && cluster < end ? 1n : await counts.count(cluster);
+      if (count) block.set(n, count);
+    }
+    const offset = (first + tableClusters + index) * clusterSize;
+    await file.write!(block.bytes, offset);
+    entries.setBigUint64(range * 8, BigInt(offset));
+    onProgress?.(index + 1, ranges.length);
+  }
+  await file.write!(table, first * clusterSize);
+  await file.flush!();
+
+  const header = new DataView(headerOf(image).buffer, headerOf(image).byteOffset, HEADER_LENGTH);
+  header.setBigUint64(TABLE_OFFSET, BigInt(first * clusterSize));
+  header.setUint32(TABLE_CLUSTERS, tableClusters);
+  // Version 2 has one width, and no field for it.
+  if (image.engine.core.version() >= 3) header.setUint32(ORDER, Math.log2(bits));
+  await image.storeFields(0, image.engine.core.version() >= 3 ? HEADER_LENGTH : V2_LENGTH);
+  await file.flush!();
+  await image.engine.run((core) => core.openHeader(Math.min(file.size, clusterSize), true), nothing);
+  await image.engine.run((core) => core.openTables(file.size), nothing);
 }
 
 /**

@@ -62,7 +62,7 @@ export async function readSnapshots(
     const view = new DataView(fixed.buffer);
     const extraLength = view.getUint32(36);
     if (extraLength > EXTRA_MAX) {
-      if (!onSurplus || extraLength > TABLE_MAX)
+      if (!onSurplus)
         throw new UserError(
           `Too much extra metadata in snapshot table entry ${index}\n` +
             "You can force-remove this extra metadata with wasmqemu img check -r all",
@@ -71,6 +71,10 @@ export async function readSnapshots(
       onSurplus(
         `Discarding too much extra metadata in snapshot table entry ${index} (${extraLength} > ${EXTRA_MAX})`,
       );
+      if (at - start + extraLength > TABLE_MAX) {
+        onSurplus(`Discarding ${count - index} overhanging snapshots (snapshot table is too big)`);
+        break;
+      }
     }
     const idLength = view.getUint16(12);
     const nameLength = view.getUint16(14);
@@ -180,6 +184,8 @@ async function drop(image: Qcow2Image, offset: number, bytes: number): Promise<v
 async function replaceTable(image: Qcow2Image, list: readonly Snapshot[], oldLength: number): Promise<void> {
   const { core } = image.engine;
   const old = core.snapshotsOffset();
+  // A damaged one may claim to reach past the file's end, where nothing is counted.
+  const inFile = Math.min(oldLength, Math.max(0, image.file.size - old));
   const table = encodeTable(list);
   const place = list.length ? await allocate(image, table.length) : 0;
   if (list.length) await image.file.write!(table, place);
@@ -187,7 +193,7 @@ async function replaceTable(image: Qcow2Image, list: readonly Snapshot[], oldLen
   core.setSnapshots(list.length, place);
   await image.storeFields(HEADER_SNAPSHOTS.at, HEADER_SNAPSHOTS.length);
   await image.file.flush!();
-  await drop(image, old, oldLength);
+  await drop(image, old, inFile);
 }
 
 /** Writes the table anew where entries lack what version 3 demands, or hold more than they may. For those `alone`. */

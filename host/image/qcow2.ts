@@ -134,7 +134,8 @@ export class Qcow2Image implements DiskImage {
     if (core.incompatible() & Feature.corrupt && !options.readOnly && !options.tolerant)
       throw new UserError("qcow2: Image is corrupt; cannot be opened read/write", "EACCES");
     await engine.run(() => core.openTables(file.size), nothing);
-    if (!options.readOnly && !core.tablesAreInside())
+    // A check that repairs makes another refcount table; nothing makes another L1 table.
+    if (!options.readOnly && !core.tablesAreInside(options.tolerant ?? false))
       throw new UserError("qcow2: Image is corrupt: its tables lie past the end of the file", "EIO");
     const image = new Qcow2Image(name, file, engine, extensions, backingName, options.readOnly);
     image.bitmaps = await readBitmaps(image, options.warn);
