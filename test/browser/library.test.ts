@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { POLICY, serveFolder, type StaticServer } from "../../tools/static-server.ts";
 import { guestFiles, obstacle } from "../machine/debian-guest.ts";
 import type { Outcome } from "../runtimes/suite.ts";
-import { chromiumObstacle, startChromium } from "../support/chromium.ts";
+import { chromiumObstacle, pagesMemory, startChromium } from "../support/chromium.ts";
 import { skipped } from "../support/needs.ts";
 
 const SECONDS = 1000;
@@ -31,6 +31,16 @@ globalThis.runDemo = async () => {
   const ending = await machine.run();
   await machine.close();
   return ending;
+};
+globalThis.comeAndGo = async (count) => {
+  for (let n = 0; n < count; n++) {
+    const drives = [new Blob([new Uint8Array(2 ** 20)])];
+    const machine = await Machine.create({ memory: "64M", kernel: new URL("demo.bin", location.href), drives });
+    machine.start();
+    await machine.screen.drawOn(document.createElement("canvas").transferControlToOffscreen());
+    await machine.waitFor(/Hello/);
+    await machine.close();
+  }
 };`;
 
 describe.skipIf(why)("the library in Chromium", () => {
@@ -84,6 +94,24 @@ describe.skipIf(why)("the library in Chromium", () => {
       expect(outcomes.length).toBeGreaterThan(8);
     },
     600 * SECONDS,
+  );
+
+  it(
+    "leaves no memory behind in a page whose machines come and go",
+    async () => {
+      const comeAndGo = (count: number): Promise<void> =>
+        page.evaluate(
+          (machines) =>
+            (globalThis as unknown as { comeAndGo(n: number): Promise<void> }).comeAndGo(machines),
+          count,
+        );
+      await comeAndGo(10);
+      const before = await pagesMemory(chromium);
+      await comeAndGo(30);
+      // Each has touched more than five megabytes.
+      expect((await pagesMemory(chromium)) - before).toBeLessThan(40);
+    },
+    120 * SECONDS,
   );
 
   it(

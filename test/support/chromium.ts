@@ -1,5 +1,5 @@
 // Debian's Chromium without a window, and modules of ours in one of its workers: what browsers do is tried there.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
@@ -133,6 +133,16 @@ async function bundle(module: string, folder: string): Promise<void> {
   );
   for (const asset of ["block.wasm", "machine.wasm", "bios.bin", "demo.bin"])
     copyFileSync(join(ROOT, "dist", asset), join(folder, asset));
+}
+
+/** What the processes of pages hold of this machine's memory, in MiB (proc(5): VmRSS, in KiB). */
+export async function pagesMemory(browser: Browser): Promise<number> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  const kib = processInfo
+    .filter(({ type }) => type === "renderer")
+    .map(({ id }) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1] ?? 0));
+  return kib.reduce((sum, size) => sum + size, 0) / 1024;
 }
 
 /**
