@@ -18,7 +18,7 @@ export function inAFile(disks: Calls<DiskVerbs>, kept: Omit<KeptMachine, "savedA
   return {
     async save(machine) {
       // Without this, browsers may forget it when space runs short.
-      void navigator.storage.persist();
+      void navigator.storage?.persist();
       const state = await machine.saveState();
       await disks.call("keepMachine", kept, new Moved(state, [state.buffer as ArrayBuffer]));
     },

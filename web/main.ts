@@ -153,7 +153,7 @@ async function newDisk(): Promise<void> {
 async function driveOf({ name, origin, kept }: Part): Promise<DriveDescription> {
   if (origin === undefined) return { source: kept!.path, format: "qcow2" };
   // Without this, browsers may forget disks when space runs short. Whoever says no gets no less.
-  void navigator.storage.persist();
+  void navigator.storage?.persist();
   const disk = await disks.call("over", kept?.name ?? name, origin).catch((error: Error) => {
     throw new UserError(`${name} cannot be used. ${error.message}`);
   });

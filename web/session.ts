@@ -212,10 +212,16 @@ export class Session {
 
   private async paste(machine: Machine): Promise<void> {
     const field = element<HTMLTextAreaElement>("paste-text");
-    field.value = await navigator.clipboard.readText().catch(() => "");
+    field.value = await readClipboard();
     field.select();
     if ((await ask("paste-dialog")) !== "type") return;
     this.turnTo("screen");
     await machine.keyboard.type(field.value.replaceAll("\r\n", "\n"));
   }
+}
+
+/** Nothing where the user, or a page whose way here was not safe, gives no access. */
+async function readClipboard(): Promise<string> {
+  const clipboard = navigator.clipboard as Clipboard | undefined;
+  return (await clipboard?.readText().catch(() => "")) ?? "";
 }

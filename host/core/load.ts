@@ -1,6 +1,7 @@
 // The one place where an engine becomes callable: bytes → compiled module (once) → instance with typed exports.
 import { instantiateSync } from "@assemblyscript/loader";
 import type { Runtime } from "../runtimes/runtime.ts";
+import { UserError } from "./errors.ts";
 import { Once } from "./once.ts";
 
 /** What every engine exports besides its own verbs; addresses are globals (`exports.STATE_AT.value`). */
@@ -23,9 +24,16 @@ const modules = new Once<WebAssembly.Module>();
 
 /** Compiles `name` (such as "block.wasm") once a process; instances of it are cheap. */
 export function compileEngine(runtime: Runtime, name: string): Promise<WebAssembly.Module> {
-  return modules.get(name, async () =>
-    runtime.readEngine ? runtime.readEngine(name) : WebAssembly.compile(await runtime.readAsset(name)),
-  );
+  return modules.get(name, async () => {
+    try {
+      return await (runtime.readEngine?.(name) ?? WebAssembly.compile(await runtime.readAsset(name)));
+    } catch (error) {
+      if (!(error instanceof WebAssembly.CompileError)) throw error;
+      throw new UserError(
+        `${name} needs WebAssembly with SIMD, which is missing here, or the file is damaged: ${error.message}`,
+      );
+    }
+  });
 }
 
 /** A module that another thread has compiled: a copy would be optimised all over again. */

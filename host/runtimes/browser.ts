@@ -20,7 +20,9 @@ const THREADS: Readonly<Record<string, () => Worker>> = {
 
 /** Half of what the browser gives: the other half is for disks. */
 async function cacheRoom(): Promise<number> {
-  const { quota = 0, usage = 0 } = await navigator.storage.estimate();
+  // There is none for pages whose way here was not safe.
+  const storage = navigator.storage as StorageManager | undefined;
+  const { quota = 0, usage = 0 } = (await storage?.estimate()) ?? {};
   return Math.max(0, quota / 2 - usage);
 }
 

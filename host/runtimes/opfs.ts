@@ -39,8 +39,19 @@ function stepsOf(path: string): string[] {
   return steps;
 }
 
+async function root(): Promise<FileSystemDirectoryHandle> {
+  // Absent in old browsers, and for pages whose way here was not safe (Secure Contexts §3.1).
+  const storage = navigator.storage as StorageManager | undefined;
+  if (!storage?.getDirectory)
+    throw new UserError(
+      "This browser keeps no disks for this page: it would for one that comes over https or from localhost",
+      "ENOTSUP",
+    );
+  return storage.getDirectory();
+}
+
 async function folderOf(steps: readonly string[], create: boolean): Promise<FileSystemDirectoryHandle> {
-  let folder = await navigator.storage.getDirectory();
+  let folder = await root();
   for (const step of steps.slice(0, -1)) folder = await folder.getDirectoryHandle(step, { create });
   return folder;
 }
@@ -53,9 +64,7 @@ export async function findOpfsFile(path: string, create = false): Promise<FileSy
 
 /** A folder below the root, made if there is none. */
 export async function opfsFolder(name: string): Promise<FileSystemDirectoryHandle> {
-  return doing(async () =>
-    (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true }),
-  );
+  return doing(async () => (await root()).getDirectoryHandle(name, { create: true }));
 }
 
 type OpenHandle = (options?: { mode: "read-only" | "readwrite" }) => Promise<FileSystemSyncAccessHandle>;

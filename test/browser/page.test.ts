@@ -317,6 +317,30 @@ describe.skipIf(why)("the page", () => {
   });
 });
 
+describe.skipIf(why)("the page over a connection that is not safe", () => {
+  it("says that there are no disks, and runs what needs none", async () => {
+    const server = await serveFolder(resolve("dist/web"), { headers: { "content-security-policy": POLICY } });
+    const browser = await startChromium("--host-resolver-rules=MAP somewhere.test 127.0.0.1");
+    const page = await browser.newPage();
+    await page.goto(server.url.replace("localhost", "somewhere.test"));
+    const alert = page.getByRole("alert").getByText("This browser keeps no disks for this page");
+    await alert.waitFor();
+    await page.click("#demo");
+    await alert.waitFor();
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.click("#choose")]);
+    const [name, mimeType] = ["echo.img", "application/octet-stream"];
+    await chooser.setFiles({ name, mimeType, buffer: Buffer.from(echoFloppy) });
+    await page.click("#start");
+    await page.locator("#screen:focus").waitFor();
+    await page.keyboard.press("x");
+    await page.locator("#serial-tab .news").waitFor();
+    await page.click("#save");
+    await alert.waitFor();
+    await browser.close();
+    await server.close();
+  });
+});
+
 describe.skipIf(why)("the page's own thread", () => {
   const folder = scratchFolder();
 

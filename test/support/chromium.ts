@@ -25,8 +25,8 @@ const LAUNCH = {
   args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
 };
 
-export function startChromium(): Promise<Browser> {
-  return chromium.launch(LAUNCH);
+export function startChromium(...more: readonly string[]): Promise<Browser> {
+  return chromium.launch({ ...LAUNCH, args: [...LAUNCH.args, ...more] });
 }
 
 /** A browser that keeps what it stores in `folder`, as people's do; others keep it in memory. */
