@@ -6,7 +6,7 @@ import { SectorCipher } from "./sector-cipher.ts";
 
 export type Compression = "zlib" | "zstd";
 
-/** Whole clusters from the buffer's start on; behind them there is as much room again, a cluster's for each packed one. */
+/** Whole clusters from the buffer's start on; behind them there is as much room again, for the packed ones in a row. */
 export interface PackJob {
   kind: "pack";
   buffer: ArrayBuffer;
@@ -65,12 +65,14 @@ function runCodec(core: BlockExports, job: PackJob | UnpackJob): CodecAnswer {
   const memory = new Uint8Array(core.memory.buffer as ArrayBuffer);
   const bytes = new Uint8Array(buffer);
 
-  const pack = (n: number, clusters: number): number => {
+  let rowEnd = job.kind === "pack" ? job.clusters * size : 0;
+  const pack = (n: number): number => {
     memory.set(bytes.subarray(n * size, (n + 1) * size), wholeAt);
     if (core.isZero(wholeAt, size)) return 0;
     const packer = job.compression === "zstd" ? core.packZstd : core.packDeflate;
     const length = packer(wholeAt, size, packedAt, size - 1);
-    bytes.set(memory.subarray(packedAt, packedAt + length), (clusters + n) * size);
+    bytes.set(memory.subarray(packedAt, packedAt + length), rowEnd);
+    rowEnd += length;
     return length || size;
   };
   const unpack = ({ at, length }: { at: number; length: number }, n: number): number => {
@@ -81,8 +83,6 @@ function runCodec(core: BlockExports, job: PackJob | UnpackJob): CodecAnswer {
     return size;
   };
   const lengths =
-    job.kind === "pack"
-      ? Array.from({ length: job.clusters }, (_, n) => pack(n, job.clusters))
-      : job.parts.map(unpack);
+    job.kind === "pack" ? Array.from({ length: job.clusters }, (_, n) => pack(n)) : job.parts.map(unpack);
   return { buffer, lengths };
 }

@@ -12,6 +12,7 @@ import type { CodecAnswer } from "./codec-jobs.ts";
 import type { CodecPool } from "./codec-pool.ts";
 import { type BlockExports } from "./engine.ts";
 import { loadEngine } from "../core/load.ts";
+import type { PackedCluster } from "./packed-writes.ts";
 import { Qcow2Image } from "./qcow2.ts";
 import { chainExtent, type ChainExtent, type DiskImage } from "./image.ts";
 import { until, type Watch } from "./watch.ts";
@@ -209,16 +210,22 @@ function packer(codecs: CodecPool, target: DiskImage, targetIsZero: boolean): Pa
       return codecs.run({ kind: "pack", buffer, compression, clusterSize, clusters });
     },
     async write({ buffer, lengths }, length, guest) {
-      const store = ([n, packedLength]: [number, number]): Promise<void> | undefined => {
+      const writes: Promise<void>[] = [];
+      const clusters: PackedCluster[] = [];
+      let packedAt = lengths.length * clusterSize;
+      for (const [n, packedLength] of lengths.entries()) {
         const at = n * clusterSize;
+        const offset = guest + at;
         const plain = new Uint8Array(buffer, at, clusterSize);
         const inside = Math.min(clusterSize, length - at);
-        if (packedLength === 0) return targetIsZero ? undefined : target.discard!(guest + at, inside);
-        if (packedLength === clusterSize) return target.write!(plain.subarray(0, inside), guest + at);
-        const packed = new Uint8Array(buffer, (lengths.length + n) * clusterSize, packedLength);
-        return target.writePacked!(packed, guest + at, plain);
-      };
-      await Promise.all([...lengths.entries()].map(store));
+        if (packedLength === clusterSize) writes.push(target.write!(plain.subarray(0, inside), offset));
+        else if (packedLength > 0) {
+          clusters.push({ packed: new Uint8Array(buffer, packedAt, packedLength), offset, plain });
+          packedAt += packedLength;
+        } else if (!targetIsZero) writes.push(target.discard!(offset, inside));
+      }
+      if (clusters.length > 0) writes.push(target.writePacked!(clusters));
+      await Promise.all(writes);
     },
   };
 }

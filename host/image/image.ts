@@ -1,6 +1,7 @@
 // What every disk image can do, whatever its format: a BlockSource that also says where its bytes come from.
 import type { BlockSource } from "../block/source.ts";
 import type { CodecPool } from "./codec-pool.ts";
+import type { PackedCluster } from "./packed-writes.ts";
 
 /** The longest part of a range, from its start, that has one answer to "what is here?". */
 export interface Extent {
@@ -47,8 +48,8 @@ export interface DiskImage extends BlockSource {
   check?(repair: Repair, onFinding: (sentence: string) => void): Promise<CheckResult>;
   /** Takes whole clusters only, each of them once. */
   readonly wholeClusters?: boolean;
-  /** Stores one whole cluster as the raw deflate stream `packed`; `plain` is what it inflates to. */
-  writePacked?(packed: Uint8Array, offset: number, plain: Uint8Array): Promise<void>;
+  /** Stores whole clusters compressed: one at least, in the order of the disk. */
+  writePacked?(clusters: readonly PackedCluster[]): Promise<void>;
   /** Names another backing file, or none. */
   setBacking?(name: string | undefined, format: string | undefined): Promise<void>;
   /** Frees everything that lies in this image: the backing file shows through. */

@@ -9,6 +9,7 @@ import { ClusterImage, type Run } from "./cluster-image.ts";
 import { Deflater } from "./deflate.ts";
 import type { CreateContext, Driver, OpenContext } from "./driver.ts";
 import { SIZE_OPTION } from "./driver.ts";
+import type { PackedCluster } from "./packed-writes.ts";
 import { passphraseOf } from "./encryption.ts";
 import { startCryptoEngine } from "./luks-keys.ts";
 import { CRYPT_METHODS, OLD_ENCRYPTION_OPTIONS, oldCipher, qcow2Encryption } from "./qcow2-encryption.ts";
@@ -34,7 +35,7 @@ interface Header {
 
 class QcowImage extends ClusterImage {
   readonly format = "qcow";
-  readonly writePacked?: (packed: Uint8Array, offset: number) => Promise<void>;
+  readonly writePacked?: (clusters: readonly PackedCluster[]) => Promise<void>;
   readonly empty?: () => Promise<void>;
   private readonly l1: Tables;
   private readonly l2: Tables;
@@ -54,7 +55,9 @@ class QcowImage extends ClusterImage {
     this.l2 = new Tables(context.file, () => this.settle());
     this.entries = 2 ** header.l2Bits;
     if (context.readOnly) return;
-    this.writePacked = (packed, offset) => this.storePacked(packed, offset);
+    this.writePacked = async (clusters) => {
+      for (const { packed, offset } of clusters) await this.storePacked(packed, offset);
+    };
     this.empty = () => this.dropAll();
   }
 

@@ -12,6 +12,7 @@ import type { CheckResult, DiskImage, Extent, Repair } from "./image.ts";
 import { qcow2Details } from "./qcow2-info.ts";
 import type { LuksVolume } from "./luks-keys.ts";
 import { damagedCluster, type PackedRead, readPackedClusters } from "./packed-reads.ts";
+import { type PackedBytes, writePackedClusters } from "./packed-writes.ts";
 import { type Extensions, parseExtensions } from "./qcow2-header.ts";
 import { setBitmapDirectory, writeHeader } from "./qcow2-header-edit.ts";
 import { emptyImage, setSize } from "./qcow2-resize.ts";
@@ -269,18 +270,14 @@ export class Qcow2Image implements DiskImage {
     return checkImage(this, repair, onFinding);
   }
 
-  /** Stores one whole cluster compressed; `packed` is shorter than a cluster, and as `compression` says. */
-  async writePacked(packed: Uint8Array, guest: number): Promise<void> {
+  /** Stores whole clusters compressed, in the order of the disk. */
+  async writePacked(clusters: readonly PackedBytes[]): Promise<void> {
     if (this.encryption)
       throw new UserError("Compression and encryption not supported at the same time", "ENOTSUP");
-    const release = await this.ranges.acquire(guest, guest + this.clusterSize, true);
+    const end = clusters.at(-1)!.offset + this.clusterSize;
+    const release = await this.ranges.acquire(clusters[0]!.offset, end, true);
     try {
-      const host = await this.engine.run(
-        (core) => core.planPacked(packed.length),
-        (core) => core.extentOffset(),
-      );
-      await this.file.write!(packed, host);
-      await this.engine.run((core) => core.commitPacked(guest, host, packed.length), nothing);
+      await writePackedClusters(this.engine, this.file, clusters);
       this.hasPacked = true;
     } finally {
       release();

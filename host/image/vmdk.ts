@@ -2,6 +2,7 @@
 import { UserError } from "../core/errors.ts";
 import { type CreateContext, type Driver, type ImageFile, type OpenContext, SIZE_OPTION } from "./driver.ts";
 import type { Settings } from "./driver.ts";
+import type { PackedCluster } from "./packed-writes.ts";
 import type { CheckResult, DiskImage, Extent, Repair } from "./image.ts";
 import {
   type Descriptor,
@@ -51,7 +52,7 @@ class VmdkImage implements DiskImage {
   readonly clusterSize: number | undefined;
   readonly wholeClusters: boolean;
   readonly write?: (from: Uint8Array, offset: number) => Promise<void>;
-  readonly writePacked?: (packed: Uint8Array, offset: number, plain: Uint8Array) => Promise<void>;
+  readonly writePacked?: (clusters: readonly PackedCluster[]) => Promise<void>;
   readonly discard?: (offset: number, length: number) => Promise<void>;
   readonly flush?: () => Promise<void>;
   private parent: DiskImage | undefined;
@@ -80,14 +81,17 @@ class VmdkImage implements DiskImage {
       for (const { sparse, file } of this.parts) await (sparse ? sparse.flush!() : file.flush!());
     };
     if (this.wholeClusters && parts.length === 1)
-      this.writePacked = async (packed, offset, plain) => {
+      this.writePacked = async (clusters) => {
         await this.renew();
-        await first!.sparse!.writeGrain(offset, plain.subarray(0, this.size - offset), packed);
+        for (const { packed, offset, plain } of clusters)
+          await first!.sparse!.writeGrain(offset, plain.subarray(0, this.size - offset), packed);
       };
     // -c is taken for every sparse disk, as qemu-img takes it; only stream-optimized ones have a place for it.
     else if (first!.sparse)
-      this.writePacked = (_packed, offset, plain) =>
-        this.writeGuest(plain.subarray(0, this.size - offset), offset);
+      this.writePacked = async (clusters) => {
+        for (const { offset, plain } of clusters)
+          await this.writeGuest(plain.subarray(0, this.size - offset), offset);
+      };
   }
 
   get dataName(): string {

@@ -195,11 +195,13 @@ async function pack(
     clusters,
   } as const;
   const { buffer, lengths } = await codecs.run(job);
+  let packedAt = clusters * PIECE;
   return encodePieces(
     addresses.map((address, n) => {
       const length = lengths[n]!;
-      const at = (length === PIECE ? n : clusters + n) * PIECE;
-      return { address, bytes: new Uint8Array(buffer, at, length) };
+      if (length === PIECE) return { address, bytes: new Uint8Array(buffer, n * PIECE, length) };
+      packedAt += length;
+      return { address, bytes: new Uint8Array(buffer, packedAt - length, length) };
     }),
   );
 }

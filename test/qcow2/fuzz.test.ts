@@ -20,7 +20,7 @@ async function sample(clusterSize: number, extendedL2: boolean): Promise<Uint8Ar
   await image.write!(pattern(8192, 2), 4096);
   await image.discard!(16384, 16384);
   const cluster = new Uint8Array(clusterSize).fill(3);
-  await image.writePacked(deflateRawSync(cluster, { windowBits: 12 }), 2 ** 19);
+  await image.writePacked([{ packed: deflateRawSync(cluster, { windowBits: 12 }), offset: 2 ** 19 }]);
   await image.flush!();
   return file.content.slice();
 }

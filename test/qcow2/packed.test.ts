@@ -10,13 +10,13 @@ it("puts no compressed data behind that of a cluster that was freed and is anoth
   const image = await open(file);
   const plain = new Uint8Array(CLUSTER).fill(7);
   const packed = deflateRawSync(plain, { windowBits: 12 });
-  await image.writePacked(packed, 0);
+  await image.writePacked([{ packed, offset: 0 }]);
   await image.flush!();
   await image.discard!(0, CLUSTER);
   await image.flush!();
   const others = pattern(3 * CLUSTER, 1);
   await image.write!(others, CLUSTER);
-  await image.writePacked(packed, 8 * CLUSTER);
+  await image.writePacked([{ packed, offset: 8 * CLUSTER }]);
   await image.flush!();
   await image.close();
   const found = new Uint8Array(3 * CLUSTER);

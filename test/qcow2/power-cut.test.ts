@@ -148,7 +148,8 @@ describe("qcow2 when the power fails", () => {
         if (n === 4) {
           const plain = new Uint8Array(shape.clusterSize).fill(7);
           witness.wrote(plain, 11 * 16 * KIB);
-          await image.writePacked(deflateRawSync(plain, { windowBits: 12 }), 11 * 16 * KIB);
+          const packed = deflateRawSync(plain, { windowBits: 12 });
+          await image.writePacked([{ packed, offset: 11 * 16 * KIB }]);
         }
         if (n % 3 !== 2) continue;
         await image.flush!();
