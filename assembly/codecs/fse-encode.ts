@@ -6,9 +6,11 @@ let output: usize = 0;
 let hold: u64 = 0;
 let held: u32 = 0;
 
-export function startBits(to: usize): void {
+/** The first bits, at most 7, may be given. */
+export function startBits(to: usize, first: u64 = 0, bits: u32 = 0): void {
   output = to;
-  hold = held = 0;
+  hold = first;
+  held = bits;
 }
 
 /** At most 56 bits at a time, lowest first. Up to eight bytes behind are written to. */

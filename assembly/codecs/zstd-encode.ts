@@ -54,8 +54,11 @@ const LENGTH_CODER: usize = LITERALS_END;
 const OFFSET_CODER: usize = LENGTH_CODER + CODER_SIZE;
 const MATCH_CODER: usize = OFFSET_CODER + CODER_SIZE;
 const CODES_MAX: u32 = MATCH_CODES;
-const COUNTS_AT: usize = MATCH_CODER + CODER_SIZE;
-const SHARES_AT: usize = COUNTS_AT + 4 * CODES_MAX;
+/** How often each code occurs, one alphabet behind the other. */
+const LENGTH_COUNTS: usize = MATCH_CODER + CODER_SIZE;
+const DISTANCE_COUNTS: usize = LENGTH_COUNTS + 4 * CODES_MAX;
+const MATCH_COUNTS: usize = DISTANCE_COUNTS + 4 * CODES_MAX;
+const SHARES_AT: usize = MATCH_COUNTS + 4 * CODES_MAX;
 const TABLE_AT: usize = SHARES_AT + 2 * CODES_MAX + 2;
 const WORK_AREA_AT: usize = TABLE_AT + 4 + (4 << LENGTH_ACCURACY);
 const DESCRIPTION_AT: usize = WORK_AREA_AT + FSE_WORK;
@@ -125,11 +128,13 @@ function putBlock(): usize {
   }
   if (count == 0) return at;
   const modes = at++;
+  countCodes(count);
   const codes = SEQUENCES_AT;
   const lengthMode = putCodes(
     at,
     codes + LENGTH_CODE,
     LENGTH_CODER,
+    LENGTH_COUNTS,
     lengthCounts,
     LENGTH_CODES,
     6,
@@ -140,6 +145,7 @@ function putBlock(): usize {
     at,
     codes + OFFSET_CODE,
     OFFSET_CODER,
+    DISTANCE_COUNTS,
     offsetCounts,
     OFFSET_COUNTS,
     5,
@@ -150,6 +156,7 @@ function putBlock(): usize {
     at,
     codes + MATCH_CODE,
     MATCH_CODER,
+    MATCH_COUNTS,
     matchCounts,
     MATCH_CODES,
     6,
@@ -157,6 +164,21 @@ function putBlock(): usize {
   );
   store<u8>(modes, <u8>((lengthMode << 6) | (offsetMode << 4) | (matchMode << 2)));
   return putSequences(codesEnd, count);
+}
+
+/** All three alphabets at once: a count that follows on one of the same code waits for it. */
+function countCodes(count: u32): void {
+  memory.fill(LENGTH_COUNTS, 0, 3 * 4 * CODES_MAX);
+  const end = SEQUENCES_AT + <usize>count * SEQUENCE;
+  for (let at = SEQUENCES_AT; at < end; at += SEQUENCE) {
+    countOne(LENGTH_COUNTS + ((<usize>load<u8>(at, LENGTH_CODE)) << 2));
+    countOne(DISTANCE_COUNTS + ((<usize>load<u8>(at, OFFSET_CODE)) << 2));
+    countOne(MATCH_COUNTS + ((<usize>load<u8>(at, MATCH_CODE)) << 2));
+  }
+}
+
+function countOne(at: usize): void {
+  store<u32>(at, load<u32>(at) + 1);
 }
 
 const PREDEFINED: u32 = 0;
@@ -173,19 +195,15 @@ function putCodes(
   to: usize,
   codes: usize,
   coder: usize,
+  counts: usize,
   predefined: usize,
   kinds: u32,
   predefinedAccuracy: u32,
   mostAccuracy: u32,
 ): u32 {
   const total = sequenceCount();
-  memory.fill(COUNTS_AT, 0, 4 * CODES_MAX);
   let used: u32 = 0;
-  for (let i: u32 = 0; i < total; i++) {
-    const at = COUNTS_AT + ((<usize>load<u8>(codes + <usize>i * SEQUENCE)) << 2);
-    if (load<u32>(at) == 0) used++;
-    store<u32>(at, load<u32>(at) + 1);
-  }
+  for (let code: u32 = 0; code < kinds; code++) if (load<u32>(counts + ((<usize>code) << 2)) != 0) used++;
   codesEnd = to;
   let mode = PREDEFINED;
   // One sequence alone takes five or six bits by the predefined table: less than its code in a byte.
@@ -195,10 +213,10 @@ function putCodes(
     singleTable(TABLE_AT, load<u8>(codes));
   } else {
     const accuracy = accuracyFor(total, used, mostAccuracy);
-    normalize(COUNTS_AT, SHARES_AT, kinds, total, accuracy);
+    normalize(counts, SHARES_AT, kinds, total, accuracy);
     const description = <u32>(putTable(DESCRIPTION_AT, SHARES_AT, accuracy) - DESCRIPTION_AT);
-    const own = costOf(COUNTS_AT, SHARES_AT, kinds, accuracy) + (description << 11);
-    if (used > 1 && own < costOf(COUNTS_AT, predefined, kinds, predefinedAccuracy)) {
+    const own = costOf(counts, SHARES_AT, kinds, accuracy) + (description << 11);
+    if (used > 1 && own < costOf(counts, predefined, kinds, predefinedAccuracy)) {
       mode = DESCRIBED;
       memory.copy(codesEnd, DESCRIPTION_AT, description);
       codesEnd += description;
@@ -211,13 +229,21 @@ function putCodes(
 
 /** §3.1.1.3.2.1.2, from the last to the first, and each one's parts in the order opposite to reading. */
 function putSequences(to: usize, count: u32): usize {
-  startBits(to);
   let at = SEQUENCES_AT + <usize>(count - 1) * SEQUENCE;
   let lengthState = lastState(LENGTH_CODER, load<u8>(at, LENGTH_CODE));
   let offsetState = lastState(OFFSET_CODER, load<u8>(at, OFFSET_CODE));
   let matchState = lastState(MATCH_CODER, load<u8>(at, MATCH_CODE));
-  putExtras(at);
-  while (at > SEQUENCES_AT) {
+  // What putBits does, in locals: a global would go to memory and back for each sequence.
+  let hold: u64 = 0;
+  let held: u32 = 0;
+  while (true) {
+    hold |= extrasOf(at) << held;
+    held += extraBits(at);
+    store<u64>(to, hold);
+    to += held >> 3;
+    hold >>= held & ~7;
+    held &= 7;
+    if (at == SEQUENCES_AT) break;
     at -= SEQUENCE;
     const offsetCode = load<u8>(at, OFFSET_CODE);
     const matchCode = load<u8>(at, MATCH_CODE);
@@ -225,17 +251,21 @@ function putSequences(to: usize, count: u32): usize {
     const offsetBits = bitsFor(OFFSET_CODER, offsetCode, offsetState);
     const matchBits = bitsFor(MATCH_CODER, matchCode, matchState);
     const lengthBits = bitsFor(LENGTH_CODER, lengthCode, lengthState);
-    putBits(
-      lowBits(offsetState, offsetBits) |
+    hold |=
+      (lowBits(offsetState, offsetBits) |
         (lowBits(matchState, matchBits) << offsetBits) |
-        (lowBits(lengthState, lengthBits) << (offsetBits + matchBits)),
-      offsetBits + matchBits + lengthBits,
-    );
+        (lowBits(lengthState, lengthBits) << (offsetBits + matchBits))) <<
+      held;
+    held += offsetBits + matchBits + lengthBits;
+    store<u64>(to, hold);
+    to += held >> 3;
+    hold >>= held & ~7;
+    held &= 7;
     offsetState = stateBefore(OFFSET_CODER, offsetCode, offsetState >> offsetBits);
     matchState = stateBefore(MATCH_CODER, matchCode, matchState >> matchBits);
     lengthState = stateBefore(LENGTH_CODER, lengthCode, lengthState >> lengthBits);
-    putExtras(at);
   }
+  startBits(to, hold, held);
   putState(MATCH_CODER, matchState);
   putState(OFFSET_CODER, offsetState);
   putState(LENGTH_CODER, lengthState);
@@ -243,14 +273,22 @@ function putSequences(to: usize, count: u32): usize {
 }
 
 /** What codes leave open: a base is a multiple of what its extra bits count to, that of matches plus 3. */
-function putExtras(at: usize): void {
+function extrasOf(at: usize): u64 {
   const lengthBits = <u32>load<u8>(lengthExtra + load<u8>(at, LENGTH_CODE));
   const matchBits = <u32>load<u8>(matchExtra + load<u8>(at, MATCH_CODE));
   const offsetBits = <u32>load<u8>(at, OFFSET_CODE);
-  putBits(
+  return (
     lowBits(load<u32>(at, LITERAL_LENGTH), lengthBits) |
-      (lowBits(load<u32>(at, MATCH_LENGTH) - 3, matchBits) << lengthBits) |
-      (lowBits(load<u32>(at, OFFSET_VALUE), offsetBits) << (lengthBits + matchBits)),
-    lengthBits + matchBits + offsetBits,
+    (lowBits(load<u32>(at, MATCH_LENGTH) - 3, matchBits) << lengthBits) |
+    (lowBits(load<u32>(at, OFFSET_VALUE), offsetBits) << (lengthBits + matchBits))
+  );
+}
+
+/** How many bits they are. */
+function extraBits(at: usize): u32 {
+  return (
+    <u32>load<u8>(lengthExtra + load<u8>(at, LENGTH_CODE)) +
+    <u32>load<u8>(matchExtra + load<u8>(at, MATCH_CODE)) +
+    <u32>load<u8>(at, OFFSET_CODE)
   );
 }

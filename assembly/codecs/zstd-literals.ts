@@ -29,7 +29,9 @@ const CODES_AT: usize = LENGTHS_AT + BYTES;
 const WEIGHTS_AT: usize = CODES_AT + 4 * BYTES;
 const WEIGHT_COUNTS_AT: usize = WEIGHTS_AT + BYTES;
 const WEIGHT_KINDS: u32 = HUFFMAN_BITS + 1;
-const SHARES_AT: usize = WEIGHT_COUNTS_AT + 4 * WEIGHT_KINDS;
+/** How many codes each weight has, then the next of them. */
+const KINDS_AT: usize = WEIGHT_COUNTS_AT + 4 * WEIGHT_KINDS;
+const SHARES_AT: usize = KINDS_AT + 4 * WEIGHT_KINDS;
 const TABLE_AT: usize = SHARES_AT + 4 * WEIGHT_KINDS;
 const CODER_AT: usize = TABLE_AT + 4 + (4 << WEIGHT_ACCURACY);
 const SCRATCH_AT: usize = (CODER_AT + CODER_SIZE + 7) & ~7;
@@ -102,8 +104,10 @@ function putFourStreams(to: usize, size: u32): usize {
 }
 
 function putStream(to: usize, from: u32, end: u32): usize {
-  startBits(to);
   let at = end;
+  // What putBits does, in locals: a global would go to memory and back each time.
+  let hold: u64 = 0;
+  let held: u32 = 0;
   // Four codes have 44 bits at most.
   for (; at >= from + 4; at -= 4) {
     const first = codeOf(at - 1);
@@ -112,14 +116,19 @@ function putStream(to: usize, from: u32, end: u32): usize {
     const fourth = codeOf(at - 4);
     const two = bitsOf(first) + bitsOf(second);
     const three = two + bitsOf(third);
-    putBits(
-      valueOf(first) |
+    hold |=
+      (valueOf(first) |
         (valueOf(second) << bitsOf(first)) |
         (valueOf(third) << two) |
-        (valueOf(fourth) << three),
-      three + bitsOf(fourth),
-    );
+        (valueOf(fourth) << three)) <<
+      held;
+    held += three + bitsOf(fourth);
+    store<u64>(to, hold);
+    to += held >> 3;
+    hold >>= held & ~7;
+    held &= 7;
   }
+  startBits(to, hold, held);
   for (; at > from; at--) putBits(valueOf(codeOf(at - 1)), bitsOf(codeOf(at - 1)));
   return endStream();
 }
@@ -146,19 +155,28 @@ function putTree(): usize {
     longest = max(longest, length);
     if (length != 0) last = byte;
   }
+  memory.fill(KINDS_AT, 0, 4 * WEIGHT_KINDS);
   for (let byte: u32 = 0; byte < BYTES; byte++) {
-    const length = load<u8>(LENGTHS_AT + byte);
-    store<u8>(WEIGHTS_AT + byte, <u8>(length == 0 ? 0 : longest + 1 - length));
+    const length = <u32>load<u8>(LENGTHS_AT + byte);
+    const weight: u32 = length == 0 ? 0 : longest + 1 - length;
+    store<u8>(WEIGHTS_AT + byte, <u8>weight);
+    const at = KINDS_AT + ((<usize>weight) << 2);
+    store<u32>(at, load<u32>(at) + 1);
   }
-  // Codes are given from the longest on, each weight's by symbol (§4.2.1.3).
+  // Codes are given from the longest on, each weight's by symbol (§4.2.1.3): first, where each weight's begin.
   let next: u32 = 0;
-  for (let weight: u32 = 1; weight <= longest; weight++)
-    for (let byte: u32 = 0; byte <= last; byte++) {
-      if (load<u8>(WEIGHTS_AT + byte) != weight) continue;
-      const code = (next >> (weight - 1)) | ((longest + 1 - weight) << 16);
-      store<u32>(CODES_AT + ((<usize>byte) << 2), code);
-      next += 1 << (weight - 1);
-    }
+  for (let weight: u32 = 1; weight <= longest; weight++) {
+    const count = load<u32>(KINDS_AT + ((<usize>weight) << 2));
+    store<u32>(KINDS_AT + ((<usize>weight) << 2), next >> (weight - 1));
+    next += count << (weight - 1);
+  }
+  for (let byte: u32 = 0; byte <= last; byte++) {
+    const weight = <u32>load<u8>(WEIGHTS_AT + byte);
+    const at = KINDS_AT + ((<usize>weight) << 2);
+    const code = load<u32>(at);
+    store<u32>(CODES_AT + ((<usize>byte) << 2), code | ((longest + 1 - weight) << 16));
+    store<u32>(at, code + 1);
+  }
   // The last one's weight is what the others leave: it is not told.
   const end = putCodedWeights(last);
   const coded = <u32>(end - TREE_AT) - 1;
