@@ -198,7 +198,7 @@ export class RandomProgram {
     code.push(0xfc + pick(2)); // CLD, STD
     code.push(...rex, 0x8d, 0x73, 0x20 + pick(0x40), ...rex, 0x8d, 0x7b, 0x20 + pick(0x60)); // LEA of RSI, RDI
     // MOV ECX, n; REP
-    if (pick(3) === 0) code.push(0xb9, pick(pick(8) ? 20 : 256), 0, 0, 0, this.choose([0xf3, 0xf2]));
+    if (pick(3)) code.push(0xb9, pick(pick(8) ? 20 : 256), 0, 0, 0, this.choose([0xf3, 0xf2]));
     const width = this.choose(this.long ? [0, 1, 2, 3] : [0, 1, 2]);
     if (width === 1) code.push(0x66);
     if (width === 3) code.push(0x48);
@@ -299,6 +299,7 @@ export class RandomProgram {
       () => this.division(6, [0x31, 0xd2]), // XOR EDX, EDX
       () => this.division(7, [0x99]), // CDQ
       () => this.x87(),
+      () => this.string(),
       () => this.string(),
       () => this.x87(),
       () => this.x87(),
