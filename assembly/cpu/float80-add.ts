@@ -1,7 +1,7 @@
 // Addition and subtraction.
 import { Float80, INTEGER_BIT, SIGN } from "./float80";
 import { answersNaNOfTwo, invalid, noteDenormals } from "./float80-nan";
-import { round } from "./float80-round";
+import { roundResult } from "./float80-round";
 import { high, leadingZeros, low, shiftLeft } from "./wide";
 import { ROUND_DOWN, x87 } from "./x87-state";
 
@@ -52,14 +52,7 @@ function addOrdered(aSign: u32, aScale: i32, a: u64, bSign: u32, bScale: i32, b:
     const sum = a + aligned;
     if (sum >= a) normalizeAndRound(aSign, aScale, sum, below, to);
     else
-      round(
-        aSign,
-        aScale + 1,
-        (sum >> 1) | INTEGER_BIT,
-        (sum << 63) | (below >> 1) | (below & 1),
-        x87.lostBits,
-        to,
-      );
+      roundResult(aSign, aScale + 1, (sum >> 1) | INTEGER_BIT, (sum << 63) | (below >> 1) | (below & 1), to);
     return;
   }
   const difference = a - aligned - <u64>(below != 0);
@@ -77,10 +70,10 @@ function shiftOutSticky(word: u64, count: i32): u64 {
 
 function normalizeAndRound(sign: u32, exponent: i32, significand: u64, below: u64, to: Float80): void {
   if (significand >= INTEGER_BIT) {
-    round(sign, exponent, significand, below, x87.lostBits, to);
+    roundResult(sign, exponent, significand, below, to);
     return;
   }
   const zeros = leadingZeros(significand, below);
   shiftLeft(significand, below, zeros);
-  round(sign, exponent - zeros, high, low, x87.lostBits, to);
+  roundResult(sign, exponent - zeros, high, low, to);
 }

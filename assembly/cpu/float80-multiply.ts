@@ -1,8 +1,15 @@
 // Multiplication, division and square root.
 import { BIAS, Float80, INTEGER_BIT } from "./float80";
 import { answersNaN, answersNaNOfTwo, invalid, noteDenormals } from "./float80-nan";
-import { round } from "./float80-round";
-import { divide as divideWide, high, low, multiply as multiplyWide, subtract as subtractWide } from "./wide";
+import { roundResult } from "./float80-round";
+import {
+  divide as divideWide,
+  high,
+  low,
+  multiply as multiplyWide,
+  multiplyHigh,
+  subtract as subtractWide,
+} from "./wide";
 import { DENORMAL, ZERO_DIVIDE, x87 } from "./x87-state";
 
 const HALF: u64 = 1 << 63;
@@ -35,9 +42,12 @@ export function multiply(a: Float80, b: Float80, to: Float80): void {
     }
   }
   const exponent = normalScale(a) + normalScale(b) - BIAS;
-  multiplyWide(normalMantissa(a), normalMantissa(b));
-  if (high >= INTEGER_BIT) round(sign, exponent + 1, high, low, x87.lostBits, to);
-  else round(sign, exponent, (high << 1) | (low >> 63), low << 1, x87.lostBits, to);
+  const x = normalMantissa(a);
+  const y = normalMantissa(b);
+  const upper = multiplyHigh(x, y);
+  const lower = x * y;
+  if (upper >= INTEGER_BIT) roundResult(sign, exponent + 1, upper, lower, to);
+  else roundResult(sign, exponent, (upper << 1) | (lower >> 63), lower << 1, to);
 }
 
 export function divide(a: Float80, b: Float80, to: Float80): void {
@@ -69,7 +79,7 @@ export function divide(a: Float80, b: Float80, to: Float80): void {
   const halved: u64 = numerator >= divisor ? 1 : 0;
   const exponent = normalScale(a) - normalScale(b) + BIAS - 1 + <i32>halved;
   const quotient = divideWide(numerator >> halved, halved ? numerator << 63 : 0, divisor);
-  round(sign, exponent, quotient, behindQuotient(low, divisor), x87.lostBits, to);
+  roundResult(sign, exponent, quotient, behindQuotient(low, divisor), to);
 }
 
 /** A remainder as what rounding must know of it: none, below half, half, above half. */
@@ -104,7 +114,7 @@ export function squareRoot(a: Float80, to: Float80): void {
   subtractWide(radicandHigh, radicandLow, high, low);
   // (root + ½)² = root² + root + ¼: a remainder above `root` is beyond half, and none is half.
   const below: u64 = (high | low) == 0 ? 0 : high == 0 && low <= root ? 1 : HALF | 1;
-  round(0, (scale >> 1) + BIAS, root, below, x87.lostBits, to);
+  roundResult(0, (scale >> 1) + BIAS, root, below, to);
 }
 
 /** ⌊√(high:low)⌋ for a radicand of at least 2^126. */

@@ -48,6 +48,23 @@ export function overflowsToInfinity(sign: u32): bool {
   return rounding == ROUND_NEAREST || rounding == (sign != 0 ? ROUND_DOWN : ROUND_UP);
 }
 
+/** The result of an operation: ±significand.below × 2^(exponent - bias), bit 63 of the significand set, under the control word. */
+export function roundResult(sign: u32, exponent: i32, significand: u64, below: u64, to: Float80): void {
+  // Nearly always: to the nearest of 64 bits, far from the ends of the range.
+  if (!x87.roundsPlainly || <u32>(exponent - 1) >= <u32>(EXPONENT_MAX - 2)) {
+    round(sign, exponent, significand, below, x87.lostBits, to);
+    return;
+  }
+  const up = (below >> 63) & ((<u64>(below << 1 != 0)) | significand);
+  let mantissa = significand + up;
+  if (mantissa < up) {
+    mantissa = INTEGER_BIT;
+    exponent++;
+  }
+  if (below) x87.raised |= PRECISION | (<u32>up * C1);
+  to.set(sign | exponent, mantissa);
+}
+
 /**
  * to = ±significand.below × 2^(exponent - bias), bit 63 of the significand set, rounded to 64 - `lost` bits.
  */

@@ -11,6 +11,12 @@ export function assign(toHigh: u64, toLow: u64): void {
 
 /** high:low = a × b. */
 export function multiply(a: u64, b: u64): void {
+  high = multiplyHigh(a, b);
+  low = a * b;
+}
+
+/** The upper half of a × b. */
+export function multiplyHigh(a: u64, b: u64): u64 {
   const aLow = a & 0xffff_ffff;
   const aHigh = a >> 32;
   const bLow = b & 0xffff_ffff;
@@ -18,14 +24,7 @@ export function multiply(a: u64, b: u64): void {
   const bottom = aLow * bLow;
   const cross = aHigh * bLow + (bottom >> 32);
   const middle = aLow * bHigh + (cross & 0xffff_ffff);
-  high = aHigh * bHigh + (cross >> 32) + (middle >> 32);
-  low = (middle << 32) | (bottom & 0xffff_ffff);
-}
-
-/** The upper half of a × b. */
-export function multiplyHigh(a: u64, b: u64): u64 {
-  multiply(a, b);
-  return high;
+  return aHigh * bHigh + (cross >> 32) + (middle >> 32);
 }
 
 /** high:low = the upper half of the product of two 128-bit numbers, at most 3 units too small. */

@@ -34,6 +34,8 @@ const FAULTS: u32 = INVALID | DENORMAL | ZERO_DIVIDE;
 const CONTROL_BITS: u32 = 0x1f3f;
 const CONTROL_ONES: u32 = 1 << 6;
 const CONTROL_INITIAL: u32 = 0x37f;
+const ROUNDING_AND_PRECISION: u32 = 0xf00;
+const FULL_PRECISION: u32 = 0x300;
 export const ROUND_NEAREST: u32 = 0;
 export const ROUND_DOWN: u32 = 1;
 export const ROUND_UP: u32 = 2;
@@ -67,6 +69,11 @@ export class X87 {
   get lostBits(): u32 {
     const precision = (this.control >> 8) & 3;
     return precision == 3 ? 0 : precision == 2 ? 11 : precision == 0 ? 40 : 0;
+  }
+
+  /** To the nearest, at full precision: as FNINIT leaves it. */
+  get roundsPlainly(): bool {
+    return (this.control & ROUNDING_AND_PRECISION) == FULL_PRECISION;
   }
 
   get statusWord(): u32 {
