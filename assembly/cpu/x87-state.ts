@@ -162,15 +162,13 @@ export function checkPending(): void {
 /** Enters what the instruction raised into the status word. False: an unmasked fault, so nothing is stored. */
 export function settle(): bool {
   const raised = x87.raised;
-  if (raised == 0) {
-    x87.status &= ~C1;
-    return true;
-  }
+  if (raised & ~x87.control & EXCEPTIONS) return settleUnmasked(raised);
+  x87.status = (x87.status & ~C1) | raised;
+  return true;
+}
+
+function settleUnmasked(raised: u32): bool {
   const unmasked = raised & ~x87.control & EXCEPTIONS;
-  if (unmasked == 0) {
-    x87.status = (x87.status & ~C1) | raised;
-    return true;
-  }
   const fault = (unmasked & FAULTS) != 0;
   // A fault comes before the result, and so before its rounding; only a stack fault has a C1 of its own.
   const reported = fault ? raised & (raised & STACK_FAULT ? FAULTS | STACK_FAULT | C1 : FAULTS) : raised;

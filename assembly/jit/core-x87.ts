@@ -1,6 +1,6 @@
 // The x87 services of the core: what is not worth its wasm in line. The operand comes with the call, the stack is in
 // memory, and all exceptions are masked (jit/x87.ts).
-import { arithmeticOperand } from "../cpu/exec/x87-arith";
+import { arithmeticOperand, arithmeticRegister } from "../cpu/exec/x87-arith";
 import { flagsOfComparison } from "../cpu/exec/x87-compare";
 import { executeRegister } from "../cpu/exec/x87";
 import {
@@ -12,11 +12,15 @@ import {
   truncatedTop,
 } from "../cpu/exec/x87-transfer";
 import { EXCEPTIONS, REGISTER_FORMS, x87 } from "../cpu/x87-state";
-import { X87_COMPARE, X87_OPERAND, X87_PUSH, X87_REGISTER, X87_VALUE } from "./module";
+import { X87_ARITHMETIC, X87_COMPARE, X87_OPERAND, X87_PUSH, X87_REGISTER, X87_VALUE } from "./module";
 
+/** Every service of the unit that a region asks for (jit/module.ts). */
 export function serveX87(a: u64, b: u64, service: u32): u64 {
   x87.raised = 0;
   switch (service) {
+    case X87_ARITHMETIC:
+      arithmetic(<u32>a - REGISTER_FORMS);
+      return 0;
     case X87_REGISTER:
       executeRegister(<u32>a);
       return 0;
@@ -34,6 +38,10 @@ export function serveX87(a: u64, b: u64, service: u32): u64 {
       x87.controlWord = <u32>a;
       return <u64>((x87.control & EXCEPTIONS) != EXCEPTIONS);
   }
+}
+
+function arithmetic(form: u32): void {
+  arithmeticRegister(form >> 6, (form >> 3) & 7, form & 7);
 }
 
 /** The loads, and arithmetic with an operand in memory. */

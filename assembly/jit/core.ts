@@ -12,13 +12,11 @@ import { ACTIVE, CF, MODE_CODE64, OF, cpu } from "../cpu/state";
 import { multiplyHigh } from "../cpu/wide";
 import { multiplyHighSigned } from "../cpu/exec/wide-int";
 import { JIT_INSN_AT } from "../machine/layout";
-import { serveX87 } from "./core-x87";
 import { computeLane } from "./core-vector";
 import {
   CHECK_SEGMENT,
   EXECUTE,
   EXECUTE_LAST,
-  EXECUTE_ON,
   FLAGS,
   HIGH_SIGNED,
   HIGH_UNSIGNED,
@@ -63,10 +61,8 @@ export function serveRegion(a: u64, b: u64, service: u32): u64 {
       return 0;
     case LEADS_TO:
       return leadsTo(a, <u32>b) ? 1 : 0;
-    case EXECUTE_ON:
-      return interpretOn(<u32>a, <u32>b) ? 1 : 0;
     default:
-      return serveX87(a, b, service);
+      return interpretOn(<u32>a, <u32>b) ? 1 : 0;
   }
 }
 

@@ -1,7 +1,8 @@
-// The wasm module around one region: one import from the core, the functions `spill`, `setRecord` and `run`.
+// The wasm module around one region: two imports from the core, the functions `spill`, `setRecord` and `run`.
 //
 // V8 compiles a wrapper for every signature that a module imports, whether it will be needed or not, at 45 microseconds
-// each: ten times what the rest of a small module costs. So all services of the core come through one function.
+// each: ten times what the rest of a small module costs. So all services of the core come through one function, and
+// those of x87 through a second with the same signature: its additions would wait for the first one's table of branches.
 //
 // `spill` puts the guest's state into memory for the slow paths: their code is then a list of local.get and one call.
 import { CPU_AT, JIT_BODY_AT, JIT_MODULE_AT } from "../machine/layout";
@@ -63,10 +64,11 @@ import {
 // Functions.
 /** (a: i64, b: i64, service: i32) → i64. */
 const CORE: u32 = 0;
-export const SPILL: u32 = 1;
+const X87_CORE: u32 = 1;
+export const SPILL: u32 = 2;
 /** (a, b, result: i64, op: i32): the lazy-flag record in memory. */
-export const SET_RECORD: u32 = 2;
-const RUN: u32 = 3;
+export const SET_RECORD: u32 = 3;
+const RUN: u32 = 4;
 
 // Services of the core (jit/core.ts).
 export const REACH: u32 = 0; // address; size | alignment << 8 | write << 16 → place, or 0 to stop
@@ -81,13 +83,15 @@ export const HIGH_UNSIGNED: u32 = 8;
 export const HIGH_SIGNED: u32 = 9;
 export const LANE: u32 = 10; // operation, immediate
 export const LEADS_TO: u32 = 11; // address, physical page → whether code there is fetched from that page
-// x87 (jit/core-x87.ts)
-export const X87_REGISTER: u32 = 12; // `extra`
-export const X87_OPERAND: u32 = 13; // `extra`, memory operand
-export const X87_PUSH: u32 = 14; // mantissa, sign and exponent
-export const X87_VALUE: u32 = 15; // `extra` → what a store writes
-export const X87_COMPARE: u32 = 16; // `extra` → CF, PF and ZF
-export const X87_CONTROL: u32 = 17; // control word → whether the region's demands hold no more
+
+// Services of the x87 unit (jit/core-x87.ts).
+export const X87_REGISTER: u32 = 0; // `extra`
+export const X87_ARITHMETIC: u32 = 1; // the same of what computes with two registers
+export const X87_OPERAND: u32 = 2; // `extra`, memory operand
+export const X87_PUSH: u32 = 3; // mantissa, sign and exponent
+export const X87_VALUE: u32 = 4; // `extra` → what a store writes
+export const X87_COMPARE: u32 = 5; // `extra` → CF, PF and ZF
+export const X87_CONTROL: u32 = 6; // control word → whether the region's demands hold no more
 
 // Types.
 const CORE_TYPE: u32 = 0;
@@ -196,17 +200,23 @@ function types(written: u32): void {
   closeSize(size);
 }
 
-/** "c" "M", the memory, and "c" "f", the core's services. */
+/** "c" "M", the memory, "c" "f", the core's services, and "c" "x", those of x87. */
 function imports(): void {
-  section(2, 14);
-  byte(2);
+  section(2, 20);
+  byte(3);
   name(0x63);
   name(0x4d);
   byte(2); // memory, at least one page
   byte(0);
   byte(1);
+  importCore(0x66);
+  importCore(0x78);
+}
+
+/** Functions of one type, in the order of their numbers. */
+function importCore(letter: u32): void {
   name(0x63);
-  name(0x66);
+  name(letter);
   byte(0); // function
   byte(CORE_TYPE);
 }
@@ -289,6 +299,12 @@ function setRecordBody(): void {
 export function callCore(service: u32): void {
   const32(<i32>service);
   call(CORE);
+}
+
+/** The same for a service of the x87 unit. */
+export function callX87(service: u32): void {
+  const32(<i32>service);
+  call(X87_CORE);
 }
 
 /** Registers, flags and budget from memory. */

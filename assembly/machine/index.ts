@@ -74,6 +74,7 @@ export {
   setWatchpoints,
 } from "./debugger";
 export { serveRegion } from "../jit/core";
+export { serveX87 } from "../jit/core-x87";
 export { liveBytes, liveRegions } from "../jit/regions";
 export {
   LEFT_BUDGET,

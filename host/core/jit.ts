@@ -1,14 +1,15 @@
 // The host's half of the translator: compile what the engine hands over, put it into the engine's table.
 //
-// A module imports memory and one function of the engine, never the table: on Node 20 each importing instance would make
+// A module imports memory and two functions of the engine, never the table: on Node 20 each importing instance would make
 // every later `table.set` slower.
 
 /** What the translator needs of its engine. */
 export interface TranslatingEngine {
   readonly memory: WebAssembly.Memory;
   readonly table: WebAssembly.Table;
-  /** All that a region asks of the engine. */
+  /** All that a region asks of the engine, and of its x87 unit. */
   readonly serveRegion: unknown;
+  readonly serveX87: unknown;
 }
 
 /** Table slots are grown by so many at a time. */
@@ -23,7 +24,8 @@ export class RegionTable {
   private next: number;
 
   constructor(private readonly engine: TranslatingEngine) {
-    this.imports = { c: { M: engine.memory, f: engine.serveRegion as WebAssembly.ImportValue } };
+    const [f, x] = [engine.serveRegion, engine.serveX87] as WebAssembly.ImportValue[];
+    this.imports = { c: { M: engine.memory, f: f!, x: x! } };
     this.next = engine.table.length;
   }
 

@@ -12,6 +12,7 @@ import type { VirtualClock } from "./virtual-clock.ts";
 export interface MachineExports extends EngineExports {
   /** For translated code only (host/core/jit.ts). */
   serveRegion: unknown;
+  serveX87: unknown;
   powerOn(ramBytes: number, vcpus: number): void;
   resetMachine(): void;
   /** Code that has run so many times is translated; with 0 all is interpreted. */

@@ -17,7 +17,7 @@ export interface Region {
 }
 
 /** The functions of a region's module (assembly/jit/module.ts). */
-const FUNCTIONS = ["core", "spill", "setRecord", "run"];
+const FUNCTIONS = ["core", "x87", "spill", "setRecord", "run"];
 const RUN = FUNCTIONS.indexOf("run");
 
 const GENERAL = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split(" ");

@@ -7,6 +7,7 @@ interface Exports {
   memory: WebAssembly.Memory;
   table: WebAssembly.Table;
   serveRegion: WebAssembly.ExportValue;
+  serveX87: WebAssembly.ExportValue;
   CPU_AT: WebAssembly.Global;
   RAM_AT: WebAssembly.Global;
   BOARD_AT: WebAssembly.Global;

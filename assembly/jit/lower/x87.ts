@@ -10,13 +10,14 @@ import { overrideFlags } from "../flags";
 import { interpret, leaveBlock, stop } from "../leave";
 import { PLACE, SOURCE, X87_A, X87_B, X87_TOP, result } from "../locals";
 import {
+  X87_ARITHMETIC,
   X87_COMPARE,
   X87_CONTROL,
   X87_OPERAND,
   X87_PUSH,
   X87_REGISTER,
   X87_VALUE,
-  callCore,
+  callX87,
 } from "../module";
 import { isPlainAddress, popRegister, pushMemory, pushReachable, setAddress, writeMemory } from "../operand";
 import { V128_LOAD, V128_STORE, vectorAccess } from "../simd";
@@ -156,7 +157,7 @@ function storeTop(i: Insn, extra: u32): void {
   const value = result(width == W64);
   const64(extra);
   const64(0);
-  callCore(X87_VALUE);
+  callX87(X87_VALUE);
   if (width != W64) byte(I32_WRAP);
   set(value);
   setAddress(i, 1 << width, true);
@@ -175,7 +176,7 @@ function storeTop(i: Insn, extra: u32): void {
 function leaveIfUnmasked(): void {
   byte(I64_EXTEND_U);
   const64(0);
-  callCore(X87_CONTROL);
+  callX87(X87_CONTROL);
   byte(I32_WRAP);
   enter(IF, NO_RESULT);
   leaveBlock();
@@ -283,7 +284,7 @@ function lowerRegister(i: Insn, extra: u32): bool {
     case 0o76:
       const64(extra);
       const64(0);
-      callCore(X87_COMPARE);
+      callX87(X87_COMPARE);
       byte(I32_WRAP);
       overrideFlags(ARITHMETIC_FLAGS);
       loadTop();
@@ -293,10 +294,26 @@ function lowerRegister(i: Insn, extra: u32): bool {
       popRegister(RAX, W16);
       return true;
     default:
-      callRegister(extra);
+      if (isArithmetic(group)) computeRegister(extra, group);
+      else callRegister(extra);
   }
   notePointers(i);
   return true;
+}
+
+/** D8, DC and DE but for the comparisons. */
+function isArithmetic(group: u32): bool {
+  const opcode = group >> 3;
+  return (opcode == 0 || opcode == 4 || opcode == 6) && (group & 6) != 2;
+}
+
+/** FADD … FDIVR with two registers; those of DE pop. */
+function computeRegister(extra: u32, group: u32): void {
+  const64(extra);
+  const64(0);
+  callX87(X87_ARITHMETIC);
+  byte(DROP);
+  if (group >> 3 == 6) loadTop();
 }
 
 /** All but FCMOV, whose condition the interpreter has, and what raises #UD. */
@@ -344,7 +361,7 @@ function callRegister(extra: u32): void {
 
 /** Calls a service that may change stack and status. */
 function callStack(service: u32): void {
-  callCore(service);
+  callX87(service);
   byte(DROP);
   loadTop();
 }
