@@ -1,7 +1,10 @@
 // The way out of the block engine: everything that the host may call.
+import { unadc } from "../codecs/adc";
 import { bunzip2, BUNZIP2_ROOM as BUNZIP2_SIZE } from "../codecs/bunzip2";
 import { deflate, PACK_MARGIN } from "../codecs/deflate";
 import { inflate } from "../codecs/inflate";
+import { LZMA2_ROOM as LZMA2_SIZE } from "../codecs/lzma2";
+import { unxz } from "../codecs/unxz";
 import { unzstd } from "../codecs/zstd";
 import { zstd } from "../codecs/zstd-encode";
 import { createBlank } from "../qcow2/create";
@@ -39,6 +42,7 @@ export const WORK_AT: usize = WORK;
 export const CRYPTO_AT: usize = CRYPTO;
 export const CRYPTO_SIZE: usize = CRYPTO_ROOM;
 export const BUNZIP2_ROOM: usize = BUNZIP2_SIZE;
+export const LZMA2_ROOM: usize = LZMA2_SIZE;
 
 /** Makes room for the image's areas, `work` bytes behind them, and what packers may write behind their output. */
 export function reserve(work: u32): bool {
@@ -214,6 +218,13 @@ export function unpackZstd(from: usize, length: u32, to: usize, capacity: u32): 
 /** `room`: BUNZIP2_ROOM bytes to work in. */
 export function unpackBzip2(from: usize, length: u32, to: usize, capacity: u32, room: usize): i32 {
   return bunzip2(from, length, to, capacity, room);
+}
+/** `room`: LZMA2_ROOM bytes to work in. */
+export function unpackXz(from: usize, length: u32, to: usize, capacity: u32, room: usize): i32 {
+  return unxz(from, length, to, capacity, room);
+}
+export function unpackAdc(from: usize, length: u32, to: usize, capacity: u32): i32 {
+  return unadc(from, length, to, capacity);
 }
 export function trimEnd(): u32 {
   return refcount.trimEnd();

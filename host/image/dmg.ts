@@ -6,11 +6,11 @@
 //                type, comment, u64 sector in the table, u64 sectors, u64 offset, u64 length
 import { UserError } from "../core/errors.ts";
 import { loadEngine } from "../core/load.ts";
-import { bunzip2 } from "./bunzip2.ts";
 import { ClusterImage, type Run } from "./cluster-image.ts";
 import { Deflater } from "./deflate.ts";
 import type { Driver, ImageFile, OpenContext } from "./driver.ts";
 import type { BlockExports } from "./engine.ts";
+import { bunzip2, unadc, unxz } from "./foreign-codecs.ts";
 import type { Tables } from "./tables.ts";
 
 const SECTOR = 512;
@@ -35,11 +35,14 @@ const Type = {
   end: 0xffffffff,
 } as const;
 
-/** Known by name only. */
-const NOT_UNPACKED: Readonly<Record<number, string>> = {
-  [Type.adc]: "ADC",
-  [Type.lzfse]: "LZFSE",
-  [Type.lzma]: "LZMA",
+type Unpack = (core: BlockExports, packed: Uint8Array, size: number) => Uint8Array | undefined;
+
+/** By type; undefined: damage. */
+const UNPACKERS: Readonly<Record<number, Unpack>> = {
+  [Type.adc]: unadc,
+  [Type.zlib]: (core, packed, size) => new Deflater(core).inflateZlib(packed, size),
+  [Type.bzip2]: bunzip2,
+  [Type.lzma]: unxz,
 };
 
 interface Chunk {
@@ -115,14 +118,11 @@ class DmgImage extends ClusterImage {
   }
 
   private unpack(chunk: Chunk, packed: Uint8Array): Uint8Array {
-    const name = NOT_UNPACKED[chunk.type];
-    if (name)
-      throw new UserError(`'${this.name}' has chunks packed by ${name}, which is not supported`, "ENOTSUP");
+    const unpack = UNPACKERS[chunk.type];
+    if (!unpack)
+      throw new UserError(`'${this.name}' has chunks packed by LZFSE, which is not supported`, "ENOTSUP");
     const size = chunk.sectors * SECTOR;
-    const bytes =
-      chunk.type === Type.bzip2
-        ? bunzip2(this.core, packed, size)
-        : new Deflater(this.core).inflateZlib(packed, size);
+    const bytes = unpack(this.core, packed, size);
     if (bytes?.length !== size)
       throw new UserError(
         `Cannot read the chunk at 0x${chunk.offset.toString(16)}: its compressed data is damaged`,
@@ -197,7 +197,7 @@ function requireSound(chunks: readonly Chunk[], file: ImageFile): void {
       new UserError(`The DMG image is damaged: the chunk at sector ${sector} ${what}`, "EINVAL");
     if (!Number.isSafeInteger((sector + sectors) * SECTOR)) throw damaged("lies past every disk's end");
     if (sector < end) throw damaged("lies on another");
-    if (isPacked && type !== Type.zlib && type !== Type.bzip2 && !NOT_UNPACKED[type])
+    if (isPacked && type !== Type.lzfse && !UNPACKERS[type])
       throw damaged(`is packed in the unknown way 0x${type.toString(16)}`);
     if (isPacked && (sectors > CHUNK_SECTORS_MAX || length > CHUNK_LENGTH_MAX)) throw damaged("is too large");
     if (isPacked && offset + length > file.size) throw damaged("lies past the end of the file");

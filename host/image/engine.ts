@@ -15,6 +15,7 @@ export interface BlockExports extends EngineExports {
   readonly CRYPTO_AT: WebAssembly.Global;
   readonly CRYPTO_SIZE: WebAssembly.Global;
   readonly BUNZIP2_ROOM: WebAssembly.Global;
+  readonly LZMA2_ROOM: WebAssembly.Global;
   reserve(work: number): number;
   transferOffset(): number;
   transferAddress(): number;
@@ -68,6 +69,8 @@ export interface BlockExports extends EngineExports {
   unpackDeflate(from: number, length: number, to: number, capacity: number): number;
   packZstd(from: number, length: number, to: number, capacity: number): number;
   unpackZstd(from: number, length: number, to: number, capacity: number): number;
+  unpackXz(from: number, length: number, to: number, capacity: number, room: number): number;
+  unpackAdc(from: number, length: number, to: number, capacity: number): number;
   unpackBzip2(from: number, length: number, to: number, capacity: number, room: number): number;
   resize(size: number): number;
   reach(end: number): number;

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { MemorySource } from "../../host/block/memory.ts";
 import { loadEngine } from "../../host/core/load.ts";
-import { bunzip2 } from "../../host/image/bunzip2.ts";
+import { bunzip2 } from "../../host/image/foreign-codecs.ts";
 import type { BlockExports } from "../../host/image/engine.ts";
 import { dmg } from "../../host/image/dmg.ts";
 import { node } from "../../host/runtimes/node.ts";
