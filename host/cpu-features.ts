@@ -14,6 +14,7 @@ const WORDS: readonly Readonly<Record<string, number>>[] = [
     ...bits("pni pclmulqdq", 0),
     ...bits("ssse3", 9),
     ...bits("fma cx16", 12),
+    ...bits("pcid", 17),
     ...bits("sse4.1 sse4.2", 19),
     ...bits("movbe popcnt", 22),
     ...bits("aes xsave", 25),
@@ -23,7 +24,7 @@ const WORDS: readonly Readonly<Record<string, number>>[] = [
     ...bits("fsgsbase", 0),
     ...bits("bmi1", 3),
     ...bits("avx2", 5),
-    ...bits("smep bmi2 erms", 7),
+    ...bits("smep bmi2 erms invpcid", 7),
     ...bits("adx smap", 19),
     ...bits("sha-ni", 29),
   },
@@ -51,7 +52,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 /** QEMU's qemu64 knows nothing younger than SSE3. */
 const BEYOND_QEMU64 =
-  "vme pclmulqdq ssse3 fma sse4.1 sse4.2 movbe popcnt aes xsave avx f16c rdrand fsgsbase bmi1 avx2 smep bmi2 erms adx smap sha-ni umip vaes vpclmulqdq rdtscp abm".split(
+  "vme pclmulqdq ssse3 fma sse4.1 sse4.2 movbe popcnt aes xsave avx f16c rdrand fsgsbase bmi1 avx2 smep bmi2 erms invpcid adx smap pcid sha-ni umip vaes vpclmulqdq rdtscp abm".split(
     " ",
   );
 

@@ -64,6 +64,7 @@ const PCLMULQDQ: u32 = 1 << 1;
 const SSSE3: u32 = 1 << 9;
 const FMA: u32 = 1 << 12;
 const CMPXCHG16B: u32 = 1 << 13;
+const PCID: u32 = 1 << 17;
 const SSE4_1: u32 = 1 << 19;
 const SSE4_2: u32 = 1 << 20;
 const MOVBE: u32 = 1 << 22;
@@ -87,6 +88,7 @@ const LEAF_1_ECX: u32 =
   F16C |
   FMA |
   CMPXCHG16B |
+  PCID |
   MOVBE |
   POPCNT |
   RDRAND |
@@ -99,10 +101,11 @@ const AVX2: u32 = 1 << 5;
 const SMEP: u32 = 1 << 7;
 const BMI2: u32 = 1 << 8;
 const ERMS: u32 = 1 << 9;
+const INVPCID: u32 = 1 << 10;
 const ADX: u32 = 1 << 19;
 const SMAP: u32 = 1 << 20;
 const SHA: u32 = 1 << 29;
-const LEAF_7_EBX: u32 = FSGSBASE | BMI1 | AVX2 | SMEP | BMI2 | ERMS | ADX | SMAP | SHA;
+const LEAF_7_EBX: u32 = FSGSBASE | BMI1 | AVX2 | SMEP | BMI2 | ERMS | INVPCID | ADX | SMAP | SHA;
 
 /** Leaf 7 ECX. */
 const UMIP: u32 = 1 << 2;

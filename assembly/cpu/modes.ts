@@ -24,7 +24,10 @@ import {
   CR4_OSXSAVE,
   CR4_OSXMMEXCPT,
   CR4_PAE,
+  CR3_KEEP,
+  CR3_PCID,
   CR4_PCE,
+  CR4_PCIDE,
   CR4_PGE,
   CR4_PSE,
   CR4_PVI,
@@ -59,6 +62,7 @@ const CR4_SUPPORTED: u64 =
   CR4_MCE |
   CR4_PGE |
   CR4_PCE |
+  CR4_PCIDE |
   CR4_OSFXSR |
   CR4_OSXMMEXCPT |
   CR4_FSGSBASE |
@@ -73,6 +77,7 @@ export function writeCr0(value: u64): void {
     raiseWithError(GP, 0);
   const changed = value ^ cpu.cr0;
   if (changed & CR0_PG) {
+    if (!(value & CR0_PG) && cpu.cr4 & CR4_PCIDE) raiseWithError(GP, 0);
     if (value & CR0_PG && cpu.efer & EFER_LME) {
       if (!(cpu.cr4 & CR4_PAE) || cpu.csAccess & LONG) raiseWithError(GP, 0);
       cpu.efer |= EFER_LMA;
@@ -83,14 +88,26 @@ export function writeCr0(value: u64): void {
   if (changed & (CR0_PE | CR0_PG)) updateMode();
 }
 
+/** Bits of CR3 beyond the 40 of an address (CPUID leaf 80000008h). */
+const CR3_RESERVED: u64 = 0xffff_ff00_0000_0000;
+
+/**
+ * The TLB holds the pages of one context: those of the one that comes may stay only if it is the same
+ * (SDM 3A §4.10.4.1 allows to drop more than it demands).
+ */
 export function writeCr3(value: u64): void {
+  const keeps = (cpu.cr4 & CR4_PCIDE) != 0 && (value & CR3_KEEP) != 0;
+  if (keeps) value &= ~CR3_KEEP;
+  if (value & CR3_RESERVED) raiseWithError(GP, 0);
+  const same = ((value ^ cpu.cr3) & CR3_PCID) == 0;
   cpu.cr3 = value;
-  flushTlbNonGlobal();
+  if (!keeps || !same) flushTlbNonGlobal();
 }
 
 export function writeCr4(value: u64): void {
   if (value & ~CR4_SUPPORTED) raiseWithError(GP, 0);
   if (cpu.efer & EFER_LMA && !(value & CR4_PAE)) raiseWithError(GP, 0);
+  if (value & ~cpu.cr4 & CR4_PCIDE && (!(cpu.efer & EFER_LMA) || cpu.cr3 & CR3_PCID)) raiseWithError(GP, 0);
   cpu.cr4 = value;
   flushTlb();
 }

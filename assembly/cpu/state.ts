@@ -62,6 +62,10 @@ export const CR0_NW: u64 = 1 << 29;
 export const CR0_CD: u64 = 1 << 30;
 export const CR0_PG: u64 = 1 << 31;
 
+/** CR3 while CR4.PCIDE is set (SDM 3A §4.10.1): the context's number; written with KEEP, its pages stay in the TLB. */
+export const CR3_PCID: u64 = 0xfff;
+export const CR3_KEEP: u64 = 1 << 63;
+
 /** CR4 (SDM 3A §2.5). */
 export const CR4_VME: u64 = 1 << 0;
 export const CR4_PVI: u64 = 1 << 1;

@@ -13,6 +13,7 @@ import {
   INT,
   INTO,
   INVLPG,
+  INVPCID,
   JCC,
   JCXZ,
   JMP,
@@ -265,7 +266,7 @@ function comesBack(op: u32): bool {
 
 /** Operations whose handlers mostly change what the region relies on (jit/core.ts: interpretOn). */
 function leavesOften(op: u32): bool {
-  return op == HLT || op == INVLPG || op == MOV_TO_CR;
+  return op == HLT || op == INVLPG || op == INVPCID || op == MOV_TO_CR;
 }
 
 function clear(node: Node): void {

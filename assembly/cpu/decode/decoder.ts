@@ -99,6 +99,7 @@ import {
   IMUL,
   INS,
   INVLPG,
+  INVPCID,
   JCC,
   JMP_FAR_INDIRECT,
   LDMXCSR,
@@ -315,6 +316,12 @@ function decodeThreeByte(i: Insn, map: u32, opcode: u32): bool {
     const load = (opcode & 1) == 0;
     const row = load ? (G << DST_SHIFT) | (E << SRC_SHIFT) : (E << DST_SHIFT) | (G << SRC_SHIFT);
     return operands(i, MOVBE | (WIDTH_V << WIDTH_SHIFT) | row, opcode);
+  }
+  if (map == 2 && opcode == 0x82 && operandPrefix && repeat == 0) {
+    modrm = fetchByte();
+    if (modrm >> 6 == 3) return undefined(i);
+    const row: u32 = (G << DST_SHIFT) | (E << SRC_SHIFT) | (WIDTH_Y << WIDTH_SHIFT) | ENDS_BLOCK;
+    return operands(i, INVPCID | row, opcode);
   }
   return decodeVector(i, map, opcode);
 }

@@ -194,6 +194,7 @@ export const XRSTOR: u32 = 504;
 export const PAUSE: u32 = 505;
 export const CLAC: u32 = 506;
 export const STAC: u32 = 507;
+export const INVPCID: u32 = 508;
 
 /** The first vector operation (operations-sse.ts). */
 export const SSE_FIRST: u32 = 1024;

@@ -63,6 +63,7 @@ import {
   INTO,
   INVD,
   INVLPG,
+  INVPCID,
   IRET,
   JCC,
   JCXZ,
@@ -306,6 +307,7 @@ import {
   input,
   invd,
   invlpg,
+  invpcid,
   lahf,
   lmsw,
   loadTable,
@@ -739,6 +741,7 @@ export function execute(i: Insn): void {
       case LMSW: lmsw(i); break;
       case CLTS: clts(i); break;
       case INVLPG: invlpg(i); break;
+      case INVPCID: invpcid(i); break;
       case INVD: invd(i); break;
       case RDMSR: rdmsr(i); break;
       case WRMSR: wrmsr(i); break;

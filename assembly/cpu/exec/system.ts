@@ -5,7 +5,8 @@ import { setTaskPriority, taskPriority } from "../../devices/irq-lines";
 import { entropy } from "../../host";
 import { clock, endTurn } from "../../machine/clock";
 import { read, readForWrite, readSystem, wrap, write } from "../../memory/access";
-import { closePages, flushTlbPage } from "../../memory/tlb";
+import { isCanonical } from "../../memory/paging";
+import { closePages, flushTlb, flushTlbNonGlobal, flushTlbPage } from "../../memory/tlb";
 import { breakpointsEnabled, notePort, readDebugRegister, writeDebugRegister } from "../debug";
 import { GP, UD, raise, raiseWithError } from "../exceptions";
 import { arithmeticFlags, eflags, setArithmeticFlags, setEflags } from "../flags";
@@ -20,7 +21,9 @@ import {
   AF,
   CF,
   CR4_FSGSBASE,
+  CR3_PCID,
   CR4_PCE,
+  CR4_PCIDE,
   CR4_TSD,
   CR4_UMIP,
   CS,
@@ -160,6 +163,28 @@ export function clts(i: Insn): void {
 export function invlpg(i: Insn): void {
   privileged();
   flushTlbPage(linearAddress(i));
+}
+
+/** The kinds of INVPCID (SDM 2A "INVPCID"). */
+const ONE_PAGE: u64 = 0;
+const ONE_CONTEXT: u64 = 1;
+const ALL_CONTEXTS: u64 = 2;
+const ALL_BUT_GLOBAL: u64 = 3;
+
+/** The TLB holds the pages of the running context and global ones: others have none to drop. */
+export function invpcid(i: Insn): void {
+  privileged();
+  const kind = cpu.mode & MODE_CODE64 ? reg<u64>(i.dst) : <u64>reg<u32>(i.dst);
+  const at = linearAddress(i, 16);
+  const context = read<u64>(at);
+  const linear = read<u64>(wrap(at + 8));
+  const running = cpu.cr4 & CR4_PCIDE ? cpu.cr3 & CR3_PCID : 0;
+  if (kind > ALL_BUT_GLOBAL || context & ~CR3_PCID) raiseWithError(GP, 0);
+  if (kind <= ONE_CONTEXT && context != 0 && !(cpu.cr4 & CR4_PCIDE)) raiseWithError(GP, 0);
+  if (kind == ONE_PAGE && !isCanonical(linear)) raiseWithError(GP, 0);
+  if (kind == ALL_CONTEXTS) flushTlb();
+  else if (kind == ALL_BUT_GLOBAL || (kind == ONE_CONTEXT && context == running)) flushTlbNonGlobal();
+  else if (kind == ONE_PAGE && context == running) flushTlbPage(linear);
 }
 
 /** INVD, WBINVD: the caches here are always coherent. */
