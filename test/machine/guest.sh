@@ -5,6 +5,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1/guest"; CACHE=$(cd "$1" && pwd); out=$CACHE/guest
+# Several tests want it at once, and read it while the next one asks.
+[ "$out/vmlinuz" -nt "$here/guest.sh" ] && [ "$out/vmlinuz" -nt "$here/guest-init.sh" ] && exit
 . "$here/../../scripts/debian/packages.sh"
 
 kernel=$(unpack "$(kernel_package linux-image-amd64)")
@@ -32,5 +34,7 @@ for module in ata_piix sd_mod sr_mod isofs floppy virtio_pci virtio_blk virtio-r
 done
 cp "$kernel/lib/modules/$version"/modules.{dep,alias,builtin,order} "$tree/lib/modules/$version/"
 
-pack "$tree" "$out/initrd.gz"
-cp "$kernel/boot/vmlinuz-$version" "$out/vmlinuz"
+pack "$tree" "$out/initrd.$$"
+cp "$kernel/boot/vmlinuz-$version" "$out/vmlinuz.$$"
+mv "$out/initrd.$$" "$out/initrd.gz"
+mv "$out/vmlinuz.$$" "$out/vmlinuz"
