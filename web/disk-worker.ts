@@ -6,6 +6,7 @@ import { openHttp } from "../host/block/http.ts";
 import { BlockOptions } from "../host/block/options.ts";
 import { protocolOf } from "../host/block/protocols.ts";
 import { UserError } from "../host/core/errors.ts";
+import { compileEngine } from "../host/core/load.ts";
 import { copyImage } from "../host/image/convert.ts";
 import { createImage } from "../host/library/create.ts";
 import { info } from "../host/library/info.ts";
@@ -158,6 +159,8 @@ const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(messag
   },
 } satisfies DiskVerbs);
 self.onmessage = ({ data }: MessageEvent<unknown>): void => page.receive(data);
+// Most of what is asked takes it. Why it cannot be had is told then.
+compileEngine(browser, "block.wasm").catch(() => {});
 
 /** What a disk has written fits only what it was written over. */
 function requireSame({ name, base }: Pick<KeptDisk, "name" | "base">, found: Base): void {

@@ -309,7 +309,11 @@ const TESTS: Readonly<Record<string, Test>> = {
     await larger.close();
   },
 
-  "machines side by side do not disturb each other": async (around) => {
+  "machines side by side do not disturb each other, one of them in a thread that was ready": async (
+    around,
+  ) => {
+    await around.library.Machine.prepare();
+    await around.library.Machine.prepare();
     const machines = await Promise.all([echo(around), echo(around), echo(around)]);
     await Promise.all(machines.map((machine, n) => machine.type(`${"x".repeat(n + 1)}\n`)));
     const told = await Promise.all(machines.map((machine) => machine.waitFor(/characters: (\d)/)));
