@@ -42,8 +42,11 @@ import { xxh64 } from "./xxh64";
 /** Entries: symbol | bits << 8. */
 const HUFFMAN_AT: usize = CODEC_AT;
 const WEIGHTS_AT: usize = HUFFMAN_AT + (2 << 11);
+/** Where the entries of each weight begin, then where the next one goes. */
+const STARTS_AT: usize = WEIGHTS_AT + 512;
+const STARTS_SIZE: usize = 4 * (HUFFMAN_BITS + 2);
 /** §4.2.1.2: the table that weights are coded with. */
-const WEIGHT_TABLE_AT: usize = WEIGHTS_AT + 512;
+const WEIGHT_TABLE_AT: usize = STARTS_AT + 64;
 /** §3.1.1.3.2.1.1: the three alphabets of sequences. */
 const LENGTH_TABLE_AT: usize = WEIGHT_TABLE_AT + 512;
 const OFFSET_TABLE_AT: usize = LENGTH_TABLE_AT + 4096;
@@ -221,17 +224,38 @@ function buildHuffman(symbols: u32): bool {
   const left: u32 = (1 << bits) - sum;
   if (bits > HUFFMAN_BITS || popcnt(left) != 1) return false;
   store<u8>(WEIGHTS_AT + symbols, <u8>(ctz(left) + 1));
-  let at: u32 = 0;
-  for (let weight: u32 = 1; weight <= bits; weight++)
-    for (let symbol: u32 = 0; symbol <= symbols; symbol++) {
-      if (load<u8>(WEIGHTS_AT + symbol) != weight) continue;
-      const entry = symbol | ((bits + 1 - weight) << 8);
-      for (let i: u32 = 0; i < 1 << (weight - 1); i++)
-        store<u16>(HUFFMAN_AT + ((<usize>(at + i)) << 1), <u16>entry);
-      at += 1 << (weight - 1);
-    }
+  // Entries go by weight, then by symbol: first, where each weight's begin.
+  memory.fill(STARTS_AT, 0, STARTS_SIZE);
+  for (let symbol: u32 = 0; symbol <= symbols; symbol++) {
+    const weight = <u32>load<u8>(WEIGHTS_AT + symbol);
+    const next = STARTS_AT + ((<usize>(weight + 1)) << 2);
+    store<u32>(next, load<u32>(next) + ((1 << weight) >> 1));
+  }
+  for (let weight: u32 = 1; weight <= bits; weight++) {
+    const start = STARTS_AT + ((<usize>weight) << 2);
+    store<u32>(start, load<u32>(start) + load<u32>(start - 4));
+  }
+  for (let symbol: u32 = 0; symbol <= symbols; symbol++) {
+    const weight = <u32>load<u8>(WEIGHTS_AT + symbol);
+    if (weight == 0) continue;
+    const start = STARTS_AT + ((<usize>weight) << 2);
+    const count: u32 = 1 << (weight - 1);
+    fillEntries(load<u32>(start), count, symbol | ((bits + 1 - weight) << 8));
+    store<u32>(start, load<u32>(start) + count);
+  }
   huffmanBits = bits;
   return true;
+}
+
+/** `count` is a power of two. */
+function fillEntries(first: u32, count: u32, entry: u32): void {
+  const at = HUFFMAN_AT + ((<usize>first) << 1);
+  const end = at + ((<usize>count) << 1);
+  const entries = i16x8.splat(<i16>entry);
+  if (count == 1) store<u16>(at, <u16>entry);
+  else if (count == 2) store<u32>(at, entry | (entry << 16));
+  else if (count == 4) store<u64>(at, i64x2.extract_lane(entries, 0));
+  else for (let next = at; next < end; next += 16) v128.store(next, entries);
 }
 
 /** §3.1.1.3.1.6: three sizes, four streams; each but the last gives a quarter of the literals, rounded up. */
