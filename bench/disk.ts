@@ -107,6 +107,7 @@ async function peakMemory(who: Who, args: string[]): Promise<number> {
   return Math.round(peak / 1024);
 }
 
+const mebibytes = (bytes: number): number => Math.round(bytes / MIB);
 const seconds = (value: number): string => (Number.isNaN(value) ? "" : value.toFixed(value < 0.1 ? 3 : 2));
 /** The system counts hundredths of a second of processors' work: of a few of them there is no ratio. */
 const ratio = (a: number, b: number, least: number): string => (b >= least ? (a / b).toFixed(2) : "");
@@ -132,6 +133,9 @@ try {
   const raw = join(folder, "disk.raw");
   if (options.image) run("native", ["convert", "-O", "raw", resolve(options.image), raw]);
   else makeDisk(raw, Number(options.size) * MIB);
+  // Beside a disk with much in it, the program's start is little.
+  const full = join(folder, "full.raw");
+  makeDisk(full, Number(options.size) * MIB);
   const { size, blocks } = statSync(raw);
   const fromRaw = ["convert", "-f", "raw", "-O", "qcow2"];
   const zstd = ["-c", "-o", "compression_type=zstd"];
@@ -144,6 +148,10 @@ try {
   const rows = [
     measure("convert raw → qcow2", (who) => [[...fromRaw, raw, `${who}.qcow2`]]),
     measure("convert qcow2 → raw", (who) => [["convert", "-O", "raw", "native.qcow2", `${who}.raw`]]),
+    measure("a full disk, raw → qcow2", (who) => [[...fromRaw, full, `${who}-full.qcow2`]]),
+    measure("a full disk, qcow2 → raw", (who) => [
+      ["convert", "-O", "raw", "native-full.qcow2", `${who}-full.raw`],
+    ]),
     measure("compare", () => [["compare", "-f", "raw", raw, "native.qcow2"]]),
     measure("check", () => [["check", "native.qcow2"]]),
     measure("map", () => [["map", "--output=json", "native.qcow2"]]),
@@ -186,8 +194,8 @@ try {
   const disk = options.image ? basename(options.image) : "programs and texts of this machine";
   const report = [
     table(rows),
-    `\nA disk of ${Math.round(size / MIB)} MiB of which ${Math.round((blocks * 512) / MIB)} hold data (${disk}), in files ` +
-      `that are cached; medians of ${rounds} rounds, on a machine with a load of ${loads.join(" to ")}. Compressed: ${sizes.join(", ")}. Most memory held by convert raw → ` +
+    `\nA disk of ${mebibytes(size)} MiB of which ${mebibytes(blocks * 512)} hold data (${disk}), and a full one with ` +
+      `${mebibytes(statSync(full).blocks * 512)}, in files that are cached; medians of ${rounds} rounds, on a machine with a load of ${loads.join(" to ")}. Compressed: ${sizes.join(", ")}. Most memory held by convert raw → ` +
       `qcow2, the same with zstd, and back: ${memory.join(", ")} MiB.`,
     `\n${thisMachine()}; ${execFileSync("qemu-img", ["--version"], { encoding: "utf8" }).split("\n")[0]}.`,
   ].join("\n");
