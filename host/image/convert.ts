@@ -143,8 +143,7 @@ async function copyWith(
     try {
       await source.read(into, offset);
     } catch (error) {
-      if (!options.onUnreadable)
-        throw new UserError(`error while reading at byte ${offset}: ${reason(error)}`, codeOf(error));
+      if (!options.onUnreadable) throw await readError(source, into, offset, error);
       await salvage(source, into, offset, options.onUnreadable);
     }
   };
@@ -247,6 +246,27 @@ async function statusAt(source: DiskImage, offset: number, length: number): Prom
       codeOf(error),
     );
   }
+}
+
+/** A read spans many extents: the sentence names the one that fails, read by itself; if none does, where all began. */
+async function readError(
+  source: DiskImage,
+  into: Uint8Array,
+  offset: number,
+  failure: unknown,
+): Promise<UserError> {
+  const at = (byte: number, error: unknown): UserError =>
+    new UserError(`error while reading at byte ${byte}: ${reason(error)}`, codeOf(error));
+  for (let from = 0; from < into.length;) {
+    const { length } = await statusAt(source, offset + from, into.length - from);
+    try {
+      await source.read(into.subarray(from, from + length), offset + from);
+    } catch (error) {
+      return at(offset + from, error);
+    }
+    from += length;
+  }
+  return at(offset, failure);
 }
 
 const SECTOR = 512;
