@@ -1,6 +1,15 @@
 // What a user does to bitmaps: adds, removes, clears, switches and merges them. Kept in the image when it is closed.
 import { UserError } from "../core/errors.ts";
-import { type Bitmap, bitsOf, isBroken, isRecording, markRange, storeBitmaps } from "./qcow2-bitmaps.ts";
+import {
+  type Bitmap,
+  BITMAP_MAX,
+  bitsOf,
+  bytesOfBits,
+  isBroken,
+  isRecording,
+  markRange,
+  storeBitmaps,
+} from "./qcow2-bitmaps.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 
 const NAME_MAX = 1023;
@@ -45,6 +54,9 @@ export function addBitmap(
   if (image.engine.core.version() < 3) throw cannot("Cannot store dirty bitmaps in qcow2 v2 files");
   if (new TextEncoder().encode(name).length > NAME_MAX)
     throw cannot(`Name length exceeds maximum (${NAME_MAX} characters)`);
+  const bytes = bytesOfBits(image.size, unit);
+  if (bytes > BITMAP_MAX)
+    throw cannot("Too much space will be occupied by the bitmap. Use larger granularity");
   const bitmap: Bitmap = {
     name,
     granularity: unit,
@@ -53,7 +65,7 @@ export function addBitmap(
     tableOffset: 0,
     tableEntries: 0,
     entryOffset: 0,
-    bits: new Uint8Array(Math.ceil(Math.ceil(image.size / unit) / 8)),
+    bits: new Uint8Array(bytes),
     changed: true,
   };
   image.bitmaps.push(bitmap);

@@ -113,12 +113,20 @@ export async function readBitmaps(
       (bitmap.flags & ~Flag.all) === 0 &&
       view.getUint8(at + 16) === DIRTY_TRACKING &&
       bits >= GRANULARITY_BITS.least &&
-      bits <= GRANULARITY_BITS.most;
+      bits <= GRANULARITY_BITS.most &&
+      bytesOfBits(image.size, 2 ** bits) <= BITMAP_MAX;
     if (!sound) throw invalid(name);
     list.push(bitmap);
     at += entrySize(bitmap);
   }
   return list;
+}
+
+/** No program writes, or reads, a larger bitmap. */
+export const BITMAP_MAX = 2 ** 29;
+
+export function bytesOfBits(size: number, granularity: number): number {
+  return Math.ceil(Math.ceil(size / granularity) / 8);
 }
 
 function invalid(name: string): UserError {

@@ -61,6 +61,10 @@ describe.skipIf(withoutNative("bitmaps beside qemu-img"))("img bitmap", () => {
     expect(ours(folder, "bitmap", "--add", "two.qcow2", "b0").err).toMatch(
       /Cannot store dirty bitmaps in qcow2 v2 files\n$/,
     );
+    native(folder, "create", "-f", "qcow2", "-o", "cluster_size=2M", "vast.qcow2", "1P");
+    expect(ours(folder, "bitmap", "--add", "vast.qcow2", "b0").err).toMatch(
+      /Too much space will be occupied by the bitmap. Use larger granularity\n$/,
+    );
   });
 });
 
