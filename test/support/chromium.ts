@@ -159,9 +159,11 @@ export function longestTask(trace: Buffer, by: "dur" | "tdur"): number {
     args: { name?: string };
   }
   const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] };
-  const threads = traceEvents.filter(
-    ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain",
-  );
+  const named = (what: string, called: string): TraceEvent[] =>
+    traceEvents.filter(({ name, args }) => name === what && args.name === called);
+  // Chromium draws parts of itself in a process of another name.
+  const pages = new Set(named("process_name", "Renderer").map(({ pid }) => pid));
+  const threads = named("thread_name", "CrRendererMain").filter(({ pid }) => pages.has(pid));
   const tasks = traceEvents.filter(
     ({ name, pid, tid }) =>
       name.endsWith("RunTask") && threads.some((thread) => thread.pid === pid && thread.tid === tid),
