@@ -47,6 +47,7 @@ import { MODE_CODE64 } from "../cpu/state";
 import { JIT_NODES_AT } from "../machine/layout";
 import { probe } from "../memory/probe";
 import { isPlainAddress } from "./operand";
+import { Region } from "./regions";
 
 /** An edge that leaves the region. */
 export const OUTSIDE: u32 = 0xffff_ffff;
@@ -56,6 +57,8 @@ export const DISPATCHER: u32 = 0;
 const NODES_FIRST: u32 = 112;
 const INSNS_FIRST: u32 = 500;
 const NODES_MAX: u32 = 240;
+/** A region of up to so many nodes is held by those that lead to it, too, from the start. */
+const NODES_SHARED: u32 = 8;
 const INSNS_MAX: u32 = 1500;
 export const PAGES_MAX: u32 = 16; // jit/regions.ts has room for as many
 /** Successors that a node may have besides those of a branch. */
@@ -297,8 +300,14 @@ function reach(delta: i32): u32 {
   const physical = number < pages ? <u64>page(number).physical : probe(linear & ~0xfff);
   if (physical > 0xffff_ffff) return OUTSIDE;
   const block = keptBlock((<u32>physical) | ((<u32>linear) & 0xfff), mode);
-  if (!changetype<usize>(block) || !isWarm(block)) return OUTSIDE;
+  if (!changetype<usize>(block) || !isWarm(block) || standsAlone(block)) return OUTSIDE;
   return add(block, delta, number < pages ? number : addPage(start, <u32>physical));
+}
+
+/** Whether a region at its start rather leaves for that of `block` than hold the same code once more. */
+function standsAlone(block: Block): bool {
+  if (block.slot == 0 || nodesMax == NODES_MAX) return false;
+  return changetype<Region>(<usize>block.region).nodes > NODES_SHARED;
 }
 
 function addPage(delta: i32, physical: u32): u32 {

@@ -35,7 +35,7 @@ import { BLOCK, NO_RESULT, beginAt, beginBody, end, enter, isFull, position } fr
  * A region that is entered this many times as often as a block must run to be hot is looked at again; then twice as
  * often, and so on. Larger code costs the runtime's compiler more than some ten thousand entries do.
  */
-const REVIEW_SHIFT: u32 = 4;
+const REVIEW_SHIFT: u32 = 3;
 const FLAT_CODE32: u32 = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_PROTECTED;
 
 /** Runs the region that `block` heads, if there is one by now; false: the interpreter has it. */

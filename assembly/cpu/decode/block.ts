@@ -263,9 +263,12 @@ export function isWarm(block: Block): bool {
   return block.slot != 0 || block.heat < 0 || block.heat >= <i32>(clock.warm >> WARM_SHIFT);
 }
 
-/** A region holds `block`, which does not enter it: to head one of its own it must be entered otherwise that often. */
+/**
+ * A region holds `block`, which does not enter it: to head one of its own it must be entered otherwise that often.
+ * Further regions that hold it do not put that off.
+ */
 export function cover(block: Block): void {
-  if (block.slot == 0) block.heat = -(<i32>clock.warm);
+  if (block.slot == 0 && block.heat >= 0) block.heat = -(<i32>clock.warm);
 }
 
 /** The region that `block` entered has gone. */
