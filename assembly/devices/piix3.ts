@@ -4,9 +4,11 @@ import { PCI_COMMAND, PCI_HEADER_TYPE, PCI_STATUS, PciFunction } from "./pci";
 /** PIRQRC A-D: bit 7 = off, bits 3-0 = the IRQ that the PCI interrupt is routed to. */
 const PIRQ_ROUTE: u32 = 0x60;
 const PIRQ_OFF: u32 = 1 << 7;
-/** IDETIM of the two channels: bit 15 = the channel decodes its ports. */
+/**
+ * IDETIM of the two channels: bit 15 = the channel decodes its ports. Drivers look at it, but as in QEMU the ports are
+ * there whatever it says: OVMF talks to them without setting it.
+ */
 const IDE_TIMING: u32 = 0x40;
-const IDE_DECODE: u32 = 1 << 15;
 
 export function resetIsaBridge(bridge: PciFunction): void {
   bridge.identify(0x08, 0x8086, 0x7000, 0x060100, 0x00);
@@ -43,10 +45,6 @@ export function resetIdeFunction(ide: PciFunction): void {
   ide.set<u16>(PCI_STATUS, 0x0280);
   ide.addBar(4, 16, 1); // bus-master registers
   ide.allow<u32>(IDE_TIMING, 0xffff_ffff);
-}
-
-export function ideDecodes(ide: PciFunction, channel: u32): bool {
-  return (ide.get<u16>(IDE_TIMING + (channel << 1)) & IDE_DECODE) != 0;
 }
 
 export function enableIdeAsFirmware(ide: PciFunction): void {

@@ -1,9 +1,9 @@
-// Which ports and which memory each socket decodes. What the guest can move (PCI base addresses, PM base, the IDE
-// channels' enable, PAM) is wired anew when it writes the configuration space.
+// Which ports and which memory each socket decodes. What the guest can move (PCI base addresses, PM base, PAM)
+// is wired anew when it writes the configuration space.
 import { GPE_BASE, GPE_PORTS, PM_PORTS, pmBase, resetPmFunction } from "../devices/piix4-pm";
 import { resetHostBridge, shadowReads, shadowWrites } from "../devices/i440fx";
 import { drivePciLines } from "../devices/irq-lines";
-import { ideDecodes, resetIdeFunction, resetIsaBridge, routeOf } from "../devices/piix3";
+import { resetIdeFunction, resetIsaBridge, routeOf } from "../devices/piix3";
 import { PciFunction } from "../devices/pci";
 import { resetVgaFunction } from "../devices/vga-pci";
 import { invalidateCode } from "../cpu/decode/block";
@@ -127,9 +127,12 @@ export function resetWiring(): void {
   plug(SOCKET_DMA_SECONDARY, 0xc0, 32);
   plug(SOCKET_FIRMWARE, FIRMWARE_PORT, 1);
   plug(SOCKET_FPU_ERROR, 0xf0, 1);
+  plug(SOCKET_IDE_SECONDARY, 0x170, 8);
   plug(SOCKET_VBE, 0x1ce, 3);
+  plug(SOCKET_IDE_PRIMARY, 0x1f0, 8);
   plug(SOCKET_COM4, 0x2e8, 8);
   plug(SOCKET_COM2, 0x2f8, 8);
+  plug(SOCKET_IDE_CONTROL_SECONDARY, 0x376, 1);
   plug(SOCKET_VGA, 0x3b4, 2);
   plug(SOCKET_VGA, 0x3ba, 1);
   plug(SOCKET_VGA, 0x3c0, 16);
@@ -137,6 +140,7 @@ export function resetWiring(): void {
   plug(SOCKET_VGA, 0x3da, 1);
   plug(SOCKET_COM3, 0x3e8, 8);
   plug(SOCKET_FLOPPY, 0x3f1, 5);
+  plug(SOCKET_IDE_CONTROL_PRIMARY, 0x3f6, 1);
   plug(SOCKET_FLOPPY, 0x3f7, 1);
   plug(SOCKET_COM1, 0x3f8, 8);
   plug(SOCKET_ELCR, 0x4d0, 2);
@@ -180,15 +184,8 @@ export function rewire(target: PciFunction): void {
   else if (target == isaBridge) routePciInterrupts();
   else if (target == vgaFunction) moveFrameBuffer();
   else if (target == pmFunction) move(SOCKET_PM, pmBase(pmFunction), PM_PORTS);
-  else if (target == ideFunction) {
-    move(SOCKET_BUS_MASTER, ideFunction.ioBar(4), 16);
-    const primary = ideDecodes(ideFunction, 0);
-    move(SOCKET_IDE_PRIMARY, primary ? 0x1f0 : 0, 8);
-    move(SOCKET_IDE_CONTROL_PRIMARY, primary ? 0x3f6 : 0, 1);
-    const secondary = ideDecodes(ideFunction, 1);
-    move(SOCKET_IDE_SECONDARY, secondary ? 0x170 : 0, 8);
-    move(SOCKET_IDE_CONTROL_SECONDARY, secondary ? 0x376 : 0, 1);
-  } else rewireVirtio(target);
+  else if (target == ideFunction) move(SOCKET_BUS_MASTER, ideFunction.ioBar(4), 16);
+  else rewireVirtio(target);
 }
 
 function rewireVirtio(target: PciFunction): void {

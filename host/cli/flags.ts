@@ -167,7 +167,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "bios",
     argument: "FILE",
-    help: "firmware in place of our own, such as SeaBIOS",
+    help: "firmware in place of our own, such as SeaBIOS or OVMF",
     apply: (options, file) => void (options.bios = file),
   },
   {
