@@ -54,7 +54,7 @@ export class Session {
     onPress("full-screen", complain, () => this.fillScreen());
     for (const name of CONSOLES) {
       onPress(`${name}-tab`, complain, () => this.turnTo(name));
-      onCtrlAlt(element(`${name}-panel`), () => this.getOut(name));
+      onCtrlAlt(element(`${name}-panel`), () => void this.getOut(name).catch(complain));
     }
     // What a guest has not written yet is lost with its tab, as by a power cut.
     window.addEventListener("beforeunload", (event) => this.machine && event.preventDefault());
@@ -196,9 +196,10 @@ export class Session {
   }
 
   /** To where Tab goes on from. */
-  private getOut(from: Console): void {
+  private async getOut(from: Console): Promise<void> {
     releasePointer();
-    if (document.fullscreenElement) void document.exitFullscreen();
+    // What lies behind a full screen takes no focus.
+    if (document.fullscreenElement) await document.exitFullscreen();
     element(`${from}-tab`).focus();
   }
 
