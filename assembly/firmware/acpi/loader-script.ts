@@ -59,11 +59,12 @@ export function notePointer(offset: u32): void {
   store<u8>(at + MORE_FIELDS + 4, <u8>POINTER_SIZE);
 }
 
-/** The byte at `offset` makes the sum of `length` bytes from `start` on 0. */
-export function noteChecksum(offset: u32, start: u32, length: u32): void {
-  if (next == 0) return;
+/** The byte at `offset` makes the sum of `length` bytes from `start` on 0. Whether that is left to firmware. */
+export function noteChecksum(offset: u32, start: u32, length: u32): bool {
+  if (next == 0) return false;
   const at = command(3, file);
   store<u32>(at + FIELDS, offset);
   store<u32>(at + FIELDS + 4, start);
   store<u32>(at + FIELDS + 8, length);
+  return true;
 }

@@ -85,12 +85,15 @@ export function endTable(at: u32): void {
   writeChecksum(at, cursor - at, 9);
 }
 
-/** Makes the bytes' sum 0 by the one at `offset`. */
+/**
+ * Makes the bytes' sum 0 by the one at `offset`. Where firmware will do that it finds 0 there: SeaBIOS takes the sum from
+ * what there is, OVMF puts its complement in its place.
+ */
 export function writeChecksum(at: u32, length: u32, offset: u32): void {
   const table = origin + <usize>at;
   store<u8>(table + <usize>offset, 0);
+  if (noteChecksum(at + offset, at, length)) return;
   let sum: u32 = 0;
   for (let i: usize = 0; i < <usize>length; i++) sum += load<u8>(table + i);
   store<u8>(table + <usize>offset, <u8>(0 - sum));
-  noteChecksum(at + offset, at, length);
 }
