@@ -268,7 +268,7 @@ export function replaceFlags(value: u32, changeable: u32): void {
   const always: u32 = 0xcd5; // CF PF AF ZF SF DF OF
   const mask = always | changeable;
   setEflags((eflags() & ~mask) | (value & mask));
-  if (cpu.eflags & (IF | TF)) signal(EVENT_RESCHEDULE);
+  if (cpu.eflags & TF || (cpu.eflags & IF && cpu.events)) signal(EVENT_RESCHEDULE);
 }
 
 export function iret<T>(): void {
