@@ -38,6 +38,35 @@ describe("an interrupt that waits for STI", () => {
     expect(core.run(1000)).toBe(true);
     expect([core.get("rcx"), core.get("rdx")]).toEqual([0n, 1n]);
   });
+
+  const flagLoads = {
+    POPF: "push dword 0x202\npopfd",
+    IRET: "push dword 0x202\npush dword 8\npush dword behind\niretd\nbehind:",
+  };
+  for (const [name, load] of Object.entries(flagLoads))
+    for (const warm of [0, 3])
+      it(`${name} lets it in at once, ${warm ? "translated" : "interpreted"}`, () => {
+        // Ten rounds in which nothing waits; in the last the interrupt does.
+        const core = flatMachine(
+          `mov ebx, 10
+        again:
+          cli
+          cmp ebx, 1
+          jne quiet
+          ${interruptSelf}
+        quiet:
+          ${load}
+          inc ecx
+          dec ebx
+          jnz again
+          hlt`,
+          "mov edx, 1\nhlt",
+        );
+        core.exports.setTranslator(warm);
+        core.set("rcx", 0);
+        expect(core.run(1000)).toBe(true);
+        expect([core.get("rcx"), core.get("rdx")]).toEqual([9n, 1n]);
+      });
 });
 
 describe("two CPUs", () => {
