@@ -4,7 +4,7 @@ import {
   type Bitmap,
   BITMAP_MAX,
   bitsOf,
-  bytesOfBits,
+  bitBytes,
   isBroken,
   isRecording,
   markRange,
@@ -54,7 +54,7 @@ export function addBitmap(
   if (image.engine.core.version() < 3) throw cannot("Cannot store dirty bitmaps in qcow2 v2 files");
   if (new TextEncoder().encode(name).length > NAME_MAX)
     throw cannot(`Name length exceeds maximum (${NAME_MAX} characters)`);
-  const bytes = bytesOfBits(image.size, unit);
+  const bytes = bitBytes(image.size, unit);
   if (bytes > BITMAP_MAX)
     throw cannot("Too much space will be occupied by the bitmap. Use larger granularity");
   const bitmap: Bitmap = {

@@ -114,7 +114,7 @@ export async function readBitmaps(
       view.getUint8(at + 16) === DIRTY_TRACKING &&
       bits >= GRANULARITY_BITS.least &&
       bits <= GRANULARITY_BITS.most &&
-      bytesOfBits(image.size, 2 ** bits) <= BITMAP_MAX;
+      bitBytes(image.size, 2 ** bits) <= BITMAP_MAX;
     if (!sound) throw invalid(name);
     list.push(bitmap);
     at += entrySize(bitmap);
@@ -125,10 +125,6 @@ export async function readBitmaps(
 /** No program writes, or reads, a larger bitmap. */
 export const BITMAP_MAX = 2 ** 29;
 
-export function bytesOfBits(size: number, granularity: number): number {
-  return Math.ceil(Math.ceil(size / granularity) / 8);
-}
-
 function invalid(name: string): UserError {
   return new UserError(`Bitmap '${name}' doesn't satisfy the constraints`, "EINVAL");
 }
@@ -138,7 +134,7 @@ function entrySize({ name, extra }: Bitmap): number {
 }
 
 /** Bytes that the bits of a disk of `size` bytes take. */
-function bitBytes(size: number, granularity: number): number {
+export function bitBytes(size: number, granularity: number): number {
   return Math.ceil(Math.ceil(size / granularity) / 8);
 }
 
