@@ -1,12 +1,12 @@
 // What the image tool says about itself: only what it does.
 export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
 
-  amend [-q] [-f FMT] [-p] -o OPTIONS FILE
+  amend [-q] [-f FMT] [-p] [--force] -o OPTIONS FILE
   bench [-c COUNT] [-d DEPTH] [-f FMT] [--flush-interval=N [--no-drain]] [-o OFFSET] [--pattern=BYTE] [-s SIZE] [-S STEP] [-w] [-U] FILE
   bitmap {--add | --remove | --clear | --enable | --disable | --merge SOURCE}… [-b FILE [-F FMT]] [-g SIZE] [-f FMT] FILE NAME
   cat [-f FMT] IMAGE[:PARTITION]:/PATH…
   check [-q] [-f FMT] [--output=human|json] [-r leaks|all] [-U] FILE
-  commit [-q] [-f FMT] [-b BASE] [-d] [-p] FILE
+  commit [-q] [-f FMT] [-b BASE] [-d] [-p] [-r RATE] FILE
   compare [-f FMT] [-F FMT] [-p] [-q] [-s] [-U] FILE1 FILE2
   convert [-c] [-f FMT] [-O FMT] [-B BACKING -F FMT] [-o OPTIONS] [-l SNAPSHOT] [-S SIZE] [-m N] [-W] [-r RATE] [-n [--target-is-zero] [--target-image-opts]] [--bitmaps [--skip-broken-bitmaps]] [--salvage] [-p] [-q] [-U] FILE… TARGET
   cp [-f FMT] [-r] IMAGE[:PARTITION]:/PATH… TARGET
@@ -16,7 +16,7 @@ export const IMG_HELP = `usage: wasmqemu img COMMAND [options] FILE…
   ls [-f FMT] [-l] [-R] [-d] [--output=human|json] IMAGE[[:PARTITION]:/PATH]…
   map [-f FMT] [--output=human|json] [-s OFFSET] [-l LENGTH] [-U] FILE
   measure [--output=human|json] [-O FMT] [-o OPTIONS] [--size SIZE | [-f FMT] [-l SNAPSHOT] [-U] FILE]
-  rebase [-q] [-f FMT] [-p] [-u] -b BACKING [-F FMT] FILE
+  rebase [-q] [-f FMT] [-p] [-u [-U]] -b BACKING [-F FMT] FILE
   resize [-q] [-f FMT] [--shrink] [--preallocation=off|metadata|falloc|full] FILE [+|-]SIZE
   serve [-f FMT] [-p PORT | --socket PATH] [-b ADDRESS] [-r] [-x NAME]… [-U] FILE…
   snapshot [-q] [-l | -c NAME | -a NAME | -d NAME] FILE
