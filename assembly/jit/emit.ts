@@ -169,7 +169,7 @@ import { isPlainAddress } from "./operand";
 import { node } from "./graph";
 import { Node, endsRun, isBranch, isRepeat, isTransfer, lastInsn } from "./region";
 import { LEFT_BUDGET } from "./stats";
-import { emitEdge } from "./structure";
+import { emitEdge, guardPage } from "./structure";
 import { DEMANDS_X87, demand } from "./vector";
 import { forgetPointers, settlePointers } from "./x87";
 import * as wasm from "./wasm";
@@ -179,6 +179,8 @@ export function emitBlock(n: u32): void {
   const block = here.block;
   beginBlock(block, here.delta);
   forgetPointers();
+  // An instruction that crosses into another page.
+  if (here.lastPage != here.page) guardPage(here.lastPage, here.delta + <i32>block.length - 1, here.delta);
   takeBudget(block, here.delta);
   const last = lastInsn(block);
   for (let i = firstInsn(block); changetype<usize>(i) < changetype<usize>(last); i = behind(i)) emitInsn(i);

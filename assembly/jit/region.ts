@@ -35,6 +35,7 @@ import {
 import {
   Block,
   Target,
+  beyondPage,
   firstReturn,
   firstTarget,
   insnCount,
@@ -74,8 +75,9 @@ export class Node {
   block: Block;
   /** Where the block begins, from the head of the region. */
   delta: i32;
-  /** Number of its page among those of the region. */
+  /** Number of its page among those of the region, and of the page where its last byte lies. */
   page: u32;
+  lastPage: u32;
   /** Successors: the target of the branch at its end, and what stands behind it; or OUTSIDE. */
   taken: u32;
   next: u32;
@@ -167,7 +169,7 @@ export function lastInsn(block: Block): Insn {
   return changetype<Insn>(<usize>block.end - INSN_SIZE);
 }
 
-/** Finds the region that `block`, at `linear`, heads; a `large` one follows more of the ways on, into its callers too. */
+/** Finds the region that `block`, at `linear`, heads, if there is one; a `large` one follows more of the ways on, into its callers too. */
 export function findRegion(block: Block, linear: u64, large: bool): void {
   nodesMax = large ? NODES_MAX : NODES_FIRST;
   const insnsMax = large ? INSNS_MAX : INSNS_FIRST;
@@ -177,7 +179,8 @@ export function findRegion(block: Block, linear: u64, large: bool): void {
   addPage(<i32>-(head & 0xfff), block.physical & 0xffff_f000);
   count = 1;
   clear(found(DISPATCHER));
-  found(add(block, 0, 0)).isEntry = true;
+  if (add(block, 0, 0) == OUTSIDE) return;
+  found(1).isEntry = true;
   let insns: u32 = 0;
   let followed: u32 = 1;
   let connected: u32 = 1;
@@ -279,12 +282,16 @@ function clear(node: Node): void {
   node.returns = OUTSIDE;
 }
 
+/** The node of `block`, which begins in page `page`; OUTSIDE where it cannot be told that it ends where it did. */
 function add(block: Block, delta: i32, page: u32): u32 {
+  const last = lastPage(block, page);
+  if (last == OUTSIDE) return OUTSIDE;
   const here = found(count);
   clear(here);
   here.block = block;
   here.delta = delta;
   here.page = page;
+  here.lastPage = last;
   return count++;
 }
 
@@ -308,6 +315,16 @@ function reach(delta: i32): u32 {
 function standsAlone(block: Block): bool {
   if (block.slot == 0 || nodesMax == NODES_MAX) return false;
   return changetype<Region>(<usize>block.region).nodes > NODES_SHARED;
+}
+
+/** The page of the last byte of `block`, which begins in page `first`; OUTSIDE where that leads elsewhere or is too much. */
+function lastPage(block: Block, first: u32): u32 {
+  if (block.beyond == 0) return first;
+  const start = page(first).delta + 0x1000;
+  for (let n: u32 = 0; n < pages; n++)
+    if (page(n).delta == start) return page(n).physical == beyondPage(block) ? n : OUTSIDE;
+  if (pages == PAGES_MAX || probe(head + <u64>start) != <u64>beyondPage(block)) return OUTSIDE;
+  return addPage(start, beyondPage(block));
 }
 
 function addPage(delta: i32, physical: u32): u32 {

@@ -101,7 +101,7 @@ export function emitEdge(from: u32, to: u32, delta: i32): void {
     leaveTo(delta, LEFT_JUMP);
     return;
   }
-  if (node(from).page != node(to).page) guardPage(to);
+  if (node(from).page != node(to).page) guardPage(node(to).page, node(to).delta, node(to).delta);
   if (to > from && !isMeeting(to)) {
     if (node(to).headsLoop) settleFlags();
     emitNode(to);
@@ -117,11 +117,10 @@ export function emitEdge(from: u32, to: u32, delta: i32): void {
   setFlagState(state);
 }
 
-/** Leaves for node `to` unless its page still leads where it led when the region was found. */
-function guardPage(to: u32): void {
-  const delta = node(to).delta;
-  const page = regionPage(node(to).page);
-  pushRip(delta);
+/** Leaves for `delta` unless page `number`, where `within` lies, still leads where it led when the region was found. */
+export function guardPage(number: u32, within: i32, delta: i32): void {
+  const page = regionPage(number);
+  pushRip(within);
   set(ADDRESS);
   pushTlbHit(1, offsetof<TlbEntry>("execTag"));
   get(TLB_ENTRY);

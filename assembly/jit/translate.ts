@@ -83,6 +83,7 @@ function review(region: Region, block: Block): bool {
 function translate(block: Block, linear: u64, large: bool): bool {
   if (!(cpu.mode & MODE_CODE64) && (cpu.mode & FLAT_CODE32) != FLAT_CODE32) return false;
   findRegion(block, linear, large);
+  if (foundCount() == 1) return false;
   orderNodes();
   emit(true);
   report(TRACE_REGION, <u32>linear, <u32>(linear >> 32));

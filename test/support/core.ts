@@ -21,6 +21,7 @@ interface Exports {
   JIT_STATS_AT: WebAssembly.Global;
   STAT_REGIONS: WebAssembly.Global;
   STAT_ENTRIES: WebAssembly.Global;
+  STAT_INSTRUCTIONS: WebAssembly.Global;
   LEFT_PAGE: WebAssembly.Global;
   powerOn(ramSize: number, vcpus: number): void;
   runMachine(instructions: number): number;
@@ -115,7 +116,7 @@ export class Core {
   }
 
   /** A counter of the translator (assembly/jit/stats.ts), which must have been told to count. */
-  counter(name: "STAT_REGIONS" | "STAT_ENTRIES" | "LEFT_PAGE"): number {
+  counter(name: "STAT_REGIONS" | "STAT_ENTRIES" | "STAT_INSTRUCTIONS" | "LEFT_PAGE"): number {
     const { memory, JIT_STATS_AT } = this.exports;
     const at = JIT_STATS_AT.value + 8 * Number(this.exports[name].value);
     return Number(new DataView(memory.buffer).getBigUint64(at, true));

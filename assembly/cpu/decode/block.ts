@@ -1,6 +1,7 @@
 // Decoded blocks: instructions laid one behind the other, keyed by physical address and mode, so that decoding is
-// not paid each time. A block stays within its page; an instruction that crosses into the next is decoded anew each
-// time it runs. A write to a page that holds blocks drops those that it touches and nothing else.
+// not paid each time. A block stays within its page; an instruction that crosses into the next is a block of its own,
+// which holds only while the next page is the one that it was decoded from: where it is another, the instruction is decoded
+// anew. A write to a page that holds blocks drops those that it touches and nothing else.
 //
 //  0          4      8     12        16        20     24     28    32        36       40        48      56
 //  ├ physical ┼ mode ┼ end ┼ next ───┼ length ─┼ heat ┼ slot ┼ tlb ┼ demands ┼ region ┼ next ───┼ entry ┤
@@ -16,7 +17,7 @@ import {
   CODE_PAGES_AT,
   CODE_PAGES_SIZE,
 } from "../../machine/layout";
-import { translateFetch } from "../../memory/access";
+import { translateFetch, wrap } from "../../memory/access";
 import { NO_PAGE, writeProtectPhysicalPage } from "../../memory/tlb";
 import { clock } from "../../machine/clock";
 import { MODE_CODE64, REG_RSP, REG_ZERO, cpu } from "../state";
@@ -59,6 +60,8 @@ export class Block {
   /** The region, and the next block that enters it (jit/regions.ts). */
   region: u32;
   nextEntry: u32;
+  /** Of an instruction that crosses into another page: that one's address, and CROSSES; of all others 0. */
+  beyond: u32;
   /** What the region's function is told: the number of the entry, and above it the block's place from the head. */
   entry: u64;
 }
@@ -68,6 +71,9 @@ const INSNS_MAX: u32 = 64;
 const BLOCK_SIZE_MAX: usize = HEADER + (<usize>INSNS_MAX + 1) * INSN_SIZE;
 /** No address of a block: block 0 of a page never starts here. */
 const DROPPED: u32 = 0xffff_ffff;
+const CROSSES: u32 = 1;
+/** No mode: this stands in the list of a page for the bytes there of a crossing instruction, whose block is `region`. */
+const REST: u32 = 0xffff_ffff;
 /** The place of blocks that are not kept: one instruction and its end. */
 const SCRATCH: usize = CODE_BLOCKS_AT;
 const FIRST: usize = CODE_BLOCKS_AT + HEADER + 2 * INSN_SIZE;
@@ -110,7 +116,23 @@ export function findBlock(): Block {
   const physical =
     (linear & ~0xfff) == cpu.codePage ? cpu.codePhysical | ((<u32>linear) & 0xfff) : enterPage(linear);
   const block = keptBlock(physical, cpu.mode);
-  return changetype<usize>(block) ? block : decodeBlock(linear, physical);
+  if (!changetype<usize>(block)) return decodeBlock(linear, physical);
+  return block.beyond == 0 || goesOn(block, linear) ? block : decodeSingle(linear, physical);
+}
+
+/** Whether the page behind that of a crossing instruction is still the one that it was decoded from. */
+function goesOn(block: Block, linear: u64): bool {
+  cpu.insn = 0;
+  return pageBehind(linear) == beyondPage(block);
+}
+
+function pageBehind(linear: u64): u32 {
+  return translateFetch(wrap((linear | 0xfff) + 1)) & 0xffff_f000;
+}
+
+/** The second page of a block that crosses into one. */
+export function beyondPage(block: Block): u32 {
+  return block.beyond & 0xffff_f000;
 }
 
 /** The block kept for `physical` and `mode`; null where there is none. */
@@ -146,10 +168,10 @@ export function followLink(i: Insn, taken: bool): Insn {
   const born = generation;
   const from = changetype<Block>(<usize>cpu.block);
   const block = findBlock();
-  // Only from a kept block to a kept block of the same page; decoding may have dropped everything.
+  // Only from a kept block to a kept block that stays in the same page; decoding may have dropped everything.
   const same =
     born == generation && cpu.codePage == page && ((from.physical ^ block.physical) & 0xffff_f000) == 0;
-  if (same && from.physical != DROPPED && block.physical != DROPPED)
+  if (same && from.physical != DROPPED && block.physical != DROPPED && block.beyond == 0)
     store<u32>(at, <u32>changetype<usize>(block));
   return enterUnlessHot(block);
 }
@@ -349,28 +371,59 @@ function decodeBlock(linear: u64, physical: u32): Block {
     insn.offset = <u16>offset;
     const ends = decode(insn, linear + <u64>offset, physical + offset, cpu.mode, false);
     if (crossedPage()) {
-      if (count == 0) return decodeSingle(linear, physical);
+      if (count == 0) return decodeCrossing(linear, physical);
       break;
     }
     offset += insn.length;
     at += INSN_SIZE;
     if (ends || ((physical + offset) & 0xfff) == 0 || (physical & 0xfff) + offset > 0xfff) break;
   }
-  writeEnd(changetype<Insn>(at), offset, setsRip(changetype<Insn>(at - INSN_SIZE).op));
-  report(TRACE_BLOCK, <u32>linear, <u32>(linear >> 32), offset);
+  keep(block, at, linear, physical, offset);
+  return block;
+}
+
+/** An instruction that the next page has the end of. What it raises, it raises before anything is kept. */
+function decodeCrossing(linear: u64, physical: u32): Block {
+  const block = changetype<Block>(next);
+  const insn = firstInsn(block);
+  insn.offset = 0;
+  decode(insn, linear, physical, cpu.mode, true);
+  const beyond = pageBehind(linear);
+  keep(block, changetype<usize>(insn) + INSN_SIZE, linear, physical, insn.length);
+  block.beyond = beyond | CROSSES;
+  const rest = changetype<Block>(next);
+  next += HEADER;
+  rest.physical = beyond;
+  rest.mode = REST;
+  rest.end = <u32>next;
+  rest.length = (physical & 0xfff) + <u32>insn.length - 0x1000;
+  rest.region = <u32>changetype<usize>(block);
+  enterList(rest);
+  return block;
+}
+
+/** The instructions up to `end`, of `length` bytes, are a block from now on. */
+function keep(block: Block, end: usize, linear: u64, physical: u32, length: u32): void {
+  writeEnd(changetype<Insn>(end), length, setsRip(changetype<Insn>(end - INSN_SIZE).op));
+  report(TRACE_BLOCK, <u32>linear, <u32>(linear >> 32), length);
   block.physical = physical;
   block.mode = cpu.mode;
-  block.end = <u32>at;
-  block.length = offset;
+  block.end = <u32>end;
+  block.length = length;
   block.heat = 0;
   block.slot = 0;
-  next = at + INSN_SIZE;
-  const page = pageList(physical);
-  block.nextInPage = load<u32>(page);
-  if (block.nextInPage == 0) writeProtectPhysicalPage(physical & 0xffff_f000);
-  store<u32>(page, <u32>changetype<usize>(block));
+  block.beyond = 0;
+  next = end + INSN_SIZE;
+  enterList(block);
   store<u32>(hashSlot(physical, cpu.mode), <u32>changetype<usize>(block));
-  return block;
+}
+
+/** Puts `block` into the list of its page. */
+function enterList(block: Block): void {
+  const page = pageList(block.physical);
+  block.nextInPage = load<u32>(page);
+  if (block.nextInPage == 0) writeProtectPhysicalPage(block.physical & 0xffff_f000);
+  store<u32>(page, <u32>changetype<usize>(block));
 }
 
 function pageList(physical: u32): usize {
@@ -404,6 +457,7 @@ function drop(block: Block): void {
   block.physical = DROPPED;
   for (let at = <usize>changetype<usize>(block) + HEADER; at < <usize>block.end; at += INSN_SIZE)
     changetype<Insn>(at).op = <u16>BLOCK_END;
+  if (block.mode == REST) drop(changetype<Block>(<usize>block.region));
 }
 
 /** Forgets everything decoded. */
