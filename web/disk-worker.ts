@@ -14,7 +14,7 @@ import { openImage } from "../host/library/open.ts";
 import { listSnapshots } from "../host/library/snapshots.ts";
 import { openImage as open } from "../host/image/open.ts";
 import { browser } from "../host/runtimes/browser.ts";
-import { findOpfsFile, opfsFolder } from "../host/runtimes/opfs.ts";
+import { findOpfsFile, opfsFolder, writeOpfsFile } from "../host/runtimes/opfs.ts";
 import { useRuntime } from "../host/runtimes/this.ts";
 import { Calls } from "../host/worker/calls.ts";
 import {
@@ -39,15 +39,6 @@ const pathOf = (name: string, file: string): string => `${FOLDER}/${name}/${file
 
 async function textOf(path: string): Promise<string> {
   return (await (await findOpfsFile(path)).getFile()).text();
-}
-
-async function put(path: string, text: string): Promise<void> {
-  const file = await browser.openFile(path, "create");
-  const bytes = new TextEncoder().encode(text);
-  await file.truncate(bytes.length);
-  await file.write(bytes, 0);
-  await file.sync();
-  await file.close();
 }
 
 async function exists(name: string): Promise<boolean> {
@@ -122,7 +113,7 @@ const page = new Calls<PageVerbs>((message, transfer) => self.postMessage(messag
     }
     const { size, format } = await info(origin);
     await createImage(pathOf(name, IMAGE), { size, backingFile: base.name, backingFormat: format });
-    await put(pathOf(name, NOTE), JSON.stringify(base));
+    await writeOpfsFile(pathOf(name, NOTE), new TextEncoder().encode(JSON.stringify(base)));
     return describe(name);
   },
 

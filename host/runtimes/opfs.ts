@@ -88,6 +88,18 @@ export async function openOpfsFile(path: string, mode: OpenMode): Promise<Runtim
   }
 }
 
+/** Makes a file hold these bytes and no others. */
+export async function writeOpfsFile(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await openOpfsFile(path, "create");
+  try {
+    await file.truncate(bytes.length);
+    await file.write(bytes, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 export async function removeOpfsFile(path: string): Promise<boolean> {
   const steps = stepsOf(path);
   await doing(async () => (await folderOf(steps, false)).removeEntry(steps.at(-1)!));

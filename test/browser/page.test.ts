@@ -187,6 +187,14 @@ describe.skipIf(why)("the page", () => {
       await page.locator("#serial-tab .news").waitFor();
       await page.click("#save");
       await status("Saved in this browser");
+      // A state for which there is no room leaves the last one as it was.
+      const session = await profile.newCDPSession(page);
+      await session.send("Storage.overrideQuotaForOrigin", { origin: server.url, quotaSize: 1 });
+      await page.click("#screen-tab");
+      await page.keyboard.press("x");
+      await page.click("#save");
+      await page.getByRole("alert").getByText("No space left on device").waitFor();
+      await session.send("Storage.overrideQuotaForOrigin", { origin: server.url });
       await page.click("#off");
       await page.evaluate('sessionStorage.setItem("picked", "")');
       await page.reload();
