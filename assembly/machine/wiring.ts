@@ -5,6 +5,7 @@ import { resetHostBridge, shadowReads, shadowWrites } from "../devices/i440fx";
 import { drivePciLines } from "../devices/irq-lines";
 import { resetIdeFunction, resetIsaBridge, routeOf } from "../devices/piix3";
 import { PciFunction } from "../devices/pci";
+import { fillConfiguration } from "../firmware/configuration";
 import { resetVgaFunction } from "../devices/vga-pci";
 import { invalidateCode } from "../cpu/decode/block";
 import { SHADOW, SHADOW_SEGMENT, physicalMap } from "../memory/physical";
@@ -183,9 +184,17 @@ export function rewire(target: PciFunction): void {
   if (target == hostBridge) shadow();
   else if (target == isaBridge) routePciInterrupts();
   else if (target == vgaFunction) moveFrameBuffer();
-  else if (target == pmFunction) move(SOCKET_PM, pmBase(pmFunction), PM_PORTS);
+  else if (target == pmFunction) movePm();
   else if (target == ideFunction) move(SOCKET_BUS_MASTER, ideFunction.ioBar(4), 16);
   else rewireVirtio(target);
+}
+
+/** Firmware has the choice of its place, and reads the ACPI tables afterwards: they tell of it. */
+function movePm(): void {
+  const base = pmBase(pmFunction);
+  const moves = base != 0 && socketAt(base) != SOCKET_PM;
+  move(SOCKET_PM, base, PM_PORTS);
+  if (moves) fillConfiguration();
 }
 
 function rewireVirtio(target: PciFunction): void {

@@ -156,6 +156,15 @@ test("the script places ACPI tables whose sums and pointers then hold", () => {
   for (const at of [rsdt, dsdt, ...tables]) expect(sum(at, memory.readUInt32LE(at + 4))).toBe(0);
 });
 
+test("the FADT tells where firmware has put the PM registers", () => {
+  const b = new FirmwareBoard();
+  b.configure(0xb40, 0xb001); // 01.3: base
+  b.configure(0xb80, 1); // and on
+  const tables = b.file("etc/acpi/tables");
+  const fadt = tables.indexOf("FACP");
+  expect([56, 64, 76].map((field) => tables.readUInt32LE(fadt + field))).toEqual([0xb000, 0xb004, 0xb008]);
+});
+
 test("SMBIOS: the structures that the entry point counts", () => {
   const b = new FirmwareBoard();
   const entry = b.file("etc/smbios/smbios-anchor");

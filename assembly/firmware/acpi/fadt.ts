@@ -1,6 +1,7 @@
 // Fixed ACPI description table and firmware control structure (ACPI 1.0 §5.2.5, §5.2.6).
 import { IRQ_SCI } from "../../devices/bus";
-import { GPE_BASE, GPE_PORTS } from "../../devices/piix4-pm";
+import { GPE_BASE, GPE_PORTS, pmBase } from "../../devices/piix4-pm";
+import { pmFunction } from "../../machine/board";
 import { PM_BASE } from "../post";
 import {
   beginTable,
@@ -32,7 +33,14 @@ export function writeFacs(): u32 {
   return at;
 }
 
+/** Where firmware has put the power management registers, or will. */
+function powerManagement(): u32 {
+  const base = pmBase(pmFunction);
+  return base ? base : PM_BASE;
+}
+
 export function writeFadt(facs: u32, dsdt: u32): u32 {
+  const base = powerManagement();
   const at = beginTable("FACP", 1);
   putPointer(facs);
   putPointer(dsdt);
@@ -44,12 +52,12 @@ export function writeFadt(facs: u32, dsdt: u32): u32 {
   putByte(ACPI_DISABLE);
   putByte(0); // S4BIOS
   putByte(0);
-  putDword(PM_BASE); // PM1a event block
+  putDword(base); // PM1a event block
   putDword(0);
-  putDword(PM_BASE + 4); // PM1a control block
+  putDword(base + 4); // PM1a control block
   putDword(0);
   putDword(0); // PM2 control block
-  putDword(PM_BASE + 8); // PM timer
+  putDword(base + 8); // PM timer
   putDword(GPE_BASE); // GPE0, GPE1
   putDword(0);
   putByte(4); // lengths: PM1 event, PM1 control, PM2 control, PM timer, GPE0, GPE1
