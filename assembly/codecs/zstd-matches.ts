@@ -20,12 +20,14 @@ const PATIENCE: u32 = 9;
 const REGULAR_LENGTH: u32 = 64;
 const REGULAR_MATCH: u32 = 131;
 
-const LONG_BITS: u32 = 17;
-const SHORT_BITS: u32 = 17;
+/** Entries of a table (as a power of two): few places need few, which stay in the processor's nearer caches. */
+const TABLE_BITS: u32 = 17;
+const SMALL_TABLE_BITS: u32 = 15;
+const SMALL_TABLE_FRAME: u32 = 128 * 1024;
 const LONG_PLACES_AT: usize = ZSTD_AT;
-const SHORT_PLACES_AT: usize = LONG_PLACES_AT + (4 << LONG_BITS);
+const SHORT_PLACES_AT: usize = LONG_PLACES_AT + (4 << TABLE_BITS);
 /** Literals of the block, one after the other; copies are rounded up. */
-export const LITERALS_AT: usize = SHORT_PLACES_AT + (4 << SHORT_BITS);
+export const LITERALS_AT: usize = SHORT_PLACES_AT + (4 << TABLE_BITS);
 /** Sequences: literals, match, offset value (u32 each), and the three codes (u8) in the same order. */
 export const SEQUENCES_AT: usize = LITERALS_AT + BLOCK_MAX + 16;
 export const SEQUENCE: usize = 16;
@@ -49,6 +51,8 @@ let firstPlace: u32 = 0;
 let nextFirstPlace: u32 = 1;
 /** Of eight bytes, as many bits are nothing to the short table. */
 let ignored: u64 = 0;
+/** Bits of a product that are not a table's index. */
+let unhashed: u64 = 0;
 let literalsEnd: usize = 0;
 let sequencesEnd: usize = 0;
 // §3.1.1.5: the three offsets that came last, and as they were before the block.
@@ -71,6 +75,7 @@ export function startMatches(from: usize, length: u32): void {
   }
   frame = from;
   ignored = length < SHORT_FRAME ? 32 : 24;
+  unhashed = 64 - (length > SMALL_TABLE_FRAME ? TABLE_BITS : SMALL_TABLE_BITS);
   firstPlace = nextFirstPlace;
   nextFirstPlace += length;
   recent1 = 1;
@@ -95,13 +100,13 @@ export function forgetOffsets(): void {
 
 /** Where the last place of eight bytes like those is kept. */
 function longSlot(bytes: u64): usize {
-  return LONG_PLACES_AT + ((<usize>((bytes * 0x9e3779b97f4a7c15) >> (64 - LONG_BITS))) << 2);
+  return LONG_PLACES_AT + ((<usize>((bytes * 0x9e3779b97f4a7c15) >> unhashed)) << 2);
 }
 
 /** The same of their first five, or four. */
 function shortSlot(bytes: u64): usize {
   const first = bytes << ignored;
-  return SHORT_PLACES_AT + ((<usize>((first * 0x9e3779b97f4a7c15) >> (64 - SHORT_BITS))) << 2);
+  return SHORT_PLACES_AT + ((<usize>((first * 0x9e3779b97f4a7c15) >> unhashed)) << 2);
 }
 
 function remember(at: usize): void {
@@ -109,6 +114,15 @@ function remember(at: usize): void {
   const place = <u32>(at - frame) + firstPlace;
   store<u32>(longSlot(bytes), place);
   store<u32>(shortSlot(bytes), place);
+}
+
+/**
+ * Whether `place` is of this frame and the bytes there are those, but for the ignored ones. Both questions are one
+ * branch: the answer to the first alone is a coin's, and wrong guesses took longer than all else here.
+ */
+function agrees(base: usize, place: u32, bytes: u64, ignoring: u64): bool {
+  const there = load<u64>(base + max(place, firstPlace));
+  return <bool>((<u32>(place >= firstPlace)) & (<u32>((there ^ bytes) << ignoring == 0)));
 }
 
 /** Makes sequences and literals of [start, end), a block of the frame. */
@@ -140,14 +154,14 @@ export function findSequences(start: usize, end: usize): void {
       // Takes hardly a bit to tell.
       found++;
       other = found - recent1;
-    } else if (longPlace >= first && load<u64>(base + longPlace) == bytes) other = base + longPlace;
-    else if (shortPlace >= first && (load<u64>(base + shortPlace) ^ bytes) << ignored == 0) {
+    } else if (agrees(base, longPlace, bytes, 0)) other = base + longPlace;
+    else if (agrees(base, shortPlace, bytes, ignored)) {
       other = base + shortPlace;
       const nextBytes = load<u64>(at + 1);
       const next = longSlot(nextBytes);
       const nextPlace = load<u32>(next);
       store<u32>(next, place + 1);
-      if (nextPlace >= first && load<u64>(base + nextPlace) == nextBytes) {
+      if (agrees(base, nextPlace, nextBytes, 0)) {
         found++;
         other = base + nextPlace;
       }
@@ -164,8 +178,8 @@ export function findSequences(start: usize, end: usize): void {
     addSequence(anchor, <u32>(found - anchor), <u32>(found - other), length);
     anchor = found + length;
     if (anchor < stop) {
-      // Every fourth place: all of them cost more than they find.
-      for (let inside = at + 1; inside < anchor - 2; inside += 4) remember(inside);
+      // Every eighth place: all of them cost more than they find.
+      for (let inside = at + 1; inside < anchor - 2; inside += 8) remember(inside);
       remember(anchor - 2);
     }
     at = anchor;
