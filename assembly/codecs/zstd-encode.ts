@@ -12,7 +12,6 @@ import {
   lastState,
   lowBits,
   normalize,
-  putBits,
   putState,
   putTable,
   startBits,
