@@ -12,7 +12,7 @@ export type { DisplayMode, Picture } from "./display/vga.ts";
 export { UserError } from "./core/errors.ts";
 export type { CreateOption, Settings } from "./image/driver.ts";
 export type { ChainExtent, CheckResult, DiskImage, Extent, Repair } from "./image/image.ts";
-export type { Preallocation } from "./image/qcow2-create.ts";
+export type { Preallocation } from "./image/qcow2/create.ts";
 export type { Watch } from "./image/watch.ts";
 export { amend, type AmendOptions } from "./library/amend.ts";
 export {

@@ -1,4 +1,4 @@
-// What can be wrong with an image, one code each. host/image/qcow2-failures.ts has the sentence of each, same order.
+// What can be wrong with an image, one code each. host/image/qcow2/failures.ts has the sentence of each, same order.
 export const NOT_QCOW2: u32 = 1;
 export const BAD_VERSION: u32 = 2;
 export const HEADER_SHORT: u32 = 3;

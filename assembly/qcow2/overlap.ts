@@ -7,7 +7,7 @@ import { isZero } from "../block/zeros";
 import { read64 } from "./bytes";
 import { image } from "./image";
 
-/** What a write would have hit: order of the sentence's words in host/image/qcow2-failures.ts. */
+/** What a write would have hit: order of the sentence's words in host/image/qcow2/failures.ts. */
 const HEADER: u64 = 0;
 const ACTIVE_L1: u64 = 1;
 const ACTIVE_L2: u64 = 2;

@@ -1,5 +1,5 @@
 // What snapshots need of the counts: a tree is shared by adding one reference to all that hangs on it, and given up
-// by dropping one. The steps around that, and their order, are host/image/qcow2-snapshots.ts.
+// by dropping one. The steps around that, and their order, are host/image/qcow2/snapshots.ts.
 import { DONE, exchange, fail } from "../block/exchange";
 import * as Failure from "../block/failures";
 import { L1_AT } from "../block/layout";

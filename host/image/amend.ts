@@ -1,10 +1,10 @@
 // Changing what an existing qcow2 image is: its version, lazy refcounts, its size.
 import { UserError } from "../core/errors.ts";
-import { downgrade, requireVersion2 } from "./qcow2-downgrade.ts";
-import { setDataFile, setLazyRefcounts, setVersion } from "./qcow2-header-edit.ts";
-import type { Qcow2Image } from "./qcow2.ts";
-import { changeRefcountWidth } from "./qcow2-refcount-width.ts";
-import { rewriteSnapshots } from "./qcow2-snapshots.ts";
+import { downgrade, requireVersion2 } from "./qcow2/downgrade.ts";
+import { setDataFile, setLazyRefcounts, setVersion } from "./qcow2/header-edit.ts";
+import type { Qcow2Image } from "./qcow2/image.ts";
+import { changeRefcountWidth } from "./qcow2/refcount-width.ts";
+import { rewriteSnapshots } from "./qcow2/snapshots.ts";
 import type { Watch } from "./watch.ts";
 
 export interface AmendOptions {

@@ -1,11 +1,11 @@
 // Checks a qcow2 image, and repairs what can be: counts from what refers to what, COPIED from the counts.
 import { UserError } from "../core/errors.ts";
 import { FINDINGS } from "./check-findings.ts";
-import { type BlockExports, reasonOf, Step } from "./engine.ts";
+import { type BlockExports, reasonOf, Step } from "./qcow2/engine.ts";
 import type { CheckResult, Repair } from "./image.ts";
-import type { Qcow2Image } from "./qcow2.ts";
-import { rebuildRefcounts } from "./qcow2-refcount-width.ts";
-import { readSnapshots, rewriteSnapshots } from "./qcow2-snapshots.ts";
+import type { Qcow2Image } from "./qcow2/image.ts";
+import { rebuildRefcounts } from "./qcow2/refcount-width.ts";
+import { readSnapshots, rewriteSnapshots } from "./qcow2/snapshots.ts";
 
 const LEVEL: Readonly<Record<Repair, number>> = { none: 0, leaks: 1, all: 2 };
 

@@ -4,10 +4,10 @@
 import { loadEngine } from "../core/load.ts";
 import { UserError, codeOf, isExpected, reason } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import type { BlockExports } from "./engine.ts";
+import type { BlockExports } from "./qcow2/engine.ts";
 import { chainExtent, type DiskImage } from "./image.ts";
 import type { Watch } from "./watch.ts";
-import { withCodecs } from "./with-codecs.ts";
+import { withCodecs } from "./codecs/with-codecs.ts";
 
 const CHUNK = 2 * 2 ** 20;
 const SECTOR = 512;

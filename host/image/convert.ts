@@ -8,15 +8,15 @@
 import { isWritable } from "../block/source.ts";
 import { UserError, codeOf, reason } from "../core/errors.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import type { CodecAnswer } from "./codec-jobs.ts";
-import type { CodecPool } from "./codec-pool.ts";
-import { type BlockExports } from "./engine.ts";
+import type { CodecAnswer } from "./codecs/codec-jobs.ts";
+import type { CodecPool } from "./codecs/codec-pool.ts";
+import { type BlockExports } from "./qcow2/engine.ts";
 import { loadEngine } from "../core/load.ts";
-import type { PackedCluster } from "./packed-writes.ts";
-import { Qcow2Image } from "./qcow2.ts";
+import type { PackedCluster } from "./codecs/packed-writes.ts";
+import { Qcow2Image } from "./qcow2/image.ts";
 import { chainExtent, type ChainExtent, type DiskImage } from "./image.ts";
 import { until, type Watch } from "./watch.ts";
-import { withCodecs } from "./with-codecs.ts";
+import { withCodecs } from "./codecs/with-codecs.ts";
 
 const CHUNK = 2 * 2 ** 20;
 /** What is known to be zeros counts in units of so many bytes: more requests would cost more than such a read. */

@@ -6,7 +6,7 @@ import type { NewFile, Secrets, Settings } from "./driver.ts";
 import { loadDriver } from "./format.ts";
 import type { DiskImage } from "./image.ts";
 import { localPath, openImage, resolveBacking } from "./open.ts";
-import { checkFilePreallocation } from "./raw.ts";
+import { checkFilePreallocation } from "./formats/raw.ts";
 
 const SECTOR = 512;
 

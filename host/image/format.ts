@@ -22,66 +22,66 @@ const QCOW = 0x514649fb;
 export const FORMATS: readonly Format[] = [
   {
     name: "qcow2",
-    load: async () => (await import("./qcow2-driver.ts")).qcow2,
+    load: async () => (await import("./qcow2/driver.ts")).qcow2,
     probe: (head) => word(head, 0) === QCOW && word(head, 4) >= 2,
   },
   {
     name: "qcow",
-    load: async () => (await import("./qcow.ts")).qcow,
+    load: async () => (await import("./formats/qcow.ts")).qcow,
     probe: (head) => word(head, 0) === QCOW && word(head, 4) === 1,
   },
   {
     name: "qed",
-    load: async () => (await import("./qed.ts")).qed,
+    load: async () => (await import("./formats/qed.ts")).qed,
     probe: (head) => starts(head, "QED\0"),
   },
   {
     name: "luks",
-    load: async () => (await import("./luks.ts")).luks,
+    load: async () => (await import("./formats/luks.ts")).luks,
     probe: (head) => starts(head, "LUKS\xba\xbe\0\x01"),
   },
   {
     name: "vdi",
-    load: async () => (await import("./vdi.ts")).vdi,
+    load: async () => (await import("./formats/vdi.ts")).vdi,
     probe: (head) => word(head, 0x40) === 0x7f10dabe,
   },
   {
     name: "vmdk",
-    load: async () => (await import("./vmdk.ts")).vmdk,
+    load: async () => (await import("./formats/vmdk.ts")).vmdk,
     probe: (head) => starts(head, "KDMV") || starts(head, "COWD") || isVmdkText(head),
   },
   {
     name: "vpc",
-    load: async () => (await import("./vpc.ts")).vpc,
+    load: async () => (await import("./formats/vpc.ts")).vpc,
     probe: (head) => starts(head, "conectix"),
   },
   {
     name: "vhdx",
-    load: async () => (await import("./vhdx.ts")).vhdx,
+    load: async () => (await import("./formats/vhdx.ts")).vhdx,
     probe: (head) => starts(head, "vhdxfile"),
   },
   {
     name: "parallels",
-    load: async () => (await import("./parallels.ts")).parallels,
+    load: async () => (await import("./formats/parallels.ts")).parallels,
     probe: (head) =>
       (starts(head, "WithoutFreeSpace") || starts(head, "WithouFreSpacExt")) && word(head, 16) === 0x02000000,
   },
   {
     name: "bochs",
-    load: async () => (await import("./bochs.ts")).bochs,
+    load: async () => (await import("./formats/bochs.ts")).bochs,
     probe: (head) => starts(head, "Bochs Virtual HD Image\0"),
   },
   {
     name: "dmg",
-    load: async () => (await import("./dmg.ts")).dmg,
+    load: async () => (await import("./formats/dmg.ts")).dmg,
     probe: (_head, name) => name.endsWith(".dmg"),
   },
   {
     name: "cloop",
-    load: async () => (await import("./cloop.ts")).cloop,
+    load: async () => (await import("./formats/cloop.ts")).cloop,
     probe: (head) => starts(head, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop "),
   },
-  { name: "raw", load: async () => (await import("./raw.ts")).raw, probe: () => true },
+  { name: "raw", load: async () => (await import("./formats/raw.ts")).raw, probe: () => true },
 ];
 
 /** Comment and blank lines, then `version=1`, 2 or 3. */

@@ -1,7 +1,7 @@
 // What every disk image can do, whatever its format: a BlockSource that also says where its bytes come from.
 import type { BlockSource } from "../block/source.ts";
-import type { CodecPool } from "./codec-pool.ts";
-import type { PackedCluster } from "./packed-writes.ts";
+import type { CodecPool } from "./codecs/codec-pool.ts";
+import type { PackedCluster } from "./codecs/packed-writes.ts";
 
 /** The longest part of a range, from its start, that has one answer to "what is here?". */
 export interface Extent {

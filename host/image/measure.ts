@@ -1,10 +1,10 @@
 // How large a file will a new image need: counted by the rules of the format, without making it.
 import { UserError } from "../core/errors.ts";
 import { chainExtent, type DiskImage } from "./image.ts";
-import { layLuks } from "./luks-header.ts";
-import type { LuksOptions } from "./luks-keys.ts";
-import { checkQcow2Options, type Qcow2CreateOptions } from "./qcow2-create.ts";
-import { Qcow2Image } from "./qcow2.ts";
+import { layLuks } from "./encryption/luks-header.ts";
+import type { LuksOptions } from "./encryption/luks-keys.ts";
+import { checkQcow2Options, type Qcow2CreateOptions } from "./qcow2/create.ts";
+import { Qcow2Image } from "./qcow2/image.ts";
 
 const SECTOR = 512;
 

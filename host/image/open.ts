@@ -8,7 +8,7 @@ import type { OpenMode, Runtime } from "../runtimes/runtime.ts";
 import type { Secrets } from "./driver.ts";
 import { loadDriver, PROBE_SIZE, probeFormat, requireFormat } from "./format.ts";
 import type { DiskImage } from "./image.ts";
-import { RawImage } from "./raw.ts";
+import { RawImage } from "./formats/raw.ts";
 
 export interface OpenOptions {
   /** By name; undefined: probed. */

@@ -2,7 +2,7 @@
 import { UserError } from "../core/errors.ts";
 import { loadEngine } from "../core/load.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import type { BlockExports } from "./engine.ts";
+import type { BlockExports } from "./qcow2/engine.ts";
 import { chainExtent, type DiskImage } from "./image.ts";
 import { until, type Watch } from "./watch.ts";
 

@@ -1,5 +1,5 @@
 // Snapshots as people read them: the table of img snapshot, img info and the monitor.
-import type { Snapshot } from "./qcow2-snapshots.ts";
+import type { Snapshot } from "./qcow2/snapshots.ts";
 import { humanSize } from "./size.ts";
 
 /** The table that info and -l print; nothing at all without snapshots. */

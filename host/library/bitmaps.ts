@@ -1,9 +1,9 @@
 // Persistent bitmaps of a qcow2 image that is open for writing: which parts of its disk were written since.
 import { UserError } from "../core/errors.ts";
 import type { DiskImage } from "../image/image.ts";
-import * as edit from "../image/qcow2-bitmap-edit.ts";
-import { isBroken, isRecording, storeBitmaps } from "../image/qcow2-bitmaps.ts";
-import { Qcow2Image } from "../image/qcow2.ts";
+import * as edit from "../image/qcow2/bitmap-edit.ts";
+import { isBroken, isRecording, storeBitmaps } from "../image/qcow2/bitmaps.ts";
+import { Qcow2Image } from "../image/qcow2/image.ts";
 import { requireQcow2 } from "./qcow2-only.ts";
 
 /** A persistent bitmap: which parts of the disk were written since it was made. */

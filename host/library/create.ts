@@ -5,8 +5,8 @@ import { createImage as create } from "../image/create.ts";
 import type { CreateOption, Settings } from "../image/driver.ts";
 import { FORMATS, loadDriver } from "../image/format.ts";
 import type { DiskImage } from "../image/image.ts";
-import type { Qcow2CreateOptions } from "../image/qcow2-create.ts";
-import { qcow2Settings } from "../image/qcow2-driver.ts";
+import type { Qcow2CreateOptions } from "../image/qcow2/create.ts";
+import { qcow2Settings } from "../image/qcow2/driver.ts";
 import { thisRuntime } from "../runtimes/this.ts";
 import { bytesOf, nameOf, newFile, type OpenImageOptions, secretsOf } from "./open.ts";
 

@@ -1,8 +1,8 @@
 // What images say of themselves.
 import { UserError } from "../core/errors.ts";
 import { resolveBacking } from "../image/open.ts";
-import { readSnapshots, type Snapshot } from "../image/qcow2-snapshots.ts";
-import { Qcow2Image } from "../image/qcow2.ts";
+import { readSnapshots, type Snapshot } from "../image/qcow2/snapshots.ts";
+import { Qcow2Image } from "../image/qcow2/image.ts";
 import { thisRuntime } from "../runtimes/this.ts";
 import { type ImageOrigin, openImage, type OpenImageOptions } from "./open.ts";
 

@@ -1,12 +1,12 @@
 // How large a file an image will need.
 import { UserError } from "../core/errors.ts";
 import type { Settings } from "../image/driver.ts";
-import { luksOptions, passphraseOf } from "../image/encryption.ts";
+import { luksOptions, passphraseOf } from "../image/encryption/encryption.ts";
 import { FORMATS } from "../image/format.ts";
 import type { DiskImage } from "../image/image.ts";
 import { type Measure, measureLuks, measureQcow2, measureRaw } from "../image/measure.ts";
-import { qcow2Options } from "../image/qcow2-driver.ts";
-import { qcow2Encryption } from "../image/qcow2-encryption.ts";
+import { qcow2Options } from "../image/qcow2/driver.ts";
+import { qcow2Encryption } from "../image/qcow2/encryption.ts";
 import { type OpenImageOptions, secretsOf } from "./open.ts";
 
 export type { Measure };

@@ -7,7 +7,7 @@ import { UserError } from "../core/errors.ts";
 import type { NewFile, Secrets } from "../image/driver.ts";
 import type { DiskImage } from "../image/image.ts";
 import { openImage as open } from "../image/open.ts";
-import { Qcow2Image } from "../image/qcow2.ts";
+import { Qcow2Image } from "../image/qcow2/image.ts";
 import { thisRuntime } from "../runtimes/this.ts";
 
 /** Where an image is: by name, or what it lies in. */

@@ -2,9 +2,9 @@
 import { fillWithZeros } from "../block/source.ts";
 import { UserError } from "../core/errors.ts";
 import type { DiskImage } from "../image/image.ts";
-import type { Preallocation } from "../image/qcow2-create.ts";
-import { preallocate } from "../image/qcow2-preallocate.ts";
-import { Qcow2Image } from "../image/qcow2.ts";
+import type { Preallocation } from "../image/qcow2/create.ts";
+import { preallocate } from "../image/qcow2/preallocate.ts";
+import { Qcow2Image } from "../image/qcow2/image.ts";
 
 /** What `resize` may do. */
 export interface ResizeOptions {

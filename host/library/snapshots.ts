@@ -1,8 +1,8 @@
 // The snapshots within a qcow2 image. But for reading them, the image is open for writing.
 import { UserError } from "../core/errors.ts";
 import type { DiskImage } from "../image/image.ts";
-import * as snapshots from "../image/qcow2-snapshots.ts";
-import { Qcow2Image } from "../image/qcow2.ts";
+import * as snapshots from "../image/qcow2/snapshots.ts";
+import { Qcow2Image } from "../image/qcow2/image.ts";
 import { requireQcow2 } from "./qcow2-only.ts";
 
 export type Snapshot = snapshots.Snapshot;

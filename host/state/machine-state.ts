@@ -7,7 +7,7 @@ import { engineFingerprint } from "../core/load.ts";
 import { connectorName, type Media } from "../core/drives.ts";
 import type { MachineEngine } from "../core/machine-engine.ts";
 import type { VirtualClock } from "../core/virtual-clock.ts";
-import { CodecPool } from "../image/codec-pool.ts";
+import { CodecPool } from "../image/codecs/codec-pool.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { VERSION } from "../version.ts";
 import {

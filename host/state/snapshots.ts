@@ -9,9 +9,9 @@ import {
   readSnapshots,
   type Snapshot,
   viewSnapshot,
-} from "../image/qcow2-snapshots.ts";
-import { dropVmState, VmStateWriter, vmStateStart } from "../image/qcow2-vm-state.ts";
-import { Qcow2Image } from "../image/qcow2.ts";
+} from "../image/qcow2/snapshots.ts";
+import { dropVmState, VmStateWriter, vmStateStart } from "../image/qcow2/vm-state.ts";
+import { Qcow2Image } from "../image/qcow2/image.ts";
 import { snapshotTable } from "../image/snapshot-list.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { StateSource } from "./format.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadEngine } from "../../host/core/load.ts";
-import type { BlockExports } from "../../host/image/engine.ts";
+import type { BlockExports } from "../../host/image/qcow2/engine.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { random } from "../support/qcow2.ts";
 

@@ -4,7 +4,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadEngine } from "../../host/core/load.ts";
-import type { BlockExports } from "../../host/image/engine.ts";
+import type { BlockExports } from "../../host/image/qcow2/engine.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { random } from "../support/qcow2.ts";
 import { native, ours, scratchFolder, withoutNative } from "../support/qemu-img.ts";

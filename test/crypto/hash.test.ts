@@ -2,7 +2,7 @@
 import { createHash, pbkdf2Sync, randomBytes } from "node:crypto";
 import { expect, it } from "vitest";
 import { loadEngine } from "../../host/core/load.ts";
-import type { BlockExports } from "../../host/image/engine.ts";
+import type { BlockExports } from "../../host/image/qcow2/engine.ts";
 import { node } from "../../host/runtimes/node.ts";
 
 /** By their numbers in assembly/crypto/hash.ts. */

@@ -2,7 +2,7 @@
 import { createCipheriv, createHash, randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { loadEngine } from "../../host/core/load.ts";
-import type { BlockExports } from "../../host/image/engine.ts";
+import type { BlockExports } from "../../host/image/qcow2/engine.ts";
 import { node } from "../../host/runtimes/node.ts";
 
 /** Numbers of assembly/crypto/sectors.ts. */

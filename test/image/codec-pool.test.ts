@@ -2,8 +2,8 @@
 import { createCipheriv, randomBytes } from "node:crypto";
 import { inflateRawSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
-import type { CodecJob, PackJob } from "../../host/image/codec-jobs.ts";
-import { CodecPool } from "../../host/image/codec-pool.ts";
+import type { CodecJob, PackJob } from "../../host/image/codecs/codec-jobs.ts";
+import { CodecPool } from "../../host/image/codecs/codec-pool.ts";
 import { node } from "../../host/runtimes/node.ts";
 import type { Runtime } from "../../host/runtimes/runtime.ts";
 import { pattern } from "../support/qcow2.ts";

@@ -15,8 +15,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { MemorySource } from "../../host/block/memory.ts";
-import { type Bitmap, bitsOf } from "../../host/image/qcow2-bitmaps.ts";
-import type { Qcow2Image } from "../../host/image/qcow2.ts";
+import { type Bitmap, bitsOf } from "../../host/image/qcow2/bitmaps.ts";
+import type { Qcow2Image } from "../../host/image/qcow2/image.ts";
 import * as wasmqemu from "../../host/index.ts";
 import { pattern } from "../support/qcow2.ts";
 

@@ -4,8 +4,8 @@ import { expect, it } from "vitest";
 import { MemorySource } from "../../host/block/memory.ts";
 import { UserError } from "../../host/core/errors.ts";
 import { checkImage } from "../../host/image/check.ts";
-import { applySnapshot, createSnapshot, deleteSnapshot } from "../../host/image/qcow2-snapshots.ts";
-import { Qcow2Image } from "../../host/image/qcow2.ts";
+import { applySnapshot, createSnapshot, deleteSnapshot } from "../../host/image/qcow2/snapshots.ts";
+import { Qcow2Image } from "../../host/image/qcow2/image.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { blank, open, pattern, random } from "../support/qcow2.ts";
 

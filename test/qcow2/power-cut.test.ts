@@ -14,8 +14,8 @@ import {
   deleteSnapshot,
   findSnapshot,
   viewSnapshot,
-} from "../../host/image/qcow2-snapshots.ts";
-import { Qcow2Image } from "../../host/image/qcow2.ts";
+} from "../../host/image/qcow2/snapshots.ts";
+import { Qcow2Image } from "../../host/image/qcow2/image.ts";
 import { commitInto, copyFromBacking } from "../../host/image/rebase.ts";
 import { node } from "../../host/runtimes/node.ts";
 import { PowerSupply, Witness } from "../support/power-cut.ts";

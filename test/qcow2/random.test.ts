@@ -1,7 +1,7 @@
 // Random requests, several under way at once, against an array that does the same: content, check and reopening.
 import { describe, expect, it } from "vitest";
-import { applySnapshot, createSnapshot, deleteSnapshot } from "../../host/image/qcow2-snapshots.ts";
-import type { Qcow2Image } from "../../host/image/qcow2.ts";
+import { applySnapshot, createSnapshot, deleteSnapshot } from "../../host/image/qcow2/snapshots.ts";
+import type { Qcow2Image } from "../../host/image/qcow2/image.ts";
 import { blank, check, open, pattern, random } from "../support/qcow2.ts";
 
 const MIB = 2 ** 20;

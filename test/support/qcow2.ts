@@ -2,8 +2,8 @@
 import { MemorySource } from "../../host/block/memory.ts";
 import { checkImage } from "../../host/image/check.ts";
 import type { CheckResult } from "../../host/image/image.ts";
-import { createQcow2, QCOW2_DEFAULTS, type Qcow2CreateOptions } from "../../host/image/qcow2-create.ts";
-import { Qcow2Image } from "../../host/image/qcow2.ts";
+import { createQcow2, QCOW2_DEFAULTS, type Qcow2CreateOptions } from "../../host/image/qcow2/create.ts";
+import { Qcow2Image } from "../../host/image/qcow2/image.ts";
 import { node } from "../../host/runtimes/node.ts";
 
 export type Source = MemorySource;
