@@ -102,23 +102,25 @@ async function runToTheEnd(machine: LocalMachine, options: PcOptions, drives: Op
     quit();
   });
   let vnc: VncServer | undefined;
-  const connections: Connections = await connect(machine, options, {
-    quit,
-    say,
-    monitorHost: () =>
-      monitorHost({
-        machine,
-        options,
-        drives,
-        snapshots,
-        jobs,
-        quit,
-        vnc: () => vnc,
-        chardevs: () => connections.chardevs(),
-      }),
-  });
+  let connections: Connections | undefined;
   try {
+    // Before there is a monitor, whose first command may be for it.
     if (options.vnc) vnc = await openVnc(machine, options.vnc, options.name);
+    connections = await connect(machine, options, {
+      quit,
+      say,
+      monitorHost: () =>
+        monitorHost({
+          machine,
+          options,
+          drives,
+          snapshots,
+          jobs,
+          quit,
+          vnc: () => vnc,
+          chardevs: () => connections!.chardevs(),
+        }),
+    });
     let ending = await machine.run();
     while (options.noShutdown && (ending.reason === "power-off" || ending.reason === "reset")) {
       machine.pause("shutdown");
@@ -127,7 +129,7 @@ async function runToTheEnd(machine: LocalMachine, options: PcOptions, drives: Op
     if (options.jitStats) await tellJitStats(machine);
     return ending.reason === "debug-exit" ? ending.code & 0xff : 0;
   } finally {
-    connections.close();
+    connections?.close();
     await vnc?.close();
     stopListening();
   }

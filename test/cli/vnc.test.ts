@@ -253,7 +253,8 @@ describe("a browser's client", () => {
     try {
       const hmp = new Client(await connectSoon(join(web.folder, "monitor")));
       hmp.text("change vnc password geheim\n");
-      while (!(await hmp.take(1)).includes(")"));
+      // The first prompt greets, the second comes when the password is set.
+      for (let prompts = 0; prompts < 2;) if ((await hmp.take(1)).includes(")")) prompts++;
       (await connectSoon({ host: "127.0.0.1", port })).destroy();
       const client = new Client(createWebSocketStream(new WebSocket(`ws://127.0.0.1:${port}`, ["binary"])));
       expect((await client.take(12)).toString()).toBe("RFB 003.008\n");

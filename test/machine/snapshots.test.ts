@@ -358,11 +358,11 @@ describe.skipIf(why)("Debian's kernel on two processors", () => {
     spawnSync("qemu-img", ["create", "-q", "-f", "qcow2", disk, "16M"]);
     const args = (...more: string[]): string[] => [CLI, ...bootArguments("-smp", "2", "-hda", disk, ...more)];
     const guest = new GuestConsole(process.execPath, args());
-    // Both processors at work, one of them on the disk; what it writes is known.
+    // Both processors at work, one of them on the disk: what it writes is known, and the other counts as long.
     const work =
-      "(i=0; while [ $i -lt 8000 ]; do i=$((i+1)); done; echo counted $i) & " +
-      "n=0; while [ $n -lt 8 ]; do n=$((n+1)); yes part $n | head -c 262144 | " +
-      "dd of=/dev/sda bs=64k seek=$((n*4)) conv=notrunc,fsync 2>/dev/null; echo part $n; done; wait; " +
+      "(i=0; while [ ! -e /over ]; do i=$((i+1)); done; echo counted $i) & " +
+      "n=0; while [ $n -lt 5 ]; do n=$((n+1)); yes part $n | head -c 262144 | " +
+      "dd of=/dev/sda bs=64k seek=$((n*4)) conv=notrunc,fsync 2>/dev/null; echo part $n; done; touch /over; wait; " +
       "echo 3 > /proc/sys/vm/drop_caches; sha256sum /dev/sda; echo all-done";
     const endOf = async (one: GuestConsole): Promise<string> => {
       const [, hash] = await one.find(/([0-9a-f]{64}) +\/dev\/sda\nall-done/, 600);
@@ -370,7 +370,7 @@ describe.skipIf(why)("Debian's kernel on two processors", () => {
     };
     await guest.find(/guest# $/m, 900);
     guest.type(`${work}\n`);
-    await guest.find(/part 3\n/, 300);
+    await guest.find(/part 2\n/, 300);
     guest.type("\x01csavevm busy\n");
     await guest.find(/\(qemu\) .*savevm busy[^(]*\(qemu\) /, 120);
     guest.type("\x01c");
@@ -379,7 +379,7 @@ describe.skipIf(why)("Debian's kernel on two processors", () => {
     await guest.exitCode;
     const again = new GuestConsole(process.execPath, args("-loadvm", "busy"));
     expect(await endOf(again)).toBe(hash);
-    expect(again.output).toContain("counted 8000");
+    expect(again.output).toMatch(/^counted \d+$/m);
     expect(again.output).not.toContain("part 1\n");
     again.type("nproc\n");
     await again.find(/^2\n/m);
