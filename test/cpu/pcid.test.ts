@@ -58,12 +58,7 @@ function run(program: string, entry = PRESENT): Core {
   put(ENTRY, BEFORE | entry);
   core.ram[BEFORE] = 1;
   core.ram[AFTER] = 2;
-  for (const name of ["cs", "ds", "es", "ss", "fs", "gs"]) {
-    core.set(`${name}Selector`, name === "cs" ? 8 : 16);
-    core.set(`${name}Base`, 0);
-    core.set(`${name}Limit`, 0xffff_ffff);
-    core.set(`${name}Access`, name === "cs" ? 0xa09b : 0xc093);
-  }
+  core.setFlatSegments();
   core.set("gdtrBase", GDT);
   core.set("gdtrLimit", 0x17);
   core.set("idtrBase", IDT);

@@ -79,12 +79,7 @@ function load(core: Core, program: RandomFlow, pick: Random): void {
   for (let n = 0; n < 4; n++) entry(PAGING + 0x2000 + 8 * n, (n << 21) | 0xe7);
   entry(PAGING + 0x2000 + 8 * (WINDOW >> 21), PAGE_TABLE | 7);
   for (let n = 0; n < WINDOW_PAGES; n++) entry(PAGE_TABLE + 8 * n, (COPY + (n << 12)) | 0x67);
-  for (const name of ["cs", "ds", "es", "ss", "fs", "gs"]) {
-    core.set(`${name}Selector`, name === "cs" ? 8 : 16);
-    core.set(`${name}Base`, 0);
-    core.set(`${name}Limit`, 0xffff_ffff);
-    core.set(`${name}Access`, name === "cs" ? 0xa09b : 0xc093);
-  }
+  core.setFlatSegments();
   core.set("gdtrBase", GDT);
   core.set("gdtrLimit", 0x17);
   core.set("idtrBase", IDT);

@@ -136,6 +136,16 @@ export class Core {
     this.set(`${name}Base`, selector * 16);
   }
 
+  /** 64-bit code, descriptor 8, and flat data, descriptor 16, in the other segment registers. */
+  setFlatSegments(): void {
+    for (const name of ["cs", "ds", "es", "ss", "fs", "gs"]) {
+      this.set(`${name}Selector`, name === "cs" ? 8 : 16);
+      this.set(`${name}Base`, 0);
+      this.set(`${name}Limit`, 0xffff_ffff);
+      this.set(`${name}Access`, name === "cs" ? 0xa09b : 0xc093);
+    }
+  }
+
   /** C0000h-FFFFFh becomes plain RAM, as by the chipset's PAM registers. */
   makeShadowWritable(): void {
     const fields = layoutOf(packageFile("assembly/memory/physical.ts"), "PhysicalMap");
