@@ -76,6 +76,20 @@ export interface CheckResult {
   imageEndOffset?: number;
 }
 
+/** What a check of a disk of so many clusters says before it has found anything. */
+export function nothingFound(totalClusters = 0): CheckResult {
+  return {
+    corruptions: 0,
+    leaks: 0,
+    corruptionsFixed: 0,
+    leaksFixed: 0,
+    totalClusters,
+    allocatedClusters: 0,
+    fragmentedClusters: 0,
+    compressedClusters: 0,
+  };
+}
+
 /** What a byte of the whole chain is; `depth` counts the backing files passed. */
 export interface ChainExtent extends Extent {
   depth: number;

@@ -8,7 +8,7 @@ import { UserError } from "../../core/errors.ts";
 import { ClusterImage, type Run } from "./cluster-image.ts";
 import type { CreateContext, Driver, OpenContext, Settings } from "../driver.ts";
 import { SIZE_OPTION } from "../driver.ts";
-import type { CheckResult, Repair } from "../image.ts";
+import { type CheckResult, type Repair, nothingFound } from "../image.ts";
 import { Tables } from "./tables.ts";
 
 const OLD_MAGIC = "WithoutFreeSpace";
@@ -105,17 +105,7 @@ class ParallelsImage extends ClusterImage {
   }
 
   async check(repair: Repair, onFinding: (sentence: string) => void): Promise<CheckResult> {
-    const result = {
-      corruptions: 0,
-      leaks: 0,
-      corruptionsFixed: 0,
-      leaksFixed: 0,
-      totalClusters: Math.ceil(this.size / this.unit),
-      allocatedClusters: 0,
-      fragmentedClusters: 0,
-      compressedClusters: 0,
-      imageEndOffset: 0,
-    };
+    const result = { ...nothingFound(Math.ceil(this.size / this.unit)), imageEndOffset: 0 };
     const found = async (what: string, leaks: number, mend: () => Promise<void>): Promise<void> => {
       const mends = leaks ? repair !== "none" : repair === "all";
       onFinding(`${mends ? "Repairing" : "ERROR"} ${what}`);

@@ -6,7 +6,7 @@ import { UserError } from "../../core/errors.ts";
 import { ClusterImage, type Run } from "./cluster-image.ts";
 import type { CreateContext, Driver, OpenContext, Settings } from "../driver.ts";
 import { SIZE_OPTION } from "../driver.ts";
-import type { CheckResult, Repair } from "../image.ts";
+import { type CheckResult, type Repair, nothingFound } from "../image.ts";
 import { Tables } from "./tables.ts";
 import { UsedClusters } from "./used-clusters.ts";
 
@@ -187,16 +187,7 @@ class QedImage extends ClusterImage {
   async check(repair: Repair): Promise<CheckResult> {
     const { headerClusters, tableClusters, l1Offset } = this.header;
     const used = new UsedClusters(Math.ceil(this.file.size / this.unit));
-    const result = {
-      corruptions: 0,
-      leaks: 0,
-      corruptionsFixed: 0,
-      leaksFixed: 0,
-      totalClusters: Math.ceil(this.size / this.unit),
-      allocatedClusters: 0,
-      fragmentedClusters: 0,
-      compressedClusters: 0,
-    };
+    const result = nothingFound(Math.ceil(this.size / this.unit));
     /** False: the entry is not one. */
     const count = async (offset: number, clusters: number, clear: () => Promise<void>): Promise<boolean> => {
       if (this.isValid(offset, clusters)) {

@@ -6,7 +6,7 @@
 import { UserError } from "../../core/errors.ts";
 import { ClusterImage, type Place, type Run } from "./cluster-image.ts";
 import { type CreateContext, type Driver, type OpenContext, SIZE_OPTION } from "../driver.ts";
-import type { CheckResult, Repair } from "../image.ts";
+import { type CheckResult, nothingFound, type Repair } from "../image.ts";
 import { Tables } from "./tables.ts";
 
 const TEXT = "<<< QEMU VM Virtual Disk Image >>>\n";
@@ -141,16 +141,7 @@ class VdiImage extends ClusterImage {
     }
     if (allocated !== this.allocatedBlocks)
       found(`allocated blocks mismatch, is ${allocated}, should be ${this.allocatedBlocks}`);
-    return {
-      corruptions,
-      leaks: 0,
-      corruptionsFixed: 0,
-      leaksFixed: 0,
-      totalClusters: 0,
-      allocatedClusters: 0,
-      fragmentedClusters: 0,
-      compressedClusters: 0,
-    };
+    return { ...nothingFound(), corruptions };
   }
 }
 

@@ -3,7 +3,7 @@ import { UserError } from "../../core/errors.ts";
 import { type CreateContext, type Driver, type ImageFile, type OpenContext, SIZE_OPTION } from "../driver.ts";
 import type { Settings } from "../driver.ts";
 import type { PackedCluster } from "../codecs/packed-writes.ts";
-import type { CheckResult, DiskImage, Extent, Repair } from "../image.ts";
+import { type CheckResult, type DiskImage, type Extent, type Repair, nothingFound } from "../image.ts";
 import {
   type Descriptor,
   type DescriptorFacts,
@@ -165,16 +165,7 @@ class VmdkImage implements DiskImage {
       onFinding(`ERROR: cluster offset for sector ${start / SECTOR + sector} points after EOF`);
       throw new UserError("Invalid argument", "EINVAL");
     }
-    return {
-      corruptions: 0,
-      leaks: 0,
-      corruptionsFixed: 0,
-      leaksFixed: 0,
-      totalClusters: 0,
-      allocatedClusters: 0,
-      fragmentedClusters: 0,
-      compressedClusters: 0,
-    };
+    return nothingFound();
   }
 
   async close(): Promise<void> {
