@@ -2,7 +2,7 @@
 // with its strings behind it; the entry point tells where they are.
 import { clock } from "../machine/clock";
 import { usableTop } from "./memory-map";
-import { TOLD_UUID, isTold, told, toldAfter } from "./told";
+import { TOLD_UUID, Told, isTold, told, toldAfter } from "./told";
 import { physicalMap } from "../memory/physical";
 import { LEAF_1_EDX, SIGNATURE } from "../cpu/features";
 import {
@@ -44,6 +44,16 @@ function open(kind: u32, length: u32, handle: u32): void {
   putWord(handle);
 }
 
+/** The structure's next string: what the user says in `record`, or where nothing, `text`. */
+function addString(record: Told, text: string): void {
+  seek(textAt);
+  if (record.key == 0) putText(text);
+  else for (let n: u32 = 0; n < record.length; n++) putByte(load<u8>(record.bytes + <usize>n));
+  putByte(0);
+  textAt = position();
+  texts++;
+}
+
 /** A field that names a string: what the user says goes here, or else `text`; the number of none is 0. */
 function name(text: string = ""): void {
   const field = position();
@@ -52,13 +62,9 @@ function name(text: string = ""): void {
     putByte(0);
     return;
   }
-  seek(textAt);
-  if (record.key == 0) putText(text);
-  else for (let n: u32 = 0; n < record.length; n++) putByte(load<u8>(record.bytes + <usize>n));
-  putByte(0);
-  textAt = position();
+  addString(record, text);
   seek(field);
-  putByte(++texts);
+  putByte(texts);
 }
 
 /** Ends the structure behind its strings; one without any has two zeros. */
@@ -170,13 +176,7 @@ function baseboard(): void {
 /** §7.12: strings of the user's, all of the field at offset 4, where their count is. */
 function oemStrings(): void {
   open(11, 5, 0x0b00);
-  for (let record = told((11 << 8) | 4); record.key != 0; record = toldAfter(record)) {
-    seek(textAt);
-    for (let n: u32 = 0; n < record.length; n++) putByte(load<u8>(record.bytes + <usize>n));
-    putByte(0);
-    textAt = position();
-    texts++;
-  }
+  for (let record = told((11 << 8) | 4); record.key != 0; record = toldAfter(record)) addString(record, "");
   seek(start + 4);
   putByte(texts);
   close();

@@ -21,7 +21,7 @@ export interface MonitorHostOptions {
   jobs: Jobs;
   chardevs(): readonly (readonly [name: string, label: string])[];
   quit(): void;
-  vnc(): VncStatus | undefined;
+  vnc: VncStatus | undefined;
 }
 
 export function monitorHost({
@@ -37,9 +37,7 @@ export function monitorHost({
   return {
     machine,
     quit,
-    get vnc() {
-      return vnc();
-    },
+    vnc,
     chardevs,
     guestName: options.name,
     uuid: options.uuid ?? NIL_UUID,

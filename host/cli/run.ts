@@ -117,7 +117,7 @@ async function runToTheEnd(machine: LocalMachine, options: PcOptions, drives: Op
           snapshots,
           jobs,
           quit,
-          vnc: () => vnc,
+          vnc,
           chardevs: () => connections!.chardevs(),
         }),
     });
